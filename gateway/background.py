@@ -3,7 +3,8 @@
 A loop that dies unseen leaves what it does undone for ever: texts are accepted and never sent, a drain never ends. So no task
 of the gateway is started but here. Trouble of the store is no surprise: it is told (`daemon.timer.failed`) and the work is
 tried again after seconds. Any other error is (`daemon.task.failed`): it is counted, and the wait before the next attempt
-doubles. After five surprises within a minute the gateway is not ready, until a minute has passed without one.
+doubles. After five surprises within a minute the gateway is not ready, until a minute has passed without one. A lane that takes
+nothing any more (LaneClosed) means that the gateway stops: the task ends, and nobody is told.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from typing import Final
 
 from gateway.environment import Environment
 from gateway.privacy.masks import mask
-from gateway.store.errors import StoreError
+from gateway.store.errors import LaneClosed, StoreError
 from protocols.backoff import Backoff
 
 SURPRISES: Final = 5
@@ -122,6 +123,8 @@ class Background:
             began = self._monotonic()
             try:
                 await work()
+            except LaneClosed:
+                return
             except Exception as error:  # noqa: BLE001  (this is the place that they are all brought to)
                 self._record(name).ran(self._monotonic() - began)
                 await self._sleep(self._note(name, error))
@@ -131,6 +134,8 @@ class Background:
     async def _once(self, name: str, work: Work) -> None:
         try:
             await work()
+        except LaneClosed:
+            return
         except Exception as error:  # noqa: BLE001  (as above)
             self._note(name, error)
 

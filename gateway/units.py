@@ -6,6 +6,7 @@ from gateway.balance.added_taxes import BookAddedTax, FinishAddedTaxes, OpenTaxA
 from gateway.balance.changes import ChooseCauses
 from gateway.balance.families import SetPayer
 from gateway.balance.gift_aid import CancelGiftAid, DeclareGiftAid
+from gateway.balance.gift_erasure import ForgetGifts
 from gateway.balance.gift_units import CompleteGift, MakeGift, WithdrawGift
 from gateway.balance.line_terms import SetCreditLimit, SetRenewal
 from gateway.balance.opening_balances import Enrol
@@ -26,10 +27,12 @@ from gateway.charging.review import BookReport, DropReport
 from gateway.charging.session_expiry import AwaitEnd, CloseLost, ExpireSession
 from gateway.charity.bank_details import ApproveDetails, ProposeDetails
 from gateway.charity.bank_matching import SettleFile
-from gateway.charity.confirmation import ConfirmMonth
+from gateway.charity.closed_causes import KeepClosed
+from gateway.charity.confirmation import ConfirmMonth, ReleaseConfirmed
 from gateway.charity.payouts import ApprovePayout, MakePayout
 from gateway.charity.profit_share import BookProfitShare
 from gateway.charity.publication import PublishMonth
+from gateway.charity.receipts import BookReceipt
 from gateway.charity.register import ImportRegister
 from gateway.context import OpenAccounts
 from gateway.events.outbox_queue import MarkPublished
@@ -44,6 +47,7 @@ from gateway.messaging.queue.query_sm import RecordFinding
 from gateway.messaging.queue.sms_expiry import ExpireTexts
 from gateway.messaging.retention import SweepMessaging
 from gateway.messaging.submit import AcceptTexts
+from gateway.notices.choice_questions import AskChoosers
 from gateway.notices.limit_changes import AgreeToExceed, SetBillLimit
 from gateway.privacy.access import RecordAccess
 from gateway.sims.accept_order import AcceptOrder, CheckOrder
@@ -73,6 +77,7 @@ UNITS: Final = (
     AnswerNode,
     ApproveDetails,
     ApprovePayout,
+    AskChoosers,
     AskNode,
     AwaitDurable,
     AgreeToPrices,
@@ -83,6 +88,7 @@ UNITS: Final = (
     BeginVersions,
     BookAddedTax,
     BookProfitShare,
+    BookReceipt,
     BookReport,
     BookTaxDay,
     BuyAddOn,
@@ -112,9 +118,11 @@ UNITS: Final = (
     ExpireTexts,
     FinishClose,
     FinishAddedTaxes,
+    ForgetGifts,
     GivePromotion,
     ImportRegister,
     ImportSim,
+    KeepClosed,
     KeepMonths,
     KeepWallet,
     MakePayout,
@@ -137,6 +145,7 @@ UNITS: Final = (
     RecordReceipts,
     RefundUsage,
     RefuseStep,
+    ReleaseConfirmed,
     RemoveSealed,
     RenewLease,
     Renumber,

@@ -6,11 +6,22 @@ import msgspec
 from msgspec import Meta
 
 from gateway.api.conversion import refused_as
-from gateway.api.requests import MAX_PAGE, MONTH, PRINTABLE, WHY, Currency, MaybeText, Number, Text
+from gateway.api.requests import (
+    DAY_WANTED,
+    MAX_PAGE,
+    MONTH,
+    MONTH_WANTED,
+    PRINTABLE,
+    WHY,
+    Currency,
+    MaybeText,
+    Number,
+    Text,
+)
 
-Period = Annotated[str, Meta(pattern=MONTH, extra=refused_as("bill.period", "a month, YYYY-MM"))]
+Period = Annotated[str, Meta(pattern=MONTH, extra=refused_as("bill.period", MONTH_WANTED))]
 MaybePeriod = Annotated[
-    str, Meta(pattern=r"^((19[7-9]\d|2\d\d\d)-(0[1-9]|1[0-2]))?$", extra=refused_as("bill.period", "a month, YYYY-MM"))
+    str, Meta(pattern=r"^((19[7-9]\d|2\d\d\d)-(0[1-9]|1[0-2]))?$", extra=refused_as("bill.period", MONTH_WANTED))
 ]
 MaybeReason = Annotated[str, Meta(max_length=64, pattern=PRINTABLE, extra=refused_as("params.reason", WHY))]
 
@@ -82,7 +93,7 @@ class BankLineSaid(msgspec.Struct, frozen=True):
     reference: Text
     amount: Text
     currency: Currency
-    date: Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\d$", extra=refused_as("payment.date", "a day, YYYY-MM-DD"))]
+    date: Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\d$", extra=refused_as("payment.date", DAY_WANTED))]
     credit: bool
     returned: MaybeText = ""
     payer_reference: MaybeText = ""

@@ -4,7 +4,12 @@ import msgspec
 
 
 class CauseRow(msgspec.Struct, frozen=True):
-    """A cause and whether it may be paid today: `obstacle` says why not, `register` what its register said, how long ago."""
+    """A cause and whether it may be paid today: `obstacle` says why not, `register` what its register said, how long ago.
+
+    `successor_by` is who named its successor, when, and by what. Of a closed cause without one: since which day it is closed,
+    until which its customers were asked to choose another (empty while they are being asked), and what becomes of what it
+    cannot be paid then: `held` or `unassigned`.
+    """
 
     id: str
     name: str
@@ -21,6 +26,10 @@ class CauseRow(msgspec.Struct, frozen=True):
     statement: str
     editors: list[str]
     successor: str
+    successor_by: str = ""
+    closed_on: str = ""
+    asked_until: str = ""
+    after_asking: str = ""
 
 
 class CauseRows(msgspec.Struct, frozen=True):
@@ -90,6 +99,39 @@ class PaymentsSettled(msgspec.Struct, frozen=True):
     rejected: int
     repeated: int
     unmatched: list[str]
+    received: int = 0
+    """Lines of what matchers paid, and of what the company moved."""
+
+
+class CampaignRow(msgspec.Struct, frozen=True):
+    """A matching campaign: what its matcher pledged, what was matched of it, what the matcher paid and owes.
+
+    `pledged` is None of one that stands in no settings any more.
+    """
+
+    campaign: str
+    matcher: str
+    currency: str
+    pledged: str | None
+    matched: str
+    received: str
+    owed: str
+
+
+class CampaignRows(msgspec.Struct, frozen=True):
+    """The campaigns."""
+
+    rows: list[CampaignRow]
+
+
+class ReceiptBooked(msgspec.Struct, frozen=True):
+    """What came into the charity account, or left it, and whether it was booked before; `campaign` is empty of a transfer."""
+
+    campaign: str
+    amount: str
+    currency: str
+    reference: str
+    repeated: bool
 
 
 class BankDetails(msgspec.Struct, frozen=True):
@@ -165,7 +207,11 @@ class RemittanceRows(msgspec.Struct, frozen=True):
 
 
 class CoverRow(msgspec.Struct, frozen=True):
-    """Whether the charity account covers what is owed: `balance` and its day are the bank's, None where it never said."""
+    """Whether the charity account covers what is owed: `balance` and its day are the bank's, None where it never said.
+
+    `owed_by_matchers` is what `needed` leaves out of gifts that wait; `booked` is the account by the books at the end of the
+    bank's day, `unbooked` what the bank has beyond that: 0 where they agree.
+    """
 
     currency: str
     balance: str | None
@@ -173,6 +219,9 @@ class CoverRow(msgspec.Struct, frozen=True):
     needed: str
     difference: str | None
     covered: bool
+    owed_by_matchers: str
+    booked: str
+    unbooked: str | None
 
 
 class CoverRows(msgspec.Struct, frozen=True):
@@ -224,6 +273,18 @@ class ReportRow(msgspec.Struct, frozen=True):
     other: str | None
 
 
+class ClosedCauseRow(msgspec.Struct, frozen=True):
+    """What stands of a closed cause without a successor, now: what is held for it, and what went to `unassigned`."""
+
+    cause: str
+    stream: str
+    currency: str
+    closed_on: str
+    asked_until: str
+    held: str
+    unassigned: str
+
+
 class CharityReport(msgspec.Struct, frozen=True):
     """A month for the company: by cause, in all, and what was published of it; `policy` is the one it is compared with."""
 
@@ -231,6 +292,7 @@ class CharityReport(msgspec.Struct, frozen=True):
     policy: str | None
     rows: list[ReportRow]
     published: list[ReportRow]
+    closed: list[ClosedCauseRow] = []
 
 
 class ReportFigures(msgspec.Struct, frozen=True):

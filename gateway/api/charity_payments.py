@@ -2,7 +2,7 @@
 
 import binascii
 from base64 import b64decode, b64encode
-from datetime import UTC, date, datetime
+from datetime import date
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -21,18 +21,20 @@ from gateway.api.charity_answers import (
     PayoutSkipped,
     StandingRow,
 )
+from gateway.api.months_confirmed import confirm, today
 from gateway.api.problems import bad_request, conflict, not_found
-from gateway.api.requests import Nothing
+from gateway.api.requests import DAY_WANTED, Nothing
 from gateway.bank import camt, pain002
 from gateway.bank.accounts import AccountInvalid, BankAccount, checked
 from gateway.bank.xml import BankFileInvalid
 from gateway.charity import bank_details, payouts
 from gateway.charity.ageing import is_due, waiting
 from gateway.charity.bank_details import ApproveDetails, DetailsRefused, ProposeDetails
-from gateway.charity.bank_matching import EndOfDay, Said, SettleFile, said_by_report, said_by_statements
+from gateway.charity.bank_matching import SettleFile, Statements, said_by_report, said_by_statements
 from gateway.charity.causes import obstacle
-from gateway.charity.confirmation import ConfirmMonth, MonthRefused, read_month, read_standings
+from gateway.charity.confirmation import read_standings
 from gateway.charity.payouts import ApprovePayout, MakePayout, Payee, Payout, PayoutRefused
+from gateway.charity.receipts import Senders, known_campaigns
 from gateway.charity.register import read_register
 from gateway.context import GatewayContext
 from gateway.events.times import rfc3339
@@ -46,42 +48,11 @@ def record_look(context: GatewayContext, caller: Caller, action: str, subscriber
     context.record_access(caller.name, action, subscriber_id)
 
 
-def today(context: GatewayContext) -> str:
-    """Give the day on the operator's clock."""
-    zone = ZoneInfo(context.settings.operator.timezone)
-    return datetime.fromtimestamp(context.clock() / 1_000_000, UTC).astimezone(zone).date().isoformat()
-
-
 def confirm_month(context: GatewayContext, request: requests.ConfirmMonth, caller: Caller) -> MonthConfirmed:
-    """Confirm what customers have paid for; a month that was confirmed stays as it is."""
+    """Confirm what customers have paid for; of a month that was confirmed only what may be paid is looked at again."""
     record_look(context, caller, "charity.confirm")
-    done = _confirm(context, request.period)
+    done = confirm(context, request.period)
     return MonthConfirmed(request.period, not done, _standings(context))
-
-
-def _confirm(context: GatewayContext, period: str) -> bool:
-    """Confirm a month; tells whether it was done now."""
-    zone = ZoneInfo(context.settings.operator.timezone)
-    try:
-        with context.reading() as connection:
-            month = read_month(connection, period, zone, context.clock(), context.progress)
-            register = read_register(connection)
-    except MonthRefused as error:
-        raise conflict("charity.month", str(error)) from None
-    if month is None:
-        return False
-    causes, day = context.settings.causes, today(context)
-    payable = [
-        (cause.id, cause.agreement.currency)
-        for cause in causes.values()
-        if cause.agreement and not obstacle(cause, cause.agreement.currency, day, register)
-    ]
-    successors = {cause.id: cause.successor.cause for cause in causes.values() if cause.successor}
-    done = context.lane.run(ConfirmMonth(month, payable, successors))
-    if done is None:
-        return False
-    context.log("charity.month.confirmed", {"period": period, "moves": done.moves})
-    return True
 
 
 def _standings(context: GatewayContext) -> list[StandingRow]:
@@ -113,11 +84,11 @@ def _standings(context: GatewayContext) -> list[StandingRow]:
 def make_payout(context: GatewayContext, request: requests.MakePayout, caller: Caller) -> PayoutMade:
     """Confirm the month where nobody did, and make a payment file for each currency that causes are paid in."""
     record_look(context, caller, "charity.payout")
-    if request.day < today(context) or not _is_day(request.day):
-        raise bad_request("charity.day", "day: give the day on which the bank is to pay, today or later")
+    if request.day < today(context) or not is_day(request.day):
+        raise bad_request("charity.day", f"day: give the one on which the bank is to pay, today or later, {DAY_WANTED}")
     if not context.settings.charity.accounts:
         raise conflict("payout.account", "charity.accounts names no account that causes are paid from")
-    _confirm(context, request.period)
+    confirm(context, request.period)
     files, skipped = [], []
     for account in context.settings.charity.accounts:
         payees, refused = _payees(context, account.currency)
@@ -136,7 +107,8 @@ def make_payout(context: GatewayContext, request: requests.MakePayout, caller: C
     return PayoutMade(request.period, files, skipped)
 
 
-def _is_day(text: str) -> bool:
+def is_day(text: str) -> bool:
+    """Tell whether a text is a day of the calendar: 2026-02-30 is none."""
     try:
         return bool(date.fromisoformat(text))
     except ValueError:
@@ -237,24 +209,33 @@ def settle_file(context: GatewayContext, request: requests.BankFile, caller: Cal
         data = b64decode(request.file, validate=True)
     except (binascii.Error, ValueError):
         raise bad_request("charity.file", "file: give base64") from None
-    said, days, others = _read(context, data)
-    result = context.lane.run(SettleFile(said, days))
+    said, days, receipts, others = _read(context, data)
+    result = context.lane.run(SettleFile(said, days, receipts))
     unmatched = result.unmatched + others
     counts = {"paid": result.paid, "returned": result.returned, "rejected": result.rejected}
+    counts["received"] = result.received
     context.log("charity.payments.settled", {**counts, "unmatched": len(unmatched), "by": caller.name})
-    return PaymentsSettled(result.paid, result.returned, result.rejected, result.repeated, unmatched)
+    return PaymentsSettled(
+        result.paid, result.returned, result.rejected, result.repeated, unmatched, received=result.received
+    )
 
 
-def _read(context: GatewayContext, data: bytes) -> tuple[list[Said], list[EndOfDay], list[str]]:
+def _read(context: GatewayContext, data: bytes) -> Statements:
     """Read what a bank's file says, of either kind."""
     try:
         if b"pain.002.001" in data[:2000]:
-            return said_by_report(pain002.read(data)), [], []
+            return Statements(said_by_report(pain002.read(data)), [], [], [])
         statements = camt.read(data)
     except BankFileInvalid as error:
         raise bad_request("bank.file", f"file: {error}") from None
     _check_account(context, statements)
-    return said_by_statements(statements)
+    senders = Senders(campaigns_of(context), context.settings.charity.transfer_word)
+    return said_by_statements(statements, senders, ZoneInfo(context.settings.operator.timezone))
+
+
+def campaigns_of(context: GatewayContext) -> dict[str, str]:
+    """Give the campaigns that may be paid for, with their currencies: those of the settings, and older ones of the books."""
+    return context.read(known_campaigns) | {each.id: each.currency for each in context.settings.charity.matching}
 
 
 def _check_account(context: GatewayContext, statements: list[camt.Statement]) -> None:

@@ -1,10 +1,10 @@
-"""Actions that tell of causes: who they are, what each is owed and was paid, and whether the charity account covers it."""
+"""Actions that tell of causes: who they are, what each is owed and was paid, and what another rule would have given."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from gateway.api import charity_requests as requests
 from gateway.api.callers import Caller
@@ -12,8 +12,7 @@ from gateway.api.charity_answers import (
     CauseRow,
     CauseRows,
     CharityReport,
-    CoverRow,
-    CoverRows,
+    ClosedCauseRow,
     ProfitShared,
     RegisterImported,
     RemittanceRow,
@@ -21,36 +20,41 @@ from gateway.api.charity_answers import (
     ReportRow,
     ShareRow,
 )
-from gateway.api.charity_payments import record_look, today
+from gateway.api.charity_payments import is_day, record_look
+from gateway.api.months_confirmed import today
 from gateway.api.problems import bad_request, conflict
-from gateway.api.requests import Nothing
+from gateway.api.requests import DAY_WANTED, Nothing
 from gateway.charity.ageing import Waiting, waiting
-from gateway.charity.causes import REGISTERED, Cause, Register, obstacle
+from gateway.charity.causes import REGISTERED, Cause, Register, Successor, obstacle
+from gateway.charity.closed_causes import Asking, askings, gone_unassigned
+from gateway.charity.confirmation import read_standings
 from gateway.charity.months import begin_of, end_of
-from gateway.charity.policies import GROSS, NET, POLICIES, WHOLE, Policy
+from gateway.charity.policies import GROSS, NET, POLICIES, SALE, USAGE, WHOLE, Policy
 from gateway.charity.policy_comparison import compare
 from gateway.charity.profit_share import BookProfitShare, NotConfirmed, divide, months_of, share_of, weights
 from gateway.charity.publication import figures_of
 from gateway.charity.register import ImportRegister, Row, age, read_register, with_absent
-from gateway.charity.remittance import Remittance, needed, remittances
-from gateway.charity.tenth_states import State
+from gateway.charity.remittance import Remittance, remittances
+from gateway.charity.tenth_states import State, account_of
 from gateway.context import GatewayContext
 from gateway.ledger.accounts import REVENUE
 from gateway.ledger.balances import Selection, account_names, journal_totals
 from gateway.ledger.money import AmountInvalid, format_amount, parse_amount
-from gateway.store.tables import charity_balances, seals
+from gateway.store.tables import seals
 
 
 def list_causes(context: GatewayContext, _request: Nothing) -> CauseRows:
     """Tell of each cause whether it may be paid today, and what its register said; no sums."""
     with context.reading() as connection:
-        register = read_register(connection)
-    day = today(context)
-    return CauseRows([_cause(cause, day, register) for cause in context.settings.causes.values()])
+        register, closed = read_register(connection), askings(connection)
+    return CauseRows(
+        [_cause(context, cause, register, closed.get(cause.id)) for cause in context.settings.causes.values()]
+    )
 
 
-def _cause(cause: Cause, day: str, register: Register) -> CauseRow:
-    agreement, found = cause.agreement, register.get((cause.regulator, cause.number))
+def _cause(context: GatewayContext, cause: Cause, register: Register, asking: Asking | None) -> CauseRow:
+    agreement, found, day = cause.agreement, register.get((cause.regulator, cause.number)), today(context)
+    closed_on, asked_until = _days(context, asking)
     return CauseRow(
         id=cause.id,
         name=cause.name,
@@ -67,11 +71,33 @@ def _cause(cause: Cause, day: str, register: Register) -> CauseRow:
         statement=cause.statement,
         editors=list(cause.editors),
         successor=cause.successor.cause if cause.successor else "",
+        successor_by=_named_by(cause.successor) if cause.successor else "",
+        closed_on=closed_on,
+        asked_until=asked_until,
+        after_asking=context.settings.charity.after_asking if asking else "",
     )
+
+
+def _named_by(successor: Successor) -> str:
+    return f"{successor.named_by}, {successor.on}: {successor.reference}"
+
+
+def _days(context: GatewayContext, asking: Asking | None) -> tuple[str, str]:
+    """Give since which day a cause is closed, and the last one on which its customers may choose; empty where there is none."""
+    if asking is None:
+        return "", ""
+    zone, end = ZoneInfo(context.settings.operator.timezone), asking.ends_at(context.settings.charity.ask_days)
+    return _day(asking.closed_at, zone), "" if end is None else _day(end, zone)
+
+
+def _day(at: int, zone: ZoneInfo) -> str:
+    return datetime.fromtimestamp(at / 1_000_000, UTC).astimezone(zone).date().isoformat()
 
 
 def import_register(context: GatewayContext, request: requests.ImportRegister) -> RegisterImported:
     """Keep what an extract says of our causes' numbers; those that it does not have are absent from it."""
+    if not is_day(request.extracted_on):
+        raise bad_request("charity.day", f"extracted_on: give {DAY_WANTED}")
     wanted = [
         cause.number
         for cause in context.settings.causes.values()
@@ -130,52 +156,6 @@ def _remittance(line: Remittance, wait: Waiting | None) -> RemittanceRow:
         days=wait.days if wait else None,
         agreed=wait.agreed if wait else None,
     )
-
-
-def show_cover(context: GatewayContext, request: requests.Cover, caller: Caller) -> CoverRows:
-    """Hold what the charity account's bank said, up to the end of a day, against what is payable, instructed, or given."""
-    record_look(context, caller, "charity.cover")
-    try:
-        end = _end_of_day(request.day, ZoneInfo(context.settings.operator.timezone))
-    except ValueError:
-        raise bad_request("charity.day", "day: there is no such day") from None
-    with context.reading() as connection:
-        wanted = needed(remittances(connection, 0, end))
-        said = _balances(connection, request.day)
-    rows = []
-    for currency in sorted(wanted.keys() | said.keys()):
-        day, balance = said.get(currency, (None, None))
-        owed = wanted.get(currency, 0)
-        difference = None if balance is None else balance - owed
-        rows.append(
-            CoverRow(
-                currency=currency,
-                balance=None if balance is None else format_amount(balance, currency),
-                balance_day=day,
-                needed=format_amount(owed, currency),
-                difference=None if difference is None else format_amount(difference, currency),
-                covered=not owed if difference is None else difference >= 0,
-            )
-        )
-    return CoverRows(request.day, rows)
-
-
-def _end_of_day(day: str, zone: ZoneInfo) -> int:
-    """Give the first moment after a day, in UTC microseconds."""
-    after = date.fromisoformat(day) + timedelta(days=1)
-    return int(datetime.combine(after, time(), zone).timestamp()) * 1_000_000
-
-
-def _balances(connection: Connection, day: str) -> dict[str, tuple[str, int]]:
-    """Give what the bank said last, up to a day, by currency."""
-    own = charity_balances.c
-    latest = (
-        select(own.currency, func.max(own.day).label("day")).where(own.day <= day).group_by(own.currency).subquery()
-    )
-    wanted = select(own.currency, own.day, own.amount).join(
-        latest, (latest.c.currency == own.currency) & (latest.c.day == own.day)
-    )
-    return {row.currency: (row.day, int(row.amount)) for row in connection.execute(wanted)}
 
 
 def profit_share(context: GatewayContext, request: requests.ProfitShare, caller: Caller) -> ProfitShared:
@@ -248,7 +228,30 @@ def report(context: GatewayContext, request: requests.Report, caller: Caller) ->
         )
         for each in found
     ]
-    return CharityReport(request.period, policy.id if policy else None, rows, _published(context, request.period))
+    published = _published(context, request.period)
+    return CharityReport(request.period, policy.id if policy else None, rows, published, _closed(context))
+
+
+def _closed(context: GatewayContext) -> list[ClosedCauseRow]:
+    """Tell what stands of closed causes that nobody succeeds."""
+    with context.reading() as connection:
+        closed, standings, gone = askings(connection), read_standings(connection), gone_unassigned(connection)
+    number = context.accounts.get
+    return [
+        ClosedCauseRow(
+            account.cause,
+            account.stream.value,
+            account.currency,
+            *_days(context, closed[account.cause]),
+            held=format_amount(each.confirmed + each.payable, account.currency),
+            unassigned=format_amount(
+                gone.get((number(account_of(account.stream, State.CONFIRMED, account.cause), 0), account.currency), 0),
+                account.currency,
+            ),
+        )
+        for account, each in sorted(standings.items())
+        if account.cause in closed
+    ]
 
 
 def _published(context: GatewayContext, period: str) -> list[ReportRow]:
@@ -264,4 +267,6 @@ def _policy(content: dict[str, object]) -> Policy:
         raise bad_request("charity.policy", f"policy: {error}") from None
     if found.base not in (GROSS, NET) or not 0 <= found.rate <= WHOLE or not 0 <= found.tax <= WHOLE:
         raise bad_request("charity.policy", "policy: base is gross or net, rate and tax are 0 to 10000 basis points")
+    if not {*found.exclusions} <= {USAGE, SALE}:
+        raise bad_request("charity.policy", "policy: exclusions are usage or sale; by service they are not compared")
     return found

@@ -6,15 +6,34 @@ import msgspec
 from msgspec import Meta
 
 from gateway.api.conversion import refused_as
-from gateway.api.requests import MAX_ROWS, MONTH, PRINTABLE, Number
+from gateway.api.requests import DAY_WANTED, MAX_ROWS, MONTH, MONTH_WANTED, PRINTABLE, Number
 
-Period = Annotated[str, Meta(pattern=MONTH, extra=refused_as("charity.period", "a month, YYYY-MM"))]
+Period = Annotated[str, Meta(pattern=MONTH, extra=refused_as("charity.period", MONTH_WANTED))]
 YearOrMonth = Annotated[
     str,
-    Meta(pattern=r"^(19[7-9]\d|2\d\d\d)(-(0[1-9]|1[0-2]))?$", extra=refused_as("charity.period", "YYYY or YYYY-MM")),
+    Meta(
+        pattern=r"^(19[7-9]\d|2\d\d\d)(-(0[1-9]|1[0-2]))?$",
+        extra=refused_as("charity.period", f"a year as YYYY, or {MONTH_WANTED}"),
+    ),
 ]
 Day = Annotated[
-    str, Meta(pattern=r"^\d{4}-(0[1-9]|1[0-2])-([0-2]\d|3[01])$", extra=refused_as("charity.day", "a day, YYYY-MM-DD"))
+    str, Meta(pattern=r"^\d{4}-(0[1-9]|1[0-2])-([0-2]\d|3[01])$", extra=refused_as("charity.day", DAY_WANTED))
+]
+MaybeDay = Annotated[
+    str,
+    Meta(
+        pattern=r"^(\d{4}-(0[1-9]|1[0-2])-([0-2]\d|3[01]))?$",
+        extra=refused_as("charity.day", f"{DAY_WANTED}, or nothing for today"),
+    ),
+]
+ReceiptReference = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=64,
+        pattern=PRINTABLE,
+        extra=refused_as("charity.reference", "1 to 64 printable characters"),
+    ),
 ]
 Hash = Annotated[
     str, Meta(pattern=r"^[0-9a-f]{64}$", extra=refused_as("payout.hash", "a SHA-256 of 64 hexadecimal digits"))
@@ -93,6 +112,26 @@ class ImportRegister(msgspec.Struct, frozen=True):
     regulator: Regulator
     extracted_on: Day
     rows: RegisterRows
+
+
+class BookMatchPaid(msgspec.Struct, frozen=True):
+    """What a campaign's matcher paid into the charity account on a day, by the payer's reference; `back`: it was taken back."""
+
+    campaign: CauseId
+    amount: Amount
+    reference: ReceiptReference
+    day: MaybeDay = ""
+    back: bool = False
+
+
+class BookTransfer(msgspec.Struct, frozen=True):
+    """What the company moved into the charity account on a day, by its reference; `back`: it took it out."""
+
+    amount: Amount
+    currency: Currency
+    reference: ReceiptReference
+    day: MaybeDay = ""
+    back: bool = False
 
 
 class ProfitShare(msgspec.Struct, frozen=True):

@@ -13,10 +13,14 @@ MAX_ACTOR = 64
 
 
 class SubscriberErased(msgspec.Struct, frozen=True):
-    """Who was forgotten, by the id that the books have, and what: how many rows of which tables."""
+    """Who was forgotten, by the id that the books have, and what: how many rows of which tables.
+
+    `kept` are gifts and Gift Aid declarations that tax law has us keep, sealed, until their time is over.
+    """
 
     subscriber_id: str
     rows: dict[str, int]
+    kept: dict[str, int]
 
 
 def erase(context: GatewayContext, request: Wanted, caller: Caller) -> SubscriberErased:
@@ -34,4 +38,4 @@ def erase(context: GatewayContext, request: Wanted, caller: Caller) -> Subscribe
     if isinstance(outcome, ErasureRefused):
         raise conflict(outcome.code, str(outcome))
     context.log("subscriber.erased", {"by": caller.name, "rows": sum(outcome.rows.values())})
-    return SubscriberErased(str(outcome.subscriber_id), outcome.rows)
+    return SubscriberErased(str(outcome.subscriber_id), outcome.rows, outcome.kept)

@@ -27,6 +27,8 @@ MAX_BALANCES: Final = 20_000
 """Wallets of one page of balances: each page reads the whole journal."""
 MONTH: Final = r"^(19[7-9]\d|2\d\d\d)-(0[1-9]|1[0-2])$"
 """A calendar month, such as 2026-11."""
+MONTH_WANTED: Final = "a month as YYYY-MM, with 01 to 12 behind a year from 1970 on, such as 2026-11"
+DAY_WANTED: Final = "a day of the calendar as YYYY-MM-DD, such as 2026-11-30"
 WHY: Final = "1 to 64 printable characters"
 PRINTABLE: Final = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*$"
 """Without control characters, ends of lines, and what turns the direction of writing."""
@@ -123,7 +125,7 @@ class ExportJournal(msgspec.Struct, frozen=True):
 class ShowTotals(msgspec.Struct, frozen=True):
     """A calendar month on the operator's clock, such as 2026-11."""
 
-    period: Annotated[str, Meta(pattern=MONTH, extra=refused_as("ledger.period", "a month, YYYY-MM"))]
+    period: Annotated[str, Meta(pattern=MONTH, extra=refused_as("ledger.period", MONTH_WANTED))]
 
 
 class ImportSubscribers(msgspec.Struct, frozen=True):
@@ -208,7 +210,7 @@ class ExportGiftAid(msgspec.Struct, frozen=True):
     """The Gift Aid schedule of a month (2026-11) for one cause."""
 
     cause: Text
-    period: Text
+    period: Annotated[str, Meta(pattern=MONTH, extra=refused_as("gift-aid.period", MONTH_WANTED))]
 
 
 class SetRenewal(msgspec.Struct, frozen=True):

@@ -34,6 +34,8 @@ from gateway.ledger.entries import Entry
 
 Account = Callable[[str], int]
 """Gives a system account's number by its name."""
+Accrue = Callable[[Entry, tuple[Share, ...], Policy, Account, RunningTenth], list[Entry]]
+"""Makes the accruals of a charge (charity.accruals)."""
 
 
 class Giving(msgspec.Struct, frozen=True, gc=False):
@@ -44,6 +46,8 @@ class Giving(msgspec.Struct, frozen=True, gc=False):
     account: Account
     promotions_last: bool = False
     """Whether credit that the company gave pays after what customers paid in."""
+    accrue: Accrue = accrue
+    """Makes the tenth: `accrue`, or `leave_out` of what the rule leaves out. Which one is known before the charge is."""
 
 
 class Booked(msgspec.Struct, frozen=True, gc=False):
@@ -239,7 +243,7 @@ def _revenue(
     wallet.move(-amount)
     entries = []
     if entry.amount:
-        accruals = accrue(entry, giving.shares, giving.policy, giving.account, running)
+        accruals = giving.accrue(entry, giving.shares, giving.policy, giving.account, running)
         for accrual in accruals:
             wallet.given += accrual.amount
         entries = [entry, *accruals]

@@ -32,6 +32,11 @@ class Declaration(msgspec.Struct, frozen=True):
     cancelled_at: int | None
     details: Details | None = None
 
+    def covers(self, cause: str, at: int) -> bool:
+        """Tell whether it is opened, to this cause, and in force at a time (microseconds)."""
+        in_force = self.covers_from <= at and (self.cancelled_at is None or at < self.cancelled_at)
+        return in_force and self.details is not None and self.details.cause == cause
+
 
 class DeclareGiftAid(Change):
     """A person's declaration for gifts of a line to a cause from a time on; one to the same cause before ends."""
@@ -124,7 +129,6 @@ def covered(connection: Connection, cause: str, period: str, zone: tzinfo, seals
 
 def _declared(connection: Connection, owner: int, cause: str, at: int, seals: CauseSeals) -> Person | None:
     for each in declarations_of(connection, owner, seals):
-        in_force = each.covers_from <= at and (each.cancelled_at is None or at < each.cancelled_at)
-        if in_force and each.details is not None and each.details.cause == cause:
+        if each.details is not None and each.covers(cause, at):
             return each.details.person
     return None

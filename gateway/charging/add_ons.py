@@ -12,6 +12,7 @@ from gateway.balance.usage import ACTIVE, sell_add_on
 from gateway.balance.wallets import Wallet, WalletRows
 from gateway.charging.credit_control import ChargingPolicy
 from gateway.charity.choices import at as choice_at
+from gateway.charity.policies import SALE
 from gateway.ledger.money import format_amount
 from gateway.store.batch import Batch, RowSet
 from gateway.store.idempotency import KeptResult, KeyConflict, KeyRows, digest
@@ -110,7 +111,7 @@ class BuyAddOn(Change):
             )
         if wallet.status != ACTIVE:
             return AddOnRefused("add_on.line", f"the line is {wallet.status}: it buys nothing until it is active again")
-        giving = tariff.giving(choice_at(profile.choices, batch.now), batch.now)
+        giving = tariff.giving(choice_at(profile.choices, batch.now), batch.now, SALE)
         sold = sell_add_on(wallet, self.add_on, add_on, giving, now=batch.now, number=batch.take_id(), zone=tariff.zone)
         if sold is None:
             price = format_amount(add_on.price, wallet.currency)

@@ -13,6 +13,7 @@ from gateway.balance.profiles import ProfileRows
 from gateway.balance.wallets import Wallet
 from gateway.charging.credit_control import ChargingPolicy
 from gateway.charity.choices import at as choice_at
+from gateway.charity.policies import SALE
 from gateway.rating.billing_days import period_of
 from gateway.rating.plans import Plan
 from gateway.store.batch import Batch
@@ -41,7 +42,7 @@ def change_plan(batch: Batch, wallet: Wallet, plan: str, effective: Effective) -
     if effective is Effective.PRO_RATA:
 
         def giving(sold_at: int) -> Giving:
-            return policy.tariff.giving(choice_at(profile.choices, sold_at), sold_at)
+            return policy.tariff.giving(choice_at(profile.choices, sold_at), sold_at, SALE)
 
         booked = leave_bundles(wallet, before, giving, batch.now)
         policy.books.post(batch, booked.entries)

@@ -25,6 +25,7 @@ from gateway.charging.request import MICROSECONDS, TERMINATION, ChargingRequest,
 from gateway.charging.session import Grant, Group, Session, give_back_covered
 from gateway.charging.tariff import Tariff
 from gateway.charity.choices import at as choice_at
+from gateway.charity.policies import SALE
 from gateway.ledger.entries import Entry
 from gateway.rating.paid_service_limits import limit_of
 from gateway.rating.plans import Plan, Rate
@@ -60,7 +61,7 @@ class CreditControlRun:
         """Take the request and the rows it is about; they are changed in place. `own_line`: another line of ours is called."""
         self.request, self.session, self.wallet, self.plan, self.tariff = request, session, wallet, plan, tariff
         self.now, self._take_id = now, take_id
-        self._giving = tariff.giving(choice_at(profile.choices, request.as_of), request.as_of)
+        self._giving = tariff.giving(choice_at(profile.choices, request.as_of), request.as_of, request.service)
         self.pricing = Pricing(request, session, plan, tariff, own_line=own_line)
         self.abroad = self.pricing.is_abroad
         self._cap = tariff.cap_abroad if self.abroad else 0
@@ -135,8 +136,9 @@ class CreditControlRun:
             return
         if any(self._needs_bundle(item, used) for item, used in reports):
             event_at, take_id = self.request.event_at, self._take_id
+            giving = self.tariff.giving(self._giving.shares, self.request.as_of, SALE)
             sold = sell_bundle(
-                self.wallet, self.plan, self._giving, event_at=event_at, now=self.now, take_id=take_id, zone=zone
+                self.wallet, self.plan, giving, event_at=event_at, now=self.now, take_id=take_id, zone=zone
             )
             self._sale = sold
             if sold is not None:

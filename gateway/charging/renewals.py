@@ -19,6 +19,7 @@ from gateway.balance.usage import ACTIVE, price_now, sell_bundle
 from gateway.balance.wallets import Wallet, WalletRows
 from gateway.charging.credit_control import ChargingPolicy
 from gateway.charity.choices import at as choice_at
+from gateway.charity.policies import SALE
 from gateway.ledger.allowance_kinds import EXPIRY
 from gateway.store.batch import Batch, RowSet, Unit
 from gateway.store.nodes import in_shard
@@ -99,7 +100,7 @@ def _renew(batch: Batch, wallet: Wallet, family: Family | None) -> bool:
         return False
     if wallet.available < price_now(plan.bundle, wallet, now, tariff.zone):
         return False
-    giving = tariff.giving(choice_at(profile.choices, now), now)
+    giving = tariff.giving(choice_at(profile.choices, now), now, SALE)
     sold = sell_bundle(wallet, plan, giving, event_at=now, now=now, take_id=batch.take_id, zone=tariff.zone)
     if sold is not None:
         policy.book(batch, sold.entries, (), sold.grants)

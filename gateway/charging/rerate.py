@@ -268,7 +268,7 @@ class RerateSession(Unit):
         running, tenths = RunningTenth(), []
         for record in changed:
             running = RunningTenth() if self.apart else running
-            tenths.append(running.add(prices[record.id], tariff.policy_at(record.event_at)))
+            tenths.append(running.add(prices[record.id], tariff.policy_at(record.event_at, record.service)))
         if not self.apart and tenths:
             _make_up(tenths, self._missing(tariff, prices, sum(tenths)))
         splitting, found = RunningTenth(), []
@@ -283,9 +283,8 @@ class RerateSession(Unit):
             parts = (
                 TenthPart(account, amount, share) for (account, share), amount in zip(shares, amounts, strict=True)
             )
-            found.append(
-                Charged(cost, tariff.policy_at(record.event_at).id, tuple(part for part in parts if part.amount))
-            )
+            rule = tariff.policy_at(record.event_at, record.service)
+            found.append(Charged(cost, rule.id, tuple(part for part in parts if part.amount)))
         return found
 
     def _missing(self, tariff: Tariff, prices: dict[int, int], together: int) -> int:
@@ -295,7 +294,7 @@ class RerateSession(Unit):
             return 0  # its first records are not there any more
         base = sum(prices.get(record.id, record.charged.price) for record in self.records)
         others = sum(record.charged.tenth for record in self.records if record.id not in prices)
-        rules = {tariff.policy_at(record.event_at) for record in self.records}
+        rules = {tariff.policy_at(record.event_at, record.service) for record in self.records}
         if len(rules) > 1:
             return 0  # of a session under two rules no sum has a tenth of its own
         missing = rules.pop().tenth(base) - others - together

@@ -16,6 +16,7 @@ from gateway.charging.credit_control import ChargingPolicy
 from gateway.charging.request import MICROSECONDS
 from gateway.charging.rerate import ACTOR, Left, Rerated, is_theirs, shares_of
 from gateway.charging.rerate_reading import NEAR, Wanted, last_corrections
+from gateway.charity import policies
 from gateway.charity.accruals import RunningTenth
 from gateway.store.batch import Batch, RowSet, Unit
 from gateway.store.sealed_months.parts import lowest_rows, parts
@@ -68,11 +69,15 @@ class RerateSale(Unit):
             price, tariff = plan.bundle.price, policy.tariff
             shares = shares_of(self.charged, self.event_at, profile, tariff)
             running = RunningTenth()
-            amounts = running.split(running.add(price, tariff.policy_at(self.event_at)), [share for _, share in shares])
+            amounts = running.split(
+                running.add(price, tariff.policy_at(self.event_at, policies.SALE)), [share for _, share in shares]
+            )
             parts_ = (
                 TenthPart(account, amount, share) for (account, share), amount in zip(shares, amounts, strict=True)
             )
-            after = Charged(price, tariff.policy_at(self.event_at).id, tuple(part for part in parts_ if part.amount))
+            after = Charged(
+                price, tariff.policy_at(self.event_at, policies.SALE).id, tuple(part for part in parts_ if part.amount)
+            )
             result.count(self.charged, after)
             if not self.dry_run:
                 rerating = batch.take_id()

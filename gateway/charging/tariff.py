@@ -9,6 +9,7 @@ from gateway.balance.bookings import Giving
 from gateway.balance.profiles import Profile
 from gateway.balance.spending import BillingMonths
 from gateway.charging.request import DATA, MICROSECONDS, SMS, VOICE
+from gateway.charity.accruals import accrue, leave_out
 from gateway.charity.choices import Share
 from gateway.charity.policies import Policy, in_force
 from gateway.rating.grandfathering import Versions, version_for
@@ -95,13 +96,23 @@ class Tariff(msgspec.Struct, frozen=True):
     later: tuple[Policy, ...] = ()
     """Rules of the tenth that follow the policy, each from its time on."""
 
-    def giving(self, shares: tuple[Share, ...], at: int) -> Giving:
-        """Give what a charge to a customer of these shares goes by, for an event at a time (microseconds)."""
-        return Giving(self.policy_at(at), shares, self.account, self.promotions_last)
+    def giving(self, shares: tuple[Share, ...], at: int, what: str) -> Giving:
+        """Give what a charge to a customer of these shares goes by, for an event at a time (microseconds).
 
-    def policy_at(self, at: int) -> Policy:
-        """Give the rule of the tenth for an event at a time."""
-        return in_force((self.policy, *self.later), at) if self.later else self.policy
+        `what` is charged: a service, or SALE. Rules that leave something out are among the later ones alone.
+        """
+        if not self.later:
+            return Giving(self.policy, shares, self.account, self.promotions_last)
+        policy = self.policy_at(at, what)
+        make = accrue if policy.rate else leave_out
+        return Giving(policy, shares, self.account, self.promotions_last, make)
+
+    def policy_at(self, at: int, what: str) -> Policy:
+        """Give the rule of the tenth for an event at a time; of what it leaves out it gives nothing."""
+        if not self.later:
+            return self.policy
+        policy = in_force((self.policy, *self.later), at)
+        return msgspec.structs.replace(policy, rate=0) if policy.leaves_out(what) else policy
 
     def plan_of(self, profile: Profile, at: int) -> Plan | None:
         """Give the plan by which a line is charged at a time (microseconds): as it was then, or the version that it keeps."""

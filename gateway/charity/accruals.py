@@ -23,7 +23,7 @@ class RunningTenth(msgspec.Struct, array_like=True):
     base: int = 0
     owed: list[int] = []
     unaccrued: int = 0
-    """What of the charges was paid by credit of the company, on which nothing accrues."""
+    """What of the charges was paid by credit of the company, or left out by the rule: nothing accrues on it."""
 
     def add(self, amount: int, policy: Policy) -> int:
         """Add a charge and give the tenth that it adds."""
@@ -57,6 +57,15 @@ def accrue(
     chosen = _in_order(shares)
     parts = running.split(tenth, [part.share for part in chosen])
     return _entries("accrual", charge, policy, zip(chosen, parts, strict=True), account)
+
+
+def leave_out(
+    charge: Entry, shares: tuple[Share, ...], policy: Policy, account: Callable[[str], int], running: RunningTenth
+) -> list[Entry]:
+    """Make no accrual of a charge that the rule leaves out, in place of `accrue`: it counts in no running tenth."""
+    del shares, policy, account
+    running.unaccrued += charge.amount
+    return []
 
 
 def take_back(

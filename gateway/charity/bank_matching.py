@@ -1,11 +1,13 @@
 """What a bank says of payments to causes, matched with them: paid, returned, rejected; each line counts once.
 
 A payment is known by its end-to-end id. Where a bank books a whole payment file as one line, that is known by the file's number
-and sum. What matches nothing is told of and books nothing; so is a line whose amount differs.
+and sum. What comes in from matchers and from the company is known by what it says (charity.receipts). What matches nothing is
+told of and books nothing; so is a line whose amount differs.
 """
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, Final
+from datetime import UTC, date, datetime, time, tzinfo
+from typing import Any, ClassVar, Final, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, Row, delete, insert, select
@@ -15,6 +17,7 @@ from gateway.bank.pain002 import PaymentStatus
 from gateway.charity.confirmation import lock_standings, post_moves, read_standings, save_standings
 from gateway.charity.payouts import INSTRUCTED, payment_number, payments_of
 from gateway.charity.proved_rows import change
+from gateway.charity.receipts import NOBODY, Receipt, Senders, book_receipts, receipt_of
 from gateway.charity.standings import Account, Move
 from gateway.charity.tenth_states import Stream, Way
 from gateway.store.batch import Batch, Unit
@@ -26,7 +29,10 @@ REJECTED: Final = "rejected"
 
 
 class Said(msgspec.Struct, frozen=True):
-    """What the bank says of a payment, or of all of a file: amounts in micro-units, 0 where it says none."""
+    """What the bank says of a payment, or of all of a file: amounts in micro-units, 0 where it says none.
+
+    `event_at` is the day on which it booked it, in microseconds; 0 where it says none.
+    """
 
     identity: str
     outcome: str
@@ -34,6 +40,7 @@ class Said(msgspec.Struct, frozen=True):
     amount: int
     currency: str
     reason: str = ""
+    event_at: int = 0
 
 
 class EndOfDay(msgspec.Struct, frozen=True):
@@ -45,35 +52,61 @@ class EndOfDay(msgspec.Struct, frozen=True):
 
 
 class Settled(msgspec.Struct, frozen=True):
-    """What came of a file: payments by outcome, lines that were known already, and what matched nothing, by number of line."""
+    """What came of a file: payments by outcome, lines that were known already, and what matched nothing, by number of line.
+
+    `received` are lines of what matchers paid, and of what the company moved.
+    """
 
     paid: int
     returned: int
     rejected: int
     repeated: int
     unmatched: list[str]
+    received: int = 0
 
 
 _WAYS: Final = {PAID: (Way.REMIT, INSTRUCTED), RETURNED: (Way.RETURN, PAID), REJECTED: (Way.REJECT, INSTRUCTED)}
 """By outcome: which way the money goes, and in which state the payment has to be."""
 
 
-def said_by_statements(statements: Iterable[Statement]) -> tuple[list[Said], list[EndOfDay], list[str]]:
-    """Read what statements say: of payments, of balances, and which lines are of neither kind, each by its place."""
-    said: list[Said] = []
-    days: list[EndOfDay] = []
-    others: list[str] = []
+class Statements(NamedTuple):
+    """What statements say: of payments, of balances, of receipts, and which lines are none of these, each by its place."""
+
+    said: list[Said]
+    days: list[EndOfDay]
+    receipts: list[Receipt]
+    others: list[str]
+
+
+def said_by_statements(statements: Iterable[Statement], senders: Senders = NOBODY, zone: tzinfo = UTC) -> Statements:
+    """Read what statements say; `zone` is that of the bank's days."""
+    found = Statements([], [], [], [])
     for statement in statements:
         closing = statement.balance(CLOSING)
         if closing is not None:
-            days.append(EndOfDay(closing.day, closing.currency, closing.amount))
+            found.days.append(EndOfDay(closing.day, closing.currency, closing.amount))
         for place, line in enumerate(statement.lines, 1):
-            found = _said(line)
-            if found is not None:
-                said.append(found)
-            elif line.status == BOOKED:
-                others.append(f"line {place} of statement {statement.id}: no payment to a cause")
-    return said, days, others
+            _read_line(found, line, f"line {place} of statement {statement.id}", senders, zone)
+    return found
+
+
+def _read_line(found: Statements, line: BankLine, place: str, senders: Senders, zone: tzinfo) -> None:
+    event_at = _noon(line.booked_on, zone) if line.booked_on else 0
+    payment = _said(line, event_at)
+    receipt = None if payment is not None else receipt_of(line, senders, event_at)
+    if payment is not None:
+        found.said.append(payment)
+    elif isinstance(receipt, Receipt):
+        found.receipts.append(receipt)
+    elif line.status == BOOKED:
+        found.others.append(
+            f"{place}: {receipt or 'no payment to a cause, and none that a matcher or the company made'}"
+        )
+
+
+def _noon(day: str, zone: tzinfo) -> int:
+    """Give the middle of a bank's day in UTC microseconds: banks say no time."""
+    return int(datetime.combine(date.fromisoformat(day), time(12), zone).timestamp()) * 1_000_000
 
 
 def said_by_report(statuses: Iterable[PaymentStatus]) -> list[Said]:
@@ -86,7 +119,7 @@ def said_by_report(statuses: Iterable[PaymentStatus]) -> list[Said]:
     return found
 
 
-def _said(line: BankLine) -> Said | None:
+def _said(line: BankLine, event_at: int) -> Said | None:
     """Read what a line says of a payment of ours."""
     number = (
         payment_number(line.end_to_end_id) or payment_number(line.payment_id) or payment_number(line.instruction_id)
@@ -95,7 +128,7 @@ def _said(line: BankLine) -> Said | None:
     if number is None or line.status != BOOKED or line.credit != bool(came_back):
         return None  # money that came in otherwise, or what the bank took of a return again: a person looks at it
     outcome = RETURNED if line.credit else PAID
-    return Said(line.identity, outcome, number, line.amount, line.currency, line.returned)
+    return Said(line.identity, outcome, number, line.amount, line.currency, line.returned, event_at)
 
 
 class SettleFile(Unit):
@@ -105,6 +138,7 @@ class SettleFile(Unit):
 
     said: list[Said]
     days: list[EndOfDay]
+    receipts: list[Receipt]
 
     def decide(self, batch: Batch) -> Settled:
         """Move them."""
@@ -127,14 +161,17 @@ class SettleFile(Unit):
             for payment in found:
                 account = Account(Stream(payment.stream), payment.cause, payment.currency)
                 standings[account].move(way, payment.amount)
-                post_moves(batch, [Move(account, way, payment.amount)], f"payment:{payment.id}")
+                moved = [Move(account, way, payment.amount)]
+                post_moves(batch, moved, f"payment:{payment.id}", min(each.event_at or batch.now, batch.now))
                 change(batch, cause_payments, payment, state=each.outcome, state_at=batch.now, reason=each.reason[:4])
             counts[each.outcome] += len(found)
             row = {"identity": each.identity, "at": batch.now, "payment_id": each.number, "outcome": each.outcome}
             connection.execute(insert(bank_lines).values(row))
         save_standings(connection, standings)
         self._keep_days(connection, batch.now)
-        return Settled(counts[PAID], counts[RETURNED], counts[REJECTED], counts["repeated"], unmatched)
+        received = book_receipts(batch, self.receipts)
+        counts["repeated"] += len(self.receipts) - received
+        return Settled(counts[PAID], counts[RETURNED], counts[REJECTED], counts["repeated"], unmatched, received)
 
     def _identities(self) -> list[str]:
         return [each.identity for each in self.said]

@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import Connection, delete, func, insert, select, text
 
 from gateway.charity.months import end_of, following, period_of
-from gateway.charity.standings import Account, Move, Standing, month_moves, succession
+from gateway.charity.standings import Account, Move, Roads, Standing, all_moves
 from gateway.charity.tenth_states import State, Stream, account_of, sides
 from gateway.charity.unpaid_reading import accrued, first_at, still_unpaid
 from gateway.ledger.accounts import UNASSIGNED
@@ -91,15 +91,13 @@ class Confirmed(msgspec.Struct, frozen=True):
 class ConfirmMonth(Unit):
     """Book what a month came to, once for the whole store; of two gateways the second one books nothing.
 
-    `payable` are the causes that may be paid, each with its currency; `successors` those of closed causes. What nobody chose a
-    cause for is not moved: its sum is kept, for the reports.
+    What nobody chose a cause for is not moved: its sum is kept, for the reports.
     """
 
     alone: ClassVar[bool] = True
 
     month: Month
-    payable: list[tuple[str, str]]
-    successors: dict[str, str]
+    roads: Roads
 
     def decide(self, batch: Batch) -> Confirmed | None:
         """Move the sums."""
@@ -109,7 +107,8 @@ class ConfirmMonth(Unit):
             return None
         standings = read_standings(connection)
         before = {account: (each.payable, each.moved) for account, each in standings.items()}
-        moves = list(self._moves(standings))
+        targets = {each.account: each.target for each in month.sums}
+        moves = list(all_moves(standings, targets, self.roads))
         post_moves(batch, moves, f"month:{month.period}")
         save_standings(connection, standings)
         row = {"period": month.period, "node": batch.node.id, "at": batch.now, "until": month.until}
@@ -118,26 +117,6 @@ class ConfirmMonth(Unit):
         if rows:
             connection.execute(insert(charity_month_sums), rows)
         return Confirmed(len(moves))
-
-    def _moves(self, standings: dict[Account, Standing]) -> Iterator[Move]:
-        may_be_paid = set(self.payable)
-        targets = {each.account: each.target for each in self.month.sums}
-        wanted = standings.keys() | targets.keys()
-        closed = [each for each in wanted if each.cause in self.successors]
-        wanted |= {msgspec.structs.replace(each, cause=self.successors[each.cause]) for each in closed}
-        for account in sorted(wanted, key=lambda each: (each.cause not in self.successors, each)):  # the closed first
-            if account.cause == UNASSIGNED:
-                continue
-            standing = standings.setdefault(account, Standing())
-            successor = self.successors.get(account.cause, "")
-            payable = (account.cause, account.currency) in may_be_paid
-            target = targets.get(account, standing.moved)
-            yield from month_moves(account, standing, target, payable=payable, successor=successor)
-            if successor:
-                heir = standings.setdefault(msgspec.structs.replace(account, cause=successor), Standing())
-                move = succession(account, standing, heir, successor)
-                if move is not None:
-                    yield move
 
     def _sums(
         self, standings: Mapping[Account, Standing], before: Mapping[Account, tuple[int, int]]
@@ -157,6 +136,31 @@ class ConfirmMonth(Unit):
                 "confirmed": standing.moved - moved,
                 "released": standing.payable - payable,
             }
+
+
+class ReleaseConfirmed(Unit):
+    """Move what was confirmed before and may be paid only now, or not any more; gives how many sums were moved.
+
+    A cause may come into an extract of its register, or sign its agreement, after a month was confirmed: its money does not
+    wait for the next one. So does that of a closed cause whose customers were asked until now.
+    """
+
+    alone: ClassVar[bool] = True
+
+    roads: Roads
+
+    def decide(self, batch: Batch) -> int:
+        """Move the sums, as of the month that was confirmed last."""
+        connection = batch.connection
+        lock_standings(connection)
+        period = connection.execute(select(func.max(charity_months.c.period))).scalar()
+        standings = read_standings(connection)
+        moves = list(all_moves(standings, {}, self.roads))
+        if period is None or not moves:
+            return 0
+        post_moves(batch, moves, f"month:{period}")
+        save_standings(connection, standings)
+        return len(moves)
 
 
 def read_standings(connection: Connection) -> dict[Account, Standing]:
@@ -191,17 +195,19 @@ def save_standings(connection: Connection, standings: Mapping[Account, Standing]
         connection.execute(insert(cause_sums), rows)
 
 
-def post_moves(batch: Batch, moves: Iterable[Move], reference: str) -> None:
-    """Book moves as entries of the journal."""
+def post_moves(batch: Batch, moves: Iterable[Move], reference: str, event_at: int = 0) -> None:
+    """Book moves as entries of the journal; `event_at` is when the bank moved them (microseconds), 0: now."""
     books = batch.policy(Books)
     entries = []
     for move in moves:
         stream, cause = move.account.stream, move.account.cause
         debit, credit = sides(move.way, stream, cause)
         if move.to:
-            credit = account_of(stream, State.CONFIRMED, move.to)
+            credit = UNASSIGNED if move.to == UNASSIGNED else account_of(stream, State.CONFIRMED, move.to)
         numbers = books.account(debit), books.account(credit)
         entries.append(
-            Entry(move.way.value, *numbers, move.amount, move.account.currency, batch.now, reference=reference)
+            Entry(
+                move.way.value, *numbers, move.amount, move.account.currency, event_at or batch.now, reference=reference
+            )
         )
     books.post(batch, entries)

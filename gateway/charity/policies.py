@@ -15,6 +15,11 @@ from gateway.rating.prices import half_even
 
 WHOLE = 10_000
 """Basis points in one whole."""
+SALE: Final = "sale"
+"""What a bundle or an add-on is sold for."""
+USAGE: Final = "usage"
+"""Whatever is used, of all services."""
+SERVICES: Final = ("data", "voice", "sms")
 GROSS: Final = "gross"
 NET: Final = "net"
 
@@ -24,8 +29,8 @@ class Policy(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `rate` is in basis points of the base. Base `gross` is the price that the customer paid, tax included; `net` is that less
     the tax in it, whose rate is `tax`, in basis points of the price without it: another rate of tax is another policy. Usage
-    outside a bundle accrues when it is used, a bundle when it is sold; of `exclusions` (`usage`, `sale`) nothing accrues, which
-    only a policy that is compared with has. `effective_from` is in microseconds: by the time of the event.
+    outside a bundle accrues when it is used, a bundle when it is sold; on `exclusions` nothing accrues: USAGE, one of SERVICES,
+    SALE. `effective_from` is in microseconds: by the time of the event.
     """
 
     id: str
@@ -41,8 +46,8 @@ class Policy(msgspec.Struct, frozen=True, omit_defaults=True):
         return Fraction(self.rate, WHOLE + self.tax if self.base == NET else WHOLE)
 
     def leaves_out(self, what: str) -> bool:
-        """Tell whether nothing accrues on `usage`, or on a `sale`."""
-        return what in self.exclusions
+        """Tell whether nothing accrues on a service, on any use, or on a sale."""
+        return what in self.exclusions or (what in SERVICES and USAGE in self.exclusions)
 
     def tenth(self, base: int) -> int:
         """Compute the tenth of a price in micro-units, rounded once, half-even."""

@@ -1,8 +1,8 @@
 """What a cause is told of a month, and may hold against its bank: one figure a line, exact, no count and no days.
 
 opening + accrued + reversed + paid + carried = closing, of what is owed to the cause in whatever state, by the time of booking:
-what comes late belongs to the month in which it came. `carried` is what came from, or went to, a cause by succession, and
-profit shares.
+what comes late belongs to the month in which it came. `carried` is what came from, or went to, a cause by succession, what went
+to `unassigned`, and profit shares.
 """
 
 from collections.abc import Iterable
@@ -70,7 +70,7 @@ def _add(line: Remittance, state: State, kind: str, amount: int, *, is_earlier: 
         line.opening += amount
     elif kind in (Way.REMIT, Way.RETURN):
         line.paid += amount
-    elif kind in (Way.SUCCEED, PROFIT_SHARE):
+    elif kind in (Way.SUCCEED, Way.UNASSIGN, PROFIT_SHARE):
         line.carried += amount
     elif kind not in ELSEWHERE and amount > 0:
         line.accrued += amount
@@ -78,13 +78,23 @@ def _add(line: Remittance, state: State, kind: str, amount: int, *, is_earlier: 
         line.reversed += amount
 
 
-def needed(found: Iterable[Remittance]) -> dict[str, int]:
+class Needed(msgspec.Struct):
+    """What the charity account has to cover, in micro-units: `due` in any case, and gifts that wait still."""
+
+    due: int = 0
+    gifts_waiting: int = 0
+
+    def without(self, owed: int) -> int:
+        """Give all of it, without what matchers owe (at least 0) of the gifts that wait: that is not the company's to have."""
+        return self.due + max(self.gifts_waiting - max(owed, 0), 0)
+
+
+def needed(found: Iterable[Remittance]) -> dict[str, Needed]:
     """Give by currency what the charity account has to cover: what is payable or instructed, and all gifts that wait."""
-    sums: dict[str, int] = {}
+    sums: dict[str, Needed] = {}
     for line in found:
-        states = [State.PAYABLE, State.INSTRUCTED]
+        of = sums.setdefault(line.account.currency, Needed())
+        of.due += sum(max(line.states[state], 0) for state in (State.PAYABLE, State.INSTRUCTED))
         if line.account.stream is Stream.GIFT:
-            states += [State.ACCRUED, State.CONFIRMED]
-        amount = sum(max(line.states[state], 0) for state in states)
-        sums[line.account.currency] = sums.get(line.account.currency, 0) + amount
+            of.gifts_waiting += sum(max(line.states[state], 0) for state in (State.ACCRUED, State.CONFIRMED))
     return sums

@@ -1,11 +1,12 @@
 """How much of what is owed to a cause stands in which state, and what moves it there: pure, in micro-units."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import msgspec
 
 from gateway.charity.tenth_states import TABLE, State, Stream, Way
+from gateway.ledger.accounts import UNASSIGNED
 
 _FIELDS: Final[Mapping[State, str]] = {
     State.CONFIRMED: "confirmed",
@@ -26,8 +27,8 @@ class Account(msgspec.Struct, frozen=True, order=True):
 class Standing(msgspec.Struct):
     """What stands in each state after ACCRUED: together `moved`, which is what was taken out of that, net.
 
-    CONFIRMED and PAYABLE may be below zero: a receivable against the next payment. `handed` is what went to a successor, less
-    what came from causes that this one succeeds.
+    CONFIRMED and PAYABLE may be below zero: a receivable against the next payment. `handed` is what went to a successor, or to
+    `unassigned`, less what came from causes that this one succeeds.
     """
 
     moved: int = 0
@@ -91,7 +92,9 @@ def month_moves(account: Account, standing: Standing, target: int, *, payable: b
     return moves
 
 
-def succession(account: Account, standing: Standing, heir: Standing, successor: str) -> Move | None:
+def succession(
+    account: Account, standing: Standing, heir: Standing, successor: str, way: Way = Way.SUCCEED
+) -> Move | None:
     """Give all that is confirmed of a closed cause to its successor: None where there is nothing."""
     amount = standing.confirmed
     if amount <= 0:
@@ -99,4 +102,53 @@ def succession(account: Account, standing: Standing, heir: Standing, successor: 
     for each, sign in ((standing, -1), (heir, 1)):
         each.confirmed += sign * amount
         each.handed -= sign * amount
-    return Move(account, Way.SUCCEED, amount, successor)
+    return Move(account, way, amount, successor)
+
+
+class Roads(msgspec.Struct, frozen=True):
+    """Where confirmed money of causes may go today.
+
+    Attributes:
+        payable: causes that may be paid, each with its currency.
+        successors: of closed causes, as their regulator or trustees named them.
+        unassigned: closed causes without one, whose customers were asked: their tenths go where the unchosen ones are. Gifts
+            stay, as they were given to that charity.
+    """
+
+    payable: frozenset[tuple[str, str]] = frozenset()
+    successors: dict[str, str] = {}
+    unassigned: frozenset[str] = frozenset()
+
+
+def all_moves(
+    standings: dict[Account, Standing],
+    targets: Mapping[Account, int],
+    roads: Roads,
+) -> Iterator[Move]:
+    """Give what is moved of every cause, and move it: `targets` as in `month_moves`, without one nothing is confirmed anew.
+
+    Closed causes with a successor go first, so that what they hand on goes on with their successor's own. What nobody chose a
+    cause for is not moved.
+    """
+    successors = roads.successors
+    wanted = standings.keys() | targets.keys()
+    wanted |= {
+        msgspec.structs.replace(each, cause=successors[each.cause]) for each in wanted if each.cause in successors
+    }
+    for account in sorted(wanted, key=lambda each: (each.cause not in successors, each)):
+        if account.cause == UNASSIGNED:
+            continue
+        standing = standings.setdefault(account, Standing())
+        successor = successors.get(account.cause, "")
+        may_be_paid = (account.cause, account.currency) in roads.payable
+        target = targets.get(account, standing.moved)
+        yield from month_moves(account, standing, target, payable=may_be_paid, successor=successor)
+        if successor:
+            heir = standings.setdefault(msgspec.structs.replace(account, cause=successor), Standing())
+            move = succession(account, standing, heir, successor)
+        elif not may_be_paid and account.cause in roads.unassigned and account.stream is Stream.TENTH:
+            move = succession(account, standing, Standing(), UNASSIGNED, Way.UNASSIGN)
+        else:
+            move = None
+        if move is not None:
+            yield move

@@ -36,6 +36,7 @@ class Way(StrEnum):
     CONFIRM = "confirm"
     UNCONFIRM = "unconfirm"
     SUCCEED = "succeed"
+    UNASSIGN = "unassign"
     RELEASE = "release"
     RECLAIM = "reclaim"
     INSTRUCT = "instruct"
@@ -64,6 +65,11 @@ TABLE: Final[dict[Way, Step]] = {
     Way.UNCONFIRM: Step(State.CONFIRMED, State.ACCRUED, "it was taken back, a debit was returned, a debt grew"),
     Way.SUCCEED: Step(
         State.CONFIRMED, State.CONFIRMED, "the cause is closed, and its regulator or trustees named a successor"
+    ),
+    Way.UNASSIGN: Step(
+        State.CONFIRMED,
+        State.CONFIRMED,
+        "its customers were asked, and by `charity.after_asking` it goes to `unassigned`",
     ),
     Way.RELEASE: Step(State.CONFIRMED, State.PAYABLE, "the cause has an agreement, is vetted and registered"),
     Way.RECLAIM: Step(

@@ -142,7 +142,8 @@ def paid(
 ) -> None:
     """Read what the charity account's bank says: payments that were made, that came back, and that it refused.
 
-    The same file, or line, again changes nothing. Exits with 75 where a line is none of our payments.
+    A line that names a matching campaign is what its matcher paid; one with `charity.transfer_word` is what the company
+    moved. The same file, or line, again changes nothing. Exits with 75 where a line is none of these.
 
     \b
     Examples:

@@ -34,13 +34,15 @@ Period = Annotated[str, typer.Argument(help="The month, such as 2026-11, on the 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (causes, register, remittance, cover, report):
+    for command in (causes, register, remittance, report):
         app.command()(command)
     app.command("profit-share")(profit_share)
 
 
 def causes(ctx: typer.Context, as_json: AsJson = False) -> None:
     """Show each cause, what its register said and how many days ago, and why it may not be paid, if so.
+
+    Of a closed cause that nobody succeeds it says since when, and until when its customers may choose another one.
 
     \b
     Examples:
@@ -53,6 +55,12 @@ def causes(ctx: typer.Context, as_json: AsJson = False) -> None:
     with asking(context.of(ctx).client_settings) as ask:
         found = ask("charity.causes", {}, CauseRows)
     emit(found if as_json else found.rows, as_json=as_json, columns=CAUSES)
+    for each in () if as_json else found.rows:
+        if each.closed_on:
+            until = f"are asked until {each.asked_until}" if each.asked_until else "are being asked"
+            complain(
+                f"{each.id} is closed since {each.closed_on}, its customers {until}, then its tenths: {each.after_asking}"
+            )
 
 
 def register(
@@ -116,30 +124,6 @@ def remittance(
     with asking(context.of(ctx).client_settings) as ask:
         found = ask("charity.remittance", {"period": period, "cause": cause}, RemittanceRows)
     emit(found if as_json else found.rows, as_json=as_json, columns=REMITTANCE)
-
-
-def cover(
-    ctx: typer.Context,
-    day: Annotated[str, typer.Argument(help="The day, YYYY-MM-DD: up to its end.")],
-    as_json: AsJson = False,
-) -> None:
-    """Hold the charity account's balance, as its bank said it last, against what is payable, instructed, or given.
-
-    Exits with 1 where it does not cover that, or the bank said nothing yet.
-
-    \b
-    Examples:
-      tpo charity cover 2026-11-30
-      tpo charity cover 2026-11-30 --json
-    """
-    from gateway.api.charity_answers import CoverRows  # noqa: PLC0415  (as above)
-    from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
-
-    with asking(context.of(ctx).client_settings) as ask:
-        found = ask("charity.cover", {"day": day}, CoverRows)
-    emit(found if as_json else found.rows, as_json=as_json)
-    if not all(row.covered for row in found.rows):
-        raise typer.Exit(ExitCode.FAILED)
 
 
 def profit_share(
@@ -224,6 +208,10 @@ def report(
         found = ask("charity.report", params, CharityReport)
     rows = found.published if public else found.rows
     emit(found if as_json else rows, as_json=as_json, columns=REPORT if policy else REPORT[:-1])
+    for each in () if as_json else found.closed:
+        until = f"asked until {each.asked_until}" if each.asked_until else "are being asked"
+        what = f"{each.held} {each.currency} held, {each.unassigned} went to unassigned"
+        complain(f"{each.cause} is closed since {each.closed_on}, its customers {until}: of its {each.stream}s {what}")
 
 
 def _policy(file: Path) -> dict[str, object]:

@@ -57,8 +57,9 @@ def erase(
 ) -> None:
     """Forget who a customer was whose line has ended (UK GDPR article 17). Admins only; it cannot be undone.
 
-    Numbers, choices, texts, notices, sessions and orders go; what was booked stays, with an id that leads to nobody. Give no
-    name as the reason: it stays, with the time and who asked.
+    Numbers, choices, texts, notices, sessions, orders and gifts go; what was booked stays, with an id that leads to nobody.
+    Gifts on which a charity claims Gift Aid, and the declarations, are kept, sealed, for seven years, and then go by
+    themselves. Give no name as the reason: it stays, with the time and who asked.
 
     \b
     Examples:
@@ -70,7 +71,8 @@ def erase(
 
     with asking(context.of(ctx).client_settings) as ask:
         found = ask("subscriber.erase", {"subscriber": subscriber, "reason": reason}, SubscriberErased)
-    emit(found if as_json else {"subscriber_id": found.subscriber_id, **found.rows}, as_json=as_json)
+    kept = {f"kept {table}": count for table, count in found.kept.items()}
+    emit(found if as_json else {"subscriber_id": found.subscriber_id, **found.rows, **kept}, as_json=as_json)
 
 
 def renewal(

@@ -23,6 +23,7 @@ from gateway.ledger.checks.examined import Check, Examined, Finding, Progress, R
 from gateway.ledger.checks.gifts import gifts_match
 from gateway.ledger.checks.guards import guards_there
 from gateway.ledger.checks.holds import holds_match
+from gateway.ledger.checks.left_out import none_where_left_out
 from gateway.ledger.checks.prices import prices_right, unknown_versions
 from gateway.ledger.checks.references import booked_once
 from gateway.ledger.checks.reratings import reratings_right
@@ -54,7 +55,8 @@ CHECKS: Final[tuple[Check, ...]] = (
     every(usage_is_charged),
     tenths_match,
     every(bases_match),
-    every(tenth_is_complete),
+    tenth_is_complete,
+    none_where_left_out,
     every(sources_there),
     choices_kept,
     gifts_match,

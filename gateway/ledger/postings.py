@@ -315,6 +315,13 @@ POSTINGS: Final = (
     ),
     *_moves(),
     Posting(
+        "unassign",
+        AccountClass.CONFIRMED,
+        AccountClass.CAUSE,
+        (Evidence.REFERENCE,),
+        "what a closed cause without a successor has after its customers were asked, in `unassigned` (`month:<period>`)",
+    ),
+    Posting(
         "profit_share",
         AccountClass.PROFIT_SHARE,
         AccountClass.CONFIRMED,
@@ -350,6 +357,38 @@ POSTINGS: Final = (
         AccountClass.GIFTS,
         (Evidence.REFERENCE,),
         "what a campaign adds to a gift, owed by its matcher (`match:<gift>:<campaign>`)",
+        unique=Evidence.REFERENCE,
+    ),
+    Posting(
+        "match_paid",
+        AccountClass.CHARITY_BANK,
+        AccountClass.MATCHER,
+        (Evidence.REFERENCE,),
+        "what a campaign's matcher paid for gifts (`matched:<campaign>:<bank line or reference>`)",
+        unique=Evidence.REFERENCE,
+    ),
+    Posting(
+        "match_back",
+        AccountClass.MATCHER,
+        AccountClass.CHARITY_BANK,
+        (Evidence.REFERENCE,),
+        "what was taken back of it",
+        unique=Evidence.REFERENCE,
+    ),
+    Posting(
+        "transfer",
+        AccountClass.CHARITY_BANK,
+        AccountClass.CASH,
+        (Evidence.REFERENCE,),
+        "what the company moved into the charity account (`transfer:<bank line or reference>`)",
+        unique=Evidence.REFERENCE,
+    ),
+    Posting(
+        "transfer_back",
+        AccountClass.CASH,
+        AccountClass.CHARITY_BANK,
+        (Evidence.REFERENCE,),
+        "what it took back from there",
         unique=Evidence.REFERENCE,
     ),
     Posting(
@@ -404,7 +443,7 @@ POSTINGS: Final = (
 KINDS: Final = frozenset(posting.kind for posting in POSTINGS)
 
 
-CAUSE_SUMS: Final = (*(way[0] for way in _WAYS), "profit_share")
+CAUSE_SUMS: Final = (*(way[0] for way in _WAYS), "unassign", "profit_share")
 """Kinds of which an entry tells what a single cause is owed or paid of a month: shown with the right `causes` alone."""
 
 

@@ -490,6 +490,16 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "The tenths of a month (`period`) that customers have paid for were confirmed, in `moves` sums by cause.",
         "Nothing. What is not paid for yet is confirmed by a later month.",
     ),
+    "charity.confirmed.released": LogEvent(
+        "info",
+        "Sums (`moves`) that were confirmed before became payable, or are no more, as their causes may be paid by now.",
+        "Nothing. What became payable is paid with the next payout.",
+    ),
+    "charity.closed.asked": LogEvent(
+        "info",
+        "The customers of this gateway who chose a `cause` that is closed, and has no successor, were asked for another one.",
+        "Ask its regulator or trustees who succeeds it. `tpo charity causes` says until when its customers may choose.",
+    ),
     "charity.payout.made": LogEvent(
         "info",
         "Somebody (`by`) made a payment file to causes: `payout`, with `payments` payments in `currency`.",
@@ -507,8 +517,14 @@ EVENTS: Final[dict[str, LogEvent]] = {
     ),
     "charity.payments.settled": LogEvent(
         "info",
-        "A bank's file was read (`by`): payments to causes are `paid`, `returned`, `rejected`; `unmatched` lines are none.",
+        "A bank's file was read (`by`): payments to causes are `paid`, `returned`, `rejected`; `received` lines are of "
+        "matchers and of the company, `unmatched` ones of nobody.",
         "Where something was returned or rejected: ask the cause for its account. The command tells what is unmatched.",
+    ),
+    "charity.account.received": LogEvent(
+        "info",
+        "Somebody (`by`) booked what came into the charity account (`kind`: `match_paid`, `transfer`) or left it (`..._back`).",
+        "Nothing. `tpo charity cover DAY` holds the books against what the bank says.",
     ),
     "charity.register.imported": LogEvent(
         "info",
@@ -570,6 +586,11 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "info",
         "A customer whose line had ended was erased by `by`: `rows` were forgotten. The table erasures keeps who asked.",
         "Nothing here. Backups of before still name the customer: docs/proof.md says how long, and what to do after a restore.",
+    ),
+    "subscriber.gifts.forgotten": LogEvent(
+        "info",
+        "Gifts and Gift Aid declarations of a customer who was erased were kept as tax law asks, and are gone now: `rows`.",
+        "Nothing. docs/proof.md says how long they are kept.",
     ),
     # Events
     "events.broker.up": LogEvent("info", "The broker is connected; events flow.", "Nothing."),

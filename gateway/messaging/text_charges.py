@@ -19,6 +19,7 @@ from gateway.charging.credit_control import ChargingPolicy
 from gateway.charging.tariff import Tariff
 from gateway.charity.accruals import RunningTenth
 from gateway.charity.choices import at as choice_at
+from gateway.charity.policies import SALE
 from gateway.events.outbox import RATED, OutboxRows
 from gateway.messaging.texts import Text, TextState
 from gateway.rating.calendars import calendar_of
@@ -112,7 +113,7 @@ def sell_needed_bundle(
         or not can_be_sold_bundle(wallet, plan, SMS, batch.now, policy.tariff.zone)
     ):
         return None
-    giving = policy.tariff.giving(choice_at(profile.choices, batch.now), batch.now)
+    giving = policy.tariff.giving(choice_at(profile.choices, batch.now), batch.now, SALE)
     zone = policy.tariff.zone
     return sell_bundle(wallet, plan, giving, event_at=batch.now, now=batch.now, take_id=batch.take_id, zone=zone)
 
@@ -181,7 +182,7 @@ def _charge(
     batch.row_set(OutboxRows).collect(batch, RATED, policy.rated(record))
     if billed:
         shares = choice_at(profile.choices, text.created_at) if profile is not None else ()
-        giving = policy.tariff.giving(shares, text.created_at)
+        giving = policy.tariff.giving(shares, text.created_at, SMS)
         booked = bookings.charge(wallet, giving, billed, text.created_at, record.id, RunningTenth())
         policy.books.post(batch, booked.entries)
         allowance_entries.post(batch, booked.uses)

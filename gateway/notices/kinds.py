@@ -34,6 +34,7 @@ class NoticeKind(StrEnum):
     LOW_BALANCE = "low_balance"
     BILL_OVERDUE = "bill_overdue"
     BILL_SUSPENDED = "bill_suspended"
+    CHOICE_ASKED = "choice_asked"
 
 
 class Kind(NamedTuple):
@@ -119,6 +120,9 @@ KINDS: Final[dict[NoticeKind, Kind]] = {
         "bill",
         ("amount",),
         ("reference",),
+    ),
+    NoticeKind.CHOICE_ASKED: Kind(
+        NoticeClass.COURTESY, "", "a cause that was chosen is closed, and nobody succeeds it", "closed cause", ("date",)
     ),
 }  # fmt: skip  (a table reads best as one)
 

@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import select
 
 from gateway.messaging.submit import Draft, make
-from gateway.messaging.texts import TextRows
+from gateway.messaging.texts import Text, TextRows
 from gateway.notices.kinds import NoticeKind, is_statutory
 from gateway.notices.quiet_hours import QuietHours
 from gateway.notices.wording import Values, fill_in, version_of
@@ -31,26 +31,36 @@ class NoticeSender(msgspec.Struct, frozen=True):
     linked: bool = True
 
     def send(self, batch: Batch, subscriber_id: int, kind: NoticeKind, period: str, values: Values) -> bool:
-        """Write a notice; False where it cannot be sent now, and has to be looked for again.
-
-        A courtesy waits for the end of the quiet hours, and one that is still under way when they begin expires.
-        """
-        statutory = is_statutory(kind)
-        if not self.linked or (not statutory and self.quiet.holds(batch.now)):
+        """Write a notice; False where it cannot be sent now, and has to be looked for again."""
+        text = self.write(batch, subscriber_id, kind, values)
+        if text is None:
             return False
+        row = (text.id, subscriber_id, str(kind), period, batch.now, self.language, version_of(self.words[kind]))
+        batch.add(tables.notices, row)
+        return True
+
+    def may_send(self, kind: NoticeKind, now: int) -> bool:
+        """Tell whether a kind can go out now: a courtesy waits for the end of the quiet hours."""
+        return self.linked and (is_statutory(kind) or not self.quiet.holds(now))
+
+    def write(self, batch: Batch, subscriber_id: int, kind: NoticeKind, values: Values) -> Text | None:
+        """Write the text of a notice, without a row that says which it is; None where it cannot be sent now.
+
+        A courtesy that is still under way when the quiet hours begin expires.
+        """
+        if not self.may_send(kind, batch.now):
+            return None
         number = number_of(batch, subscriber_id)
         if number is None:
-            return False
-        template = self.words[kind]
-        body = fill_in(template, {**self.common, **values})
+            return None
+        statutory = is_statutory(kind)
+        body = fill_in(self.words[kind], {**self.common, **values})
         until = batch.now + self.validity
         if not statutory:
             until = min(until, self.quiet.next_start(batch.now) or until)
         text = make(batch, Draft(self.source, number, body, self.segments(body), until, always=statutory))
         batch.row_set(TextRows).rows[text.id] = text
-        row = (text.id, subscriber_id, str(kind), period, batch.now, self.language, version_of(template))
-        batch.add(tables.notices, row)
-        return True
+        return text
 
 
 def number_of(batch: Batch, subscriber_id: int) -> str | None:

@@ -50,6 +50,9 @@ _EN: Final = {
         "{operator}: your line is suspended, as {amount} of your bill is not paid. It goes on as soon as it is. Emergency "
         "calls always work."
     ),
+    NoticeKind.CHOICE_ASKED: (
+        "{operator}: your choice of a cause needs your answer by {date}. Text CAUSE for the list. What you gave so far is kept."
+    ),
 }
 _ES: Final = {
     NoticeKind.BILL_LIMIT_SET: "{operator}: su límite de gasto es ahora de {limit} al mes, aparte del precio de su plan.",
@@ -84,6 +87,10 @@ _ES: Final = {
         "{operator}: su línea está suspendida, pues faltan {amount} de su factura. Sigue en cuanto se paguen. Las llamadas de "
         "emergencia funcionan siempre."
     ),
+    NoticeKind.CHOICE_ASKED: (
+        "{operator}: su elección de una causa necesita su respuesta hasta el {date}. Envíe CAUSAS para ver la lista. Lo que "
+        "dio hasta ahora se guarda."
+    ),
 }
 _FR: Final = {
     NoticeKind.BILL_LIMIT_SET: "{operator} : votre plafond est de {limit} par mois, hors prix du forfait.",
@@ -117,6 +124,10 @@ _FR: Final = {
     NoticeKind.BILL_SUSPENDED: (
         "{operator} : votre ligne est suspendue, {amount} de votre facture n'étant pas payés. Elle reprend dès le paiement. "
         "Les appels d'urgence passent toujours."
+    ),
+    NoticeKind.CHOICE_ASKED: (
+        "{operator} : votre choix d'une association attend votre réponse jusqu'au {date}. Envoyez ASSOCIATION pour la liste. "
+        "Ce que vous avez donné est gardé."
     ),
 }
 WORDS: Final[dict[str, dict[NoticeKind, str]]] = {"en": _EN, "es": _ES, "fr": _FR}

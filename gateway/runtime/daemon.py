@@ -25,6 +25,7 @@ from gateway.runtime.components.backup import BackupComponent
 from gateway.runtime.components.bills import BillsComponent
 from gateway.runtime.components.diameter import DiameterComponent
 from gateway.runtime.components.events import EventsComponent
+from gateway.runtime.components.giving import GivingComponent
 from gateway.runtime.components.leases import LeasesComponent
 from gateway.runtime.components.nodes import NodesComponent
 from gateway.runtime.components.orders import OrdersComponent
@@ -171,7 +172,7 @@ class Daemon:
             started_at=self._started_at,
         )
         workers = (leases, texts, diameter, events, backup, sealed, bills, orders, traces, reload, drain, nodes)
-        made = (*self._started, *workers, api, periodic)
+        made = (*self._started, *workers, api, periodic, GivingComponent(services, texts.client))
         self._components.extend(component for component in made if component is not None)
         self._metrics.collect_from(lambda: self._collect(periodic))
         for component in self._components[1:]:

@@ -64,12 +64,16 @@ def _date(value: object) -> date:
 
 
 class PolicyEntry(Section):
-    """A rule of the tenth, from the first moment of a day on the operator's clock: `rate` and `tax` in percent."""
+    """A rule of the tenth, from the first moment of a day on the operator's clock: `rate` and `tax` in percent.
+
+    On `exclusions` nothing accrues: a service, `usage` (all of them), or `sale` (of bundles and add-ons).
+    """
 
     base: Literal["gross", "net"]
     rate: Percent
     effective_from: Annotated[str, AfterValidator(_day)]
     tax: Percent = 0
+    exclusions: list[Literal["usage", "sale", "data", "voice", "sms"]] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _says_its_tax(self) -> "PolicyEntry":
@@ -110,12 +114,16 @@ class Charity(Section):
     """The rules of the tenth and of gifts, and the accounts that causes are paid from, one a currency."""
 
     policy: Literal["2026-1"] = "2026-1"
+    confirm_every: Annotated[Duration, Field(ge=0, le=31 * 86_400)] = 24 * 3600
+    ask_days: Annotated[int, Field(ge=1, le=366)] = 30
+    after_asking: Literal["held", "unassigned"] = "held"
     gift_window: Annotated[Duration, Field(ge=0, le=30 * 86_400)] = 24 * 3600
     matching: list[MatchingCampaign] = Field(default_factory=list)
     policies: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,15}$")], PolicyEntry] = Field(
         default_factory=dict
     )
     accounts: list[CharityAccount] = Field(default_factory=list)
+    transfer_word: Annotated[str, Field(pattern=r"^([A-Za-z0-9-]{6,18})?$")] = "charity-account"
 
     @model_validator(mode="after")
     def _check_campaigns(self) -> "Charity":
@@ -150,6 +158,7 @@ class Charity(Section):
                 base=entry.base,
                 rate=entry.rate,
                 tax=entry.tax,
+                exclusions=tuple(sorted(set(entry.exclusions))),
                 effective_from=int(datetime.fromisoformat(entry.effective_from).replace(tzinfo=zone).timestamp())
                 * 1_000_000,
             )

@@ -2,7 +2,8 @@
 
 What names a person goes: numbers, choices of causes, texts, notices, sessions, orders, questions, what a number said STOP to.
 What the law has the operator keep (Companies Act 2006 s.388, VAT) stays as it was booked: journal, usage, payments, allowances,
-decisions about limits, and their proofs. Nothing is left that leads from these to a number.
+decisions about limits, and their proofs; gifts on which Gift Aid is claimed, and the declarations to them, sealed, for as long
+as tax law asks for them (balance.gift_erasure). Nothing is left that leads from these to a number.
 """
 
 from collections.abc import Iterable
@@ -11,6 +12,7 @@ from typing import Any, ClassVar, Final
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Delete, Table, Update, and_, delete, func, or_, select, update
 
+from gateway.balance.gift_erasure import forget_gifts
 from gateway.balance.wallets import Wallet, WalletRows
 from gateway.sims.policy import SimsPolicy
 from gateway.store import tables
@@ -35,10 +37,11 @@ class ErasureRefused(ValueError):
 
 
 class Erased(msgspec.Struct, frozen=True):
-    """What was forgotten: rows by table."""
+    """What was forgotten, and what tax law has us keep for a time: rows by table."""
 
     subscriber_id: int
     rows: dict[str, int]
+    kept: dict[str, int]
 
 
 class EraseSubscriber(Unit):
@@ -67,9 +70,12 @@ class EraseSubscriber(Unit):
         for table, statement in (*self._deletions(connection, numbers, cards), *self._changes()):
             rows[table.name] = rows.get(table.name, 0) + connection.execute(statement).rowcount
         rows["lines"] = _let_go(batch, self.subscriber_id)
+        of_gifts = forget_gifts(batch, self.subscriber_id)
+        rows |= of_gifts.gone
         batch.add(tables.erasures, (batch.take_id(), batch.now, self.subscriber_id, self.actor, self.reason))
         record(batch, self.subscriber_id, ERASED, ("", ""), self.actor, self.reason)
-        return Erased(self.subscriber_id, {table: count for table, count in rows.items() if count})
+        kept = {table: count for table, count in of_gifts.kept.items() if count}
+        return Erased(self.subscriber_id, {table: count for table, count in rows.items() if count}, kept)
 
     def _deletions(self, connection: Connection, numbers: list[str], cards: list[str]) -> list[tuple[Table, Delete]]:
         own, t = self.subscriber_id, tables

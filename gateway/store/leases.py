@@ -176,6 +176,11 @@ def adopt_all(connection: Connection, adopter: int) -> None:
         adopt(connection, other.node, other.epoch, None, adopter)
 
 
+def first_owner(connection: Connection) -> int | None:
+    """Give the node that works on the first shard: what one gateway does for the whole store is its part."""
+    return connection.execute(select(nodes.c.owner).order_by(nodes.c.id).limit(1)).scalar()
+
+
 def retire(connection: Connection, name: str) -> int:
     """Say of the nodes of a name that were adopted that they will not come back; gives how many there were."""
     gone = (nodes.c.name == name, nodes.c.owner != nodes.c.id, nodes.c.retired == 0)

@@ -118,12 +118,13 @@ def test_a_months_tenths_are_confirmed_paid_by_two_people_and_stand_on_the_banks
         year, month = map(int, period.split("-"))
         day = f"{period}-{calendar.monthrange(year, month)[1]}"
         booked = entry("0.75", credit=False, day=day, reference="B-1", details=payment(number))
-        data = statement(
-            balance("OPBD", "5.00", day=day), booked, balance("CLBD", "4.25", day=day), account="GB33BUKB20000055779911"
-        )
+        moved = entry("1.00", day=day, reference="B-2", details=payment("NOTPROVIDED", remittance="CHARITY-ACCOUNT"))
+        lines = (balance("OPBD", "5.00", day=day), booked, moved, balance("CLBD", "5.25", day=day))
+        data = statement(*lines, account="GB33BUKB20000055779911")
         (tmp_path / "statement.xml").write_bytes(data)
-        assert gateway.json("charity", "paid", tmp_path / "statement.xml")["paid"] == 1
-        assert gateway.json("charity", "paid", tmp_path / "statement.xml")["repeated"] == 1
+        read = gateway.json("charity", "paid", tmp_path / "statement.xml")
+        assert (read["paid"], read["received"], read["unmatched"]) == (1, 1, [])
+        assert gateway.json("charity", "paid", tmp_path / "statement.xml")["repeated"] == 2
         this_month = datetime.now(UTC).strftime("%Y-%m")
         (line,) = [
             row
@@ -131,7 +132,13 @@ def test_a_months_tenths_are_confirmed_paid_by_two_people_and_stand_on_the_banks
             if row["closing"] == "0.00" and row["paid"] != "0.00"
         ]
         assert (line["opening"], line["paid"]) == ("0.75", "-0.75")
-        assert gateway.json("charity", "cover", f"{datetime.now(UTC):%Y-%m-%d}")["rows"][0]["covered"]
+        today = f"{datetime.now(UTC):%Y-%m-%d}"
+        assert "5.00 that no entry tells of" in gateway.tpo("charity", "cover", today, ok=(75,)).stderr
+        opening = ("charity", "transfer", "5.00", "--reference", "opening", "--day", f"{period}-01")
+        assert [gateway.json(*opening)["repeated"] for _ in range(2)] == [False, True]
+        (covered,) = gateway.json("charity", "cover", today)["rows"]
+        assert (covered["covered"], covered["booked"], covered["unbooked"]) == (True, "5.25", "0.00")
+        assert gateway.json("charity", "matched")["rows"] == []
         assert "wateraid" not in gateway.tpo("ledger", "journal", "--limit", "500").stdout
         assert "tenth_state" not in gateway.tpo("ledger", "check", ok=(0, 1)).stderr
     assert "12345678" not in gateway.log.read_text()

@@ -15,8 +15,9 @@ from gateway.charity.bank_matching import SettleFile, said_by_statements
 from gateway.charity.confirmation import ConfirmMonth, read_month, read_standings
 from gateway.charity.payouts import ApprovePayout, MakePayout, Payee, end_to_end_id
 from gateway.charity.policies import WHOLE, recompute
+from gateway.charity.receipts import Senders
 from gateway.charity.remittance import remittances
-from gateway.charity.standings import Account, Standing
+from gateway.charity.standings import Account, Roads, Standing
 from gateway.charity.tenth_states import Stream, Way
 from gateway.ledger import accounts
 from gateway.ledger.books import Books
@@ -69,12 +70,12 @@ class Place(Workplace):
             self.book(at, "accrual", "giving", f"cause:{cause}", part, usage=usage)
         return usage
 
-    def confirm(self, period, now, payable=(("wateraid", "GBP"), ("wwf", "GBP")), successors=None):
+    def confirm(self, period, now, payable=(("wateraid", "GBP"), ("wwf", "GBP")), successors=None, unassigned=()):
         with reading(self.reader) as connection:
             month = read_month(connection, period, LONDON, now, lambda _work, _rows: None)
         if month is None:
             return None
-        return self.lane.run(ConfirmMonth(month, list(payable), successors or {}))
+        return self.lane.run(ConfirmMonth(month, Roads(frozenset(payable), successors or {}, frozenset(unassigned))))
 
     def standing(self, cause="wateraid", stream=Stream.TENTH):
         with reading(self.reader) as connection:
@@ -94,8 +95,9 @@ class Place(Workplace):
         return self.lane.run(ApprovePayout(made.sha256, "ben"))
 
     def settle(self, *statements):
-        said, days, _ = said_by_statements(each for data in statements for each in camt.read(data))
-        return self.lane.run(SettleFile(said, days))
+        senders = Senders({"winter-2026": "GBP"}, "charity-account")
+        read = said_by_statements((each for data in statements for each in camt.read(data)), senders)
+        return self.lane.run(SettleFile(read.said, read.days, read.receipts))
 
     def remittance(self, begin, end, cause="wateraid"):
         with reading(self.reader) as connection:

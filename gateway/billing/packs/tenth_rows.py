@@ -106,6 +106,8 @@ class Tenths:
         of_use, charges = {row["usage"]: row["session"] for row in usage}, dict[str, list[verify.Charge]]()
         for entry in entries:
             if entry["kind"] in verify.BASES:
+                if entry["entry"] not in parts and abs(entry["amount"]) >= verify.LEAST:
+                    raise NotKept("a charge of it has no tenth, as a rule leaves it out: no pack can prove that")
                 charge = verify.charge_of(entry, parts.get(entry["entry"], []))
                 charges.setdefault(of_use.get(entry["usage"]) or entry["entry"], []).append(charge)
         return [{"session": each, "exact": verify.is_exact(members, rules)} for each, members in charges.items()]

@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import Connection, Select
 
 from gateway.ledger.balances import add, entry_totals
+from gateway.ledger.checks.rules import Rule, recorded_rules
 from gateway.ledger.seals import Seal
 from gateway.store.nodes import SPAN_BITS
 from gateway.store.sealed_months.parts import Part
@@ -85,6 +86,11 @@ class Examined:
         for each in self.sums:
             add(totals, each)
         return totals
+
+    @cached_property
+    def rules(self) -> list[Rule]:
+        """The recorded rules of the tenth, where one of them leaves something out."""
+        return recorded_rules(self.connection)
 
     def trust_sealed(self) -> None:
         """Take what stands in sealed files as it was checked when it was booked."""

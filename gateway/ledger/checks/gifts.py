@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import and_, cast, literal, or_, select
+from sqlalchemy import and_, cast, func, literal, or_, select
 from sqlalchemy.types import String
 
 from gateway.ledger.accounts import matcher_account
@@ -37,7 +37,22 @@ def gifts_match(books: Examined) -> Iterable[Finding]:
 
 def _campaigns(books: Examined) -> Iterable[Finding]:
     numbers = {name: number for number, name in account_names(books.connection).items()}
+    paid = _paid_by_matchers(books)
     for campaign, currency, amount in books.connection.execute(select(matched_sums)):
-        owed = -books.totals.get((numbers.get(matcher_account(campaign), 0), currency), 0)
-        if owed != amount:
-            yield Finding("gift", f"campaign {campaign} matched {amount} micro-units, its entries {owed}")
+        key = (numbers.get(matcher_account(campaign), 0), currency)
+        matched = paid.get(key, 0) - books.totals.get(key, 0)
+        if matched != amount:
+            yield Finding("gift", f"campaign {campaign} matched {amount} micro-units, its entries {matched}")
+
+
+def _paid_by_matchers(books: Examined) -> dict[tuple[int, str], int]:
+    """Sum what matchers paid, by account and currency, less what was taken back."""
+    entry, sums = transfers.c, dict[tuple[int, str], int]()
+    for journal in books.journals:
+        for side, sign in ((entry.credit, 1), (entry.debit, -1)):
+            wanted = select(side, entry.currency, func.sum(entry.amount)).where(
+                entry.kind.in_(("match_paid", "match_back"))
+            )
+            for number, currency, amount in journal.execute(wanted.group_by(side, entry.currency)):
+                sums[number, currency] = sums.get((number, currency), 0) + sign * int(amount)
+    return sums

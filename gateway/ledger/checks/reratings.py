@@ -14,6 +14,8 @@ from gateway.ledger.accounts import HIGHEST_SYSTEM
 from gateway.ledger.checks.examined import Examined, Finding, Recompute
 from gateway.ledger.checks.plan_versions import PlanVersions
 from gateway.ledger.checks.prices import Facts, Prices, counted
+from gateway.ledger.checks.rules import SALE as LEFT_OUT_SALE
+from gateway.ledger.checks.rules import Rule, may_be_left_out
 from gateway.ledger.checks.tenths import WHOLE
 from gateway.store.tables import reratings, transfers, usage
 
@@ -28,10 +30,13 @@ _Found = Iterator[tuple[str, str]]
 
 def reratings_right(books: Examined) -> Iterator[Finding]:
     """Name prices that were put right wrongly."""
-    return (Finding(*found) for found in wrong_reratings(books.connection, books.journals, books.recompute))
+    wrong = wrong_reratings(books.connection, books.journals, books.recompute, books.rules)
+    return (Finding(*found) for found in wrong)
 
 
-def wrong_reratings(connection: Connection, journals: Sequence[Connection], recompute: Recompute) -> _Found:
+def wrong_reratings(
+    connection: Connection, journals: Sequence[Connection], recompute: Recompute, rules: Sequence[Rule]
+) -> _Found:
     """Name reratings, and entries of such, that are not right, as (check, what is wrong)."""
     rows = connection.execute(select(reratings).order_by(reratings.c.record_id, reratings.c.id)).all()
     entries = _entries(journals)
@@ -57,7 +62,9 @@ def wrong_reratings(connection: Connection, journals: Sequence[Connection], reco
             if sale is not None and (plan is None or plan.bundle is None or plan.bundle.price != row.price):
                 yield CHECK, f"{what} priced a bundle {row.price} micro-units, which version {row.version} did not ask"
             mine = entries.get(f"rerate:{row.id}", [])
-            yield from _wrong_entries(what, row, mine, None if stood is None else tenth, recompute)
+            yield from _wrong_entries(what, row, mine, None if stood is None else tenth)
+            if not _has_its_tenth(row.price, mine, recompute, rules, record.service if record is not None else None):
+                yield CHECK, f"{what} books a tenth that is not that of {row.price} micro-units"
             if mine:
                 tenth = _by_account(mine, "rerated_accrual")
             replaced, stood = row.id, row.price
@@ -76,7 +83,6 @@ def _wrong_entries(
     row: Any,  # noqa: ANN401  (a row)
     entries: list[Any],
     tenth_before: dict[int, int] | None,
-    recompute: Recompute,
 ) -> _Found:
     """Hold the entries of a rerating against it; without any nothing may have changed."""
     if not entries:
@@ -92,9 +98,18 @@ def _wrong_entries(
         yield CHECK, f"{what} has entries of another record or wallet"
     if tenth_before is not None and _by_account(entries, "accrual_reversal") != tenth_before:
         yield CHECK, f"{what} does not take back the tenth that was booked before it"
+
+
+def _has_its_tenth(
+    price: int, entries: list[Any], recompute: Recompute, rules: Sequence[Rule], service: str | None
+) -> bool:
+    """Tell whether a rerating's entries, if it has any, have the tenth of the price, or none where a rule leaves it out."""
     new = [entry for entry in entries if entry.kind == "rerated_accrual"]
-    if any(entry.base != row.price for entry in new) or not _is_tenth(row.price, new, recompute):
-        yield CHECK, f"{what} books a tenth that is not that of {row.price} micro-units"
+    if not entries or (not any(entry.base != price for entry in new) and _is_tenth(price, new, recompute)):
+        return True
+    first = entries[0]
+    what = service if first.usage_id is not None else LEFT_OUT_SALE
+    return not new and may_be_left_out(rules, what, first.event_at, first.at)
 
 
 def _is_tenth(price: int, parts: list[Any], recompute: Recompute) -> bool:

@@ -58,11 +58,14 @@ def _whole(books: Examined, rows: dict[Key, Any]) -> Iterator[Finding]:
     given = _sums(books, "profit_share")
     nobody = [number for number, name in account_names(books.connection).items() if name == "unassigned"]
     held = _sums(books, "profit_share", nobody)
+    unassigned = _sums(books, "unassign")
     for currency, amount in handed.items():
-        share = given.get(currency, 0) - held.get(currency, 0)
-        if amount + share:
+        outside = unassigned.get(currency, 0) - given.get(currency, 0) + held.get(currency, 0)
+        if amount != outside:
             yield Finding(
-                CHECK, f"what causes handed on comes to {amount} micro-units in {currency}, profit shares to {share}"
+                CHECK,
+                f"what causes handed on comes to {amount} micro-units in {currency}, what went to unassigned less profit "
+                f"shares to {outside}",
             )
 
 

@@ -11,9 +11,10 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import BigInteger, Connection, Select, cast, func, select
+from sqlalchemy import BigInteger, Connection, Select, cast, func, or_, select
 
 from gateway.ledger.checks.examined import Recompute
+from gateway.ledger.checks.rules import Rule, left_out
 from gateway.store.plain_rows import plain_rows
 from gateway.store.tables import marks, transfers, usage
 
@@ -28,15 +29,18 @@ UNKEPT: Final = 0
 STREAMED: Final = {"yield_per": 1000}
 
 
-def wrong_tenths(connection: Connection, journals: Sequence[Connection], recompute: Recompute) -> Iterator[str]:
+def wrong_tenths(
+    connection: Connection, journals: Sequence[Connection], recompute: Recompute, rules: Sequence[Rule] = ()
+) -> Iterator[str]:
     """Say what is wrong with accruals: not the tenth that a charge or sale adds, or not split by the shares on them.
 
-    `journals` are the parts of the journal; a session may have charges in several of them.
+    `journals` are the parts of the journal; a session may have charges in several of them. What has no tenth, and may be left
+    out by one of the rules, counts in no session.
     """
     since = connection.execute(select(marks.c.value).where(marks.c.name == RUNNING_SINCE)).scalar() or 0
     for journal in journals:
         yield from _wrong_parts(journal, recompute, since)
-    yield from _wrong_sums(journals, recompute, since)
+    yield from _wrong_sums(journals, recompute, since, rules)
 
 
 def _wrong_parts(connection: Connection, recompute: Recompute, since: int) -> Iterator[str]:
@@ -96,11 +100,13 @@ def _wrong_split(parts: list[_Part], recompute: Recompute, *, running: bool) -> 
             yield _sum(parts[0].base, parts[0].policy, expected, total)
 
 
-def _wrong_sums(journals: Sequence[Connection], recompute: Recompute, since: int) -> Iterator[str]:
+def _wrong_sums(
+    journals: Sequence[Connection], recompute: Recompute, since: int, rules: Sequence[Rule]
+) -> Iterator[str]:
     """Look at the charges of each session together; their order is not looked at, since two gateways have two clocks."""
     everywhere = select(transfers.c.policy).where(transfers.c.kind == "accrual").distinct()
     policies = {policy for journal in journals for policy in journal.scalars(everywhere)} - {None}
-    in_order = [plain_rows(journal, _charges(since)) for journal in journals]
+    in_order = [plain_rows(journal, _charges(since, rules)) for journal in journals]
     rows_in_order = in_order[0] if len(in_order) == 1 else merge(*in_order, key=_place)
     swept = False
     for session, group in groupby(rows_in_order, key=itemgetter(0)):
@@ -116,7 +122,7 @@ _Charge = tuple[int | None, int, int, str | None]
 """A charge: its session, its amount, the tenth on it, and the policy of that."""
 
 
-def _charges(since: int) -> Select[Any]:
+def _charges(since: int, rules: Sequence[Rule]) -> Select[Any]:
     """Select the charges as `_Charge`, those of each session together."""
     t = transfers.c
     total = cast(func.sum(t.amount), BigInteger)
@@ -126,11 +132,12 @@ def _charges(since: int) -> Select[Any]:
         .group_by(t.usage_id)
         .subquery()
     )
+    counted = [or_(tenths.c.total.is_not(None), ~left_out(rules, t, sale=False))] if rules else []
     return (
         select(usage.c.session, t.amount, func.coalesce(tenths.c.total, 0), tenths.c.policy)
         .join_from(transfers, usage, usage.c.id == t.usage_id, isouter=True)
         .join(tenths, tenths.c.usage_id == t.usage_id, isouter=True)
-        .where(t.kind == "charge", t.at >= since)
+        .where(t.kind == "charge", t.at >= since, *counted)
         .order_by(usage.c.session.is_not(None), usage.c.session)
     )
 

@@ -18,7 +18,7 @@ from gateway.billing.cuts import RUNNING, Close
 from gateway.billing.taxation import tax_points
 from gateway.metrics.sources import bill_metrics
 from gateway.runtime.component import Component, Services, Stage
-from gateway.store.errors import StoreError
+from gateway.store.errors import LaneClosed, StoreError
 
 TURN_SECONDS: Final = 60.0
 DUNNING_SECONDS: Final = 60.0
@@ -92,6 +92,8 @@ class BillsComponent(Component):
         self._log("bill.close.running", {"period": found.period, "bills": found.bills})
         try:
             done = await self._context.in_thread(self._run, found)
+        except LaneClosed:
+            raise  # the gateway stops, and goes on behind the last step at its next start
         except StoreError as error:
             self._log("bill.close.failed", {"period": found.period, "detail": str(error)})
             return

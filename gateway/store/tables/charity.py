@@ -7,6 +7,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     PrimaryKeyConstraint,
+    SmallInteger,
     String,
     Table,
     Text,
@@ -217,6 +218,27 @@ register_entries = Table(
     PrimaryKeyConstraint("regulator", "number"),
 )
 """What charity registers say of our causes' numbers, as of an extract's day (charity.register). Written anew with each."""
+
+closed_causes = Table(
+    "closed_causes",
+    metadata,
+    Column("cause", String(64), primary_key=True),
+    Column("closed_at", BigInteger, nullable=False),
+)
+"""Causes that are closed and have no successor (charity.closed_causes), and since when; not any more once that has changed."""
+
+closed_cause_marks = Table(
+    "closed_cause_marks",
+    metadata,
+    Column("cause", String(64), nullable=False),
+    Column("shard", Integer, nullable=False),
+    Column("after", BigInteger, nullable=False),
+    Column("asked_at", BigInteger),
+    Column("done", SmallInteger, nullable=False),
+    PrimaryKeyConstraint("cause", "shard"),
+)
+"""How far the customers of a closed cause were asked, shard by shard: all that are numbered up to `after`, and when the last
+one was, if anybody. No row says who: that would say whose cause it was. Gone with the closed cause."""
 
 profit_shares = Table(
     "profit_shares",

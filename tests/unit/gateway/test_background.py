@@ -8,7 +8,7 @@ import pytest
 from gateway import background as watching
 from gateway.background import SURPRISES, WITHIN, Background, Record
 from gateway.environment import Environment
-from gateway.store.errors import StoreUnavailable
+from gateway.store.errors import LaneClosed, StoreUnavailable
 
 
 @pytest.fixture
@@ -61,6 +61,12 @@ async def test_a_store_in_trouble_is_told_and_no_surprise(background, told, wait
     assert len(told) == len(waited) == len(errors)
     assert 0 < waited[0] < max(waited) <= watching.TROUBLE_DELAY
     assert (background.surprises, background.failing) == ({}, [])
+
+
+async def test_a_timer_that_finds_the_lane_closed_ends_in_silence_as_the_gateway_stops(background, told, waited):
+    await background.keep("close months", failing(LaneClosed("the gateway is stopping")))
+    await background.once("refill", failing(LaneClosed("the gateway is stopping")))
+    assert (told, waited, background.surprises) == ([], [], {})
 
 
 async def test_a_cancelled_task_ends_and_is_no_surprise(background, told):

@@ -15,14 +15,16 @@ from gateway.charity import bank_details
 from gateway.charity.bank_details import ApproveDetails, DetailsRefused
 from gateway.charity.bank_matching import Said, SettleFile, said_by_statements
 from gateway.charity.causes import Agreement, Cause, Registration, obstacle
-from gateway.charity.confirmation import MonthRefused
+from gateway.charity.closed_causes import gone_unassigned
+from gateway.charity.confirmation import MonthRefused, ReleaseConfirmed
 from gateway.charity.payouts import ApprovePayout, PayoutRefused, end_to_end_id, file_of
 from gateway.charity.policies import Policy
 from gateway.charity.policy_comparison import compare
 from gateway.charity.profit_share import BookProfitShare, NotConfirmed, divide, share_of, weights
-from gateway.charity.remittance import needed, remittances
-from gateway.charity.standings import Standing
-from gateway.charity.tenth_states import PAGE, TABLE, State, Way, page
+from gateway.charity.remittance import Needed, needed, remittances
+from gateway.charity.standings import Roads, Standing
+from gateway.charity.tenth_states import PAGE, TABLE, State, Stream, Way, page
+from gateway.ledger.balances import journal_totals
 from gateway.ledger.journal import read
 from gateway.store.engine import reading
 from gateway.store.tables import transfers
@@ -116,8 +118,8 @@ def test_a_returned_payment_is_payable_again_and_a_rejected_one_too(place):
     assert place.standing().payable == POUND
     again = place.pay().payments[0].id
     rejected = [Said(f"rejected:{again}", "rejected", again, 0, "", "AC04")]
-    assert place.lane.run(SettleFile(rejected, [])).rejected == 1
-    assert place.lane.run(SettleFile(rejected, [])).repeated == 1
+    assert place.lane.run(SettleFile(rejected, [], [])).rejected == 1
+    assert place.lane.run(SettleFile(rejected, [], [])).repeated == 1
     assert place.standing().payable == POUND
     assert place.findings() == []
 
@@ -140,8 +142,8 @@ def test_what_the_bank_says_otherwise_moves_nothing_and_is_told_of(place):
 def test_what_a_bank_takes_back_of_a_return_and_money_from_elsewhere_are_left_to_a_person(place):
     reversed_return = entry("1.00", credit=False, reference="R-3", details=payment("T1", returned="AC04"))
     elsewhere = entry("5.00", reference="R-4", details=payment("T1"))
-    said, _, others = said_by_statements(camt.read(statement(reversed_return, elsewhere)))
-    assert (said, len(others)) == ([], 2)
+    found = said_by_statements(camt.read(statement(reversed_return, elsewhere)))
+    assert (found.said, found.receipts, len(found.others)) == ([], [], 2)
 
 
 def test_a_whole_file_that_the_bank_books_as_one_line_pays_all_of_it(place):
@@ -268,7 +270,8 @@ def test_the_charity_account_has_to_cover_what_is_payable_and_all_gifts(place):
     place.book(NOVEMBER, "gift", ANN, "gifts:wwf", 3 * POUND, reference="gift:1")
     place.confirm("2026-11", JANUARY, payable=[("wateraid", "GBP")])
     with reading(place.reader) as connection:
-        assert needed(remittances(connection, 0, 1 << 60)) == {"GBP": 4 * POUND}
+        assert needed(remittances(connection, 0, 1 << 60)) == {"GBP": Needed(POUND, 3 * POUND)}
+    assert [Needed(POUND, 3 * POUND).without(owed) // POUND for owed in (-1, 0, 2 * POUND, 9 * POUND)] == [4, 4, 2, 1]
 
 
 def test_a_profit_share_goes_by_confirmed_tenths_exactly_and_is_booked_once(place):
@@ -353,6 +356,31 @@ def test_entries_of_what_single_causes_are_owed_stand_in_the_journal_with_the_ri
     assert shown - hidden == {"confirm", "release"}
 
 
+def test_what_a_closed_cause_has_after_its_customers_were_asked_goes_to_unassigned_but_its_gifts_stay(place):
+    place.book(NOVEMBER, "topup", "cash", ANN, 20 * POUND, reference="shop-1")
+    place.charge(NOVEMBER, ANN, 10 * POUND, wateraid=POUND)
+    place.book(NOVEMBER, "gift", ANN, "gifts:wateraid", 3 * POUND, reference="gift:1")
+    place.confirm("2026-11", JANUARY, payable=(), unassigned=["wateraid"])
+    assert (place.standing().confirmed, place.standing().handed) == (0, POUND)
+    assert place.standing(stream=Stream.GIFT).confirmed == 3 * POUND
+    assert place.lane.run(ReleaseConfirmed(Roads(unassigned=frozenset({"wateraid"})))) == 0
+    with reading(place.reader) as connection:
+        totals = journal_totals(connection)
+        assert sum(gone_unassigned(connection).values()) == POUND
+    assert totals[place.accounts["unassigned"], "GBP"] == POUND
+    assert place.remittance(0, 1 << 60).is_exact
+    assert place.findings() == []
+    place.confirm("2026-12", JANUARY + 40 * DAY, payable=(), unassigned=["wateraid"])
+    assert place.standing().handed == POUND, "what went on is not confirmed again"
+
+
+def test_a_closed_cause_that_may_be_paid_still_is_paid_also_after_its_customers_were_asked(place):
+    place.book(NOVEMBER, "topup", "cash", ANN, 20 * POUND, reference="shop-1")
+    place.charge(NOVEMBER, ANN, 10 * POUND, wateraid=POUND)
+    place.confirm("2026-11", JANUARY, unassigned=["wateraid"])
+    assert (place.standing().payable, place.standing().handed) == (POUND, 0)
+
+
 def test_of_a_loss_causes_are_given_nothing():
     assert [share_of(amount) for amount in (-400, 0, 400)] == [0, 0, 100]
     assert divide(100, {"wwf": -5}) == {}
@@ -370,7 +398,7 @@ def test_a_share_is_divided_without_a_rest(whole, by):
 def test_whatever_way_money_goes_the_states_sums_are_constant(steps):
     standing = Standing()
     for way, amount in steps:
-        if way is not Way.SUCCEED:
+        if way not in (Way.SUCCEED, Way.UNASSIGN):
             standing.move(way, amount)
         assert standing.is_whole
 
@@ -403,3 +431,17 @@ REGISTER = {("GB-CHC", "288701"): Registration("GB-CHC", "288701", "WATERAID", "
 def test_a_cause_is_paid_only_with_an_agreement_vetted_and_in_its_register(change, register, why):
     assert why in obstacle(msgspec.structs.replace(GOOD, **change), "GBP", "2026-12-05", register)
     assert bool(why) == bool(obstacle(msgspec.structs.replace(GOOD, **change), "GBP", "2026-12-05", register))
+
+
+def test_a_cause_that_may_be_paid_only_after_a_month_was_confirmed_does_not_wait_for_the_next_one(place):
+    place.book(NOVEMBER, "topup", "cash", ANN, 10 * POUND, reference="shop-1")
+    place.charge(NOVEMBER + DAY, ANN, 7_500_000, wateraid=750_000)
+    assert place.lane.run(ReleaseConfirmed(Roads(frozenset({("wateraid", "GBP")})))) == 0
+    place.confirm("2026-11", JANUARY, payable=())
+    assert place.standing() == Standing(moved=750_000, confirmed=750_000)
+    assert place.lane.run(ReleaseConfirmed(Roads(frozenset({("wateraid", "GBP")})))) == 1
+    assert place.lane.run(ReleaseConfirmed(Roads(frozenset({("wateraid", "GBP")})))) == 0
+    assert place.standing() == Standing(moved=750_000, payable=750_000)
+    assert place.lane.run(ReleaseConfirmed(Roads(successors={"wateraid": "wwf"}))) == 2
+    assert (place.standing().handed, place.standing("wwf").confirmed) == (750_000, 750_000)
+    assert place.findings() == []

@@ -1,6 +1,7 @@
 """A customer who is erased: nothing names it any more, and the books are as right as before."""
 
 import itertools
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import insert, select, text
@@ -11,8 +12,11 @@ from support.sims_fixture import NUMBER, OTHER_NUMBER, QUARANTINE, card, sim_pla
 
 from gateway.balance.changes import ChooseCauses
 from gateway.balance.families import SetPayer
+from gateway.balance.gift_units import MakeGift
+from gateway.balance.gifts import GiftPolicy
 from gateway.charity.choices import Share
 from gateway.charity.policies import recompute
+from gateway.context import OpenAccounts
 from gateway.sims.erasure import Erased, EraseSubscriber, ErasureRefused, ended_lines, texts_of
 from gateway.store import tables
 from gateway.store.engine import storing
@@ -74,6 +78,10 @@ def test_nothing_leads_from_a_number_to_the_books_and_these_are_right(place):
     assert place.lane.run(ChooseCauses("msisdn", NUMBER, (Share("wwf", 6_000), Share("wateraid", 4_000))))
     place.later(60_000_000)
     uses(place, "pgw;2", 8)
+    place.decide_by(GiftPolicy({"wwf": "WWF-UK"}, "GB", ZoneInfo("Europe/London")))
+    place.lane.run(OpenAccounts(["wwf"]))
+    given = place.lane.run(MakeGift("msisdn", NUMBER, "wwf", POUND, "GBP", "app", f"of {NUMBER}"))
+    assert given.gift.state == "given"
     with place.writer.begin() as connection:
         notice = (7, owner, "low_balance", "2026-11", 1, "en", "1")
         connection.execute(insert(tables.notices).values(notice))
@@ -85,7 +93,7 @@ def test_nothing_leads_from_a_number_to_the_books_and_these_are_right(place):
     assert findings(place) == []
     done = erase(place, owner)
     assert isinstance(done, Erased)
-    assert done.rows["choices"] == 3
+    assert (done.rows["choices"], done.rows["gifts"], done.kept) == (3, 1, {})
     assert {"sessions", "answers", "texts", "notices", "orders", "opt_outs", "sims", "lines"} <= set(done.rows)
     assert mentions(place, NUMBER) == {"lines"}
     kept = place.read(select(tables.lines))

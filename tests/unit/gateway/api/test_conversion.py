@@ -121,6 +121,22 @@ def test_every_field_of_every_request_has_words_for_what_is_wanted(kind):
         assert mask(words) == words, "the answer masks numbers so long, whosever they are"
 
 
+MONTHLY = [kind for kind in REQUESTS if "period" in kind.__struct_fields__]
+
+
+@pytest.mark.parametrize("kind", MONTHLY)
+@pytest.mark.parametrize("month", ["2026-13", "2026-00", "26-1", "November", ""])
+def test_a_month_that_is_none_is_refused_with_what_one_looks_like_wherever_a_period_is_asked_for(kind, month):
+    (field,) = [each for each in msgspec.structs.fields(kind) if each.name == "period"]
+    if month == "" == field.default:
+        return
+    code, words = wanted(field.type)
+    with pytest.raises(Problem) as caught:
+        to_request({"period": month}, msgspec.defstruct("Monthly", [("period", field.type)]))
+    assert (caught.value.code, caught.value.detail) == (code, f"period: give {words}")
+    assert (code.rpartition(".")[2], "2026-11" in words) == ("period", True)
+
+
 def test_every_action_of_the_table_has_a_request_type_of_those():
     assert {action.request for action in ACTIONS.values()} <= set(REQUESTS)
 

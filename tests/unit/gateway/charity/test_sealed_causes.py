@@ -17,6 +17,7 @@ from gateway.store.tables import choices
 GATEWAY = Path(__file__).parents[4] / "gateway"
 MAY_NAME_THE_TABLE = {
     "charity/sealed_causes.py",
+    "charity/closed_causes.py",
     "store/evidence.py",
     "store/tables/__init__.py",
     "store/tables/subscribers.py",
