@@ -263,7 +263,10 @@ class ReportMade(msgspec.Struct, frozen=True):
 
 
 class PackMade(msgspec.Struct, frozen=True):
-    """An evidence pack: a .tar.gz as base64, with its SHA-256; `bills` of the month's `of` are in it, `key` proves it."""
+    """An evidence pack: a .tar.gz as base64, with its SHA-256; `bills` of the month's `of` are in it, `key` proves it.
+
+    `unsealed` is how many of its rows no day's seal proves, as they were booked since.
+    """
 
     name: str
     period: str
@@ -273,6 +276,7 @@ class PackMade(msgspec.Struct, frozen=True):
     claim: str
     key: str
     sha256: str
+    unsealed: int
     pack: str
 
 

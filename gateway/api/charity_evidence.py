@@ -66,8 +66,9 @@ def _made(context: GatewayContext, asked: Asked, name: str, caller: Caller) -> P
         month = _month(context, connection, asked.period)
         if asked.bill is None and not asked.named:
             asked = replace(asked, sample=min(asked.sample, most_drawn(len(month.tree.numbers))))
+        maker = PackMaker(connection, context.evidence_key, month, asked)
         try:
-            found = PackMaker(connection, context.evidence_key, month, asked).make(context.progress)
+            found = maker.make(context.progress)
         except NotProved as error:
             context.log("charity.evidence.refused", {"table": error.table, "row": error.number})
             raise conflict("evidence.unproved", str(error)) from None
@@ -89,5 +90,6 @@ def _made(context: GatewayContext, asked: Asked, name: str, caller: Caller) -> P
         claim=found["CLAIM.txt"].decode().rstrip("\n"),
         key=month.key.public,
         sha256=digest,
+        unsealed=maker.unsealed,
         pack=b64encode(packed).decode(),
     )

@@ -63,9 +63,10 @@ def test_a_month_is_committed_to_drawn_and_checked_and_a_false_row_is_named_in_p
         assert (tmp_path / "giving.pdf").stat().st_mode & 0o777 == 0o600
     pack = tmp_path / f"tpo-evidence-audit-{period}.tar.gz"
     assert (made["bills"], made["of"], pack.stat().st_mode & 0o777) == (1, 1, 0o600)
+    assert made["unsealed"] == 4  # a bill, its use, an entry and a tenth, of which no day is over
     assert hashlib.sha256(pack.read_bytes()).hexdigest() == made["sha256"]
     subprocess.run(["tar", "-xzf", pack, "-C", tmp_path], check=True)
-    options = ("--key", made["key"], "--commitment", committed["written"])
+    options = ("--key", made["key"], "--commitment", committed["written"], "--unsealed")
     code, said = check(tmp_path / pack.name.removesuffix(".tar.gz"), *options)
     assert (code, "PASS 1 bills, 1 usage, 1 entries, 1 tenths, 1 unpriced" in said) == (0, True)
     assert check(tmp_path / "tpo-evidence-bill-1", *options)[1].splitlines()[1] == bill["claim"]

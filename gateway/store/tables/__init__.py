@@ -57,7 +57,7 @@ from gateway.store.tables.nodes import (
     sealed_files,
     versions,
 )
-from gateway.store.tables.proof import chains, evidence, releases, seals
+from gateway.store.tables.proof import chains, evidence, releases, row_trees, seals
 from gateway.store.tables.sims import orders, sim_history, sims
 from gateway.store.tables.subscribers import (
     bill_limits,
@@ -125,6 +125,7 @@ __all__ = [
     "register_entries",
     "releases",
     "reratings",
+    "row_trees",
     "sealed_files",
     "seals",
     "segments",
