@@ -2,6 +2,7 @@
 
 import hashlib
 from base64 import b64encode
+from typing import Final
 
 from msgspec.structs import replace
 from sqlalchemy import Connection, select
@@ -19,6 +20,9 @@ from gateway.billing.packs.reading import NotKept
 from gateway.billing.series import BILL
 from gateway.context import GatewayContext
 from gateway.store.tables import bills
+
+MOST_OCTETS: Final = 64 << 20
+"""What a pack has at most: a bill with a hundred uses takes about 400 KiB."""
 
 
 def evidence_of_bill(context: GatewayContext, request: BillEvidence, caller: Caller) -> PackMade:
@@ -76,6 +80,8 @@ def _made(context: GatewayContext, asked: Asked, name: str, caller: Caller) -> P
             raise conflict("evidence.incomplete", str(error)) from None
     folder = f"tpo-evidence-{name}"
     packed = archive(folder, found)
+    if len(packed) > MOST_OCTETS:
+        raise conflict("evidence.size", f"the pack has more than {MOST_OCTETS >> 20} MiB: draw fewer bills")
     digest = hashlib.sha256(packed).hexdigest()
     count = 1 if asked.bill is not None else min(asked.sample, len(month.tree.numbers))
     context.log(
