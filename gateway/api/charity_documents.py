@@ -24,19 +24,19 @@ def report_document(context: GatewayContext, request: ReportDocument, caller: Ca
         raise not_found("cause.unknown", f"there is no {request.reader}: see tpo charity causes")
     zone = ZoneInfo(context.settings.operator.timezone)
     found = context.read(lambda connection: giving_report(connection, request.period, request.reader, zone))
-    return _shown(context, found, request.format, names, zone)
+    return _shown(context, found, request.format, names, Writer(request.language, zone))
 
 
 def _shown(
-    context: GatewayContext, found: GivingReport, form: str, names: dict[str, str], zone: ZoneInfo
+    context: GatewayContext, found: GivingReport, form: str, names: dict[str, str], writer: Writer
 ) -> ReportMade:
-    writer, operator, text, pdf = Writer("en", zone), context.settings.operator.name, "", b""
+    operator, text, pdf = context.settings.operator.name, "", b""
     if form == "text":
         text = write_text(found, writer, operator, names)
     elif form == "pdf":
         from gateway.billing.giving_pdf import write_pdf  # noqa: PLC0415  (fonts, which a gateway without reports needs not)
 
-        pdf = write_pdf(found, writer, operator, names, end_of(found.period, zone))
+        pdf = write_pdf(found, writer, operator, names, end_of(found.period, writer.zone))
     rows = [
         ReportFigures(
             line.cause,

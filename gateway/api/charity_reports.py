@@ -22,8 +22,10 @@ from gateway.api.charity_answers import (
     ShareRow,
 )
 from gateway.api.charity_payments import record_look, today
-from gateway.api.problems import bad_request, conflict
+from gateway.api.problems import bad_request, conflict, not_found
 from gateway.api.requests import Nothing
+from gateway.billing.giving_text import write_advice
+from gateway.billing.words import Writer
 from gateway.charity.ageing import Waiting, waiting
 from gateway.charity.causes import REGISTERED, Cause, Register, obstacle
 from gateway.charity.months import begin_of, end_of
@@ -99,13 +101,22 @@ def list_remittances(context: GatewayContext, request: requests.Remittances, cal
     with context.reading() as connection:
         found = remittances(connection, begin, end)
         waits = {each.account: each for each in waiting(connection, context.settings.causes, day)}
-    rows = []
-    for line in found:
-        if request.cause and line.account.cause != request.cause:
-            continue
-        assert line.is_exact
-        rows.append(_remittance(line, waits.get(line.account)))
-    return RemittanceRows(request.period, rows)
+    if request.cause:
+        found = [line for line in found if line.account.cause == request.cause]
+    assert all(line.is_exact for line in found)
+    rows = [_remittance(line, waits.get(line.account)) for line in found]
+    return RemittanceRows(request.period, rows, _advice(context, request, found, zone))
+
+
+def _advice(context: GatewayContext, request: requests.Remittances, found: list[Remittance], zone: ZoneInfo) -> str:
+    """Write what goes to one cause, where a language is asked for."""
+    if not request.language:
+        return ""
+    names = {cause.id: cause.name for cause in context.settings.causes.values()}
+    if request.cause not in names:
+        raise not_found("cause.unknown", "an advice is written to one cause: see tpo charity causes")
+    writer = Writer(request.language, zone)
+    return write_advice(request.period, request.cause, found, writer, context.settings.operator.name, names)
 
 
 def _remittance(line: Remittance, wait: Waiting | None) -> RemittanceRow:
