@@ -14,9 +14,10 @@ from gateway.api.charity_requests import AuditSample, BillEvidence, CommitMonth
 from gateway.api.problems import conflict, not_found
 from gateway.billing.cuts import CLOSED, closes
 from gateway.billing.packs.files import archive
-from gateway.billing.packs.making import Asked, Month, PackMaker, most_drawn
+from gateway.billing.packs.making import Asked, Month, PackMaker
 from gateway.billing.packs.proving import NotProved
 from gateway.billing.packs.reading import NotKept
+from gateway.billing.packs.samples import TellBills, most_drawn
 from gateway.billing.series import BILL
 from gateway.context import GatewayContext
 from gateway.store.tables import bills
@@ -65,11 +66,25 @@ def _month(context: GatewayContext, connection: Connection, period: str) -> Mont
     return Month(connection, context.evidence_key, period)
 
 
+def _bounded(context: GatewayContext, month: Month, asked: Asked) -> Asked:
+    """Draw no more than a sample without causes may tell of, together with those before it; Problem where it may not."""
+    most = most_drawn(len(month.tree.numbers))
+    asked = replace(asked, sample=min(asked.sample, most))
+    told = [month.tree.numbers[place] for place in month.drawn(asked)]
+    if not context.lane.run(TellBills(asked.period, told, most)):
+        raise conflict(
+            "evidence.enough",
+            f"samples without causes tell of {most} bills of {asked.period} at most, all of them together: draw fewer, or by a "
+            "seed of before, or with causes",
+        )
+    return asked
+
+
 def _made(context: GatewayContext, asked: Asked, name: str, caller: Caller) -> PackMade:
     with context.reading() as connection:
         month = _month(context, connection, asked.period)
         if asked.bill is None and not asked.named:
-            asked = replace(asked, sample=min(asked.sample, most_drawn(len(month.tree.numbers))))
+            asked = _bounded(context, month, asked)
         maker = PackMaker(connection, context.evidence_key, month, asked)
         try:
             found = maker.make(context.progress)

@@ -21,6 +21,7 @@ from gateway.api.charity_answers import (
     ReportRow,
     ShareRow,
 )
+from gateway.api.charity_documents import told_span
 from gateway.api.charity_payments import record_look, today
 from gateway.api.problems import bad_request, conflict, not_found
 from gateway.api.requests import Nothing
@@ -96,7 +97,8 @@ def list_remittances(context: GatewayContext, request: requests.Remittances, cal
     """Tell what a month came to for each cause, or for one; a copy goes to that cause alone."""
     record_look(context, caller, "charity.remittance")
     zone = ZoneInfo(context.settings.operator.timezone)
-    begin, end = begin_of(request.period, zone), end_of(request.period, zone)
+    span = told_span(context, request.cause, request.period) if request.cause else (request.period, request.period)
+    begin, end = begin_of(span[0], zone), end_of(span[1], zone)
     day = today(context)
     with context.reading() as connection:
         found = remittances(connection, begin, end)
@@ -105,18 +107,16 @@ def list_remittances(context: GatewayContext, request: requests.Remittances, cal
         found = [line for line in found if line.account.cause == request.cause]
     assert all(line.is_exact for line in found)
     rows = [_remittance(line, waits.get(line.account)) for line in found]
-    return RemittanceRows(request.period, rows, _advice(context, request, found, zone))
+    writer = Writer(request.language, zone) if request.language else None
+    return RemittanceRows(span[1], rows, _advice(context, request.cause, span, found, writer) if writer else "")
 
 
-def _advice(context: GatewayContext, request: requests.Remittances, found: list[Remittance], zone: ZoneInfo) -> str:
-    """Write what goes to one cause, where a language is asked for."""
-    if not request.language:
-        return ""
+def _advice(context: GatewayContext, cause: str, span: tuple[str, str], found: list[Remittance], writer: Writer) -> str:
+    """Write what goes to one cause."""
     names = {cause.id: cause.name for cause in context.settings.causes.values()}
-    if request.cause not in names:
+    if cause not in names:
         raise not_found("cause.unknown", "an advice is written to one cause: see tpo charity causes")
-    writer = Writer(request.language, zone)
-    return write_advice(request.period, request.cause, found, writer, context.settings.operator.name, names)
+    return write_advice(span, cause, found, writer, context.settings.operator.name, names)
 
 
 def _remittance(line: Remittance, wait: Waiting | None) -> RemittanceRow:

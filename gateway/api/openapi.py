@@ -217,7 +217,14 @@ _BANK_PROBLEMS: Final = {
     404: ("bank.unknown",),
     409: ("bank.approved", "bank.same_person"),
 }
-_PACK_PROBLEMS: Final = ("bill.open", "evidence.unproved", "evidence.incomplete", "evidence.size", "evidence.busy")
+_PACK_PROBLEMS: Final = (
+    "bill.open",
+    "evidence.unproved",
+    "evidence.incomplete",
+    "evidence.size",
+    "evidence.busy",
+    "evidence.enough",
+)
 _AUDIT_BODY: Final[Json] = {
     "type": "object",
     "properties": {

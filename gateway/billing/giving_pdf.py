@@ -12,6 +12,7 @@ from gateway.billing.giving_text import (
     currencies,
     figures_of_line,
     heading_of,
+    heading_of_year,
     name_of,
     notice,
     title,
@@ -69,7 +70,7 @@ def write_pdf(report: GivingReport, writer: Writer, operator: str, names: Mappin
         causes = {name_of(cause, writer, names): amount for cause, amount in by_cause(report, currency).items()}
         _draw(page, writer.word("by_cause", year=report.period[:4]), causes, currency, writer)
         months = {writer.month(month): amount for month, amount in by_month(report, currency).items()}
-        _draw(page, writer.word("by_month", year=report.period[:4]), months, currency, writer)
+        _draw(page, heading_of_year(report, writer), months, currency, writer)
     return bytes(page.output())
 
 

@@ -17,7 +17,17 @@ BAR: Final = 40
 
 def title(report: GivingReport, writer: Writer) -> str:
     """Name a report."""
-    return writer.word("giving_title", month=writer.month(report.period))
+    return writer.word("giving_title", month=span_of(report.first, report.period, writer))
+
+
+def span_of(first: str, last: str, writer: Writer) -> str:
+    """Name a month, or the months that it is of."""
+    return f"{writer.month(first)} \u2013 {writer.month(last)}" if first not in ("", last) else writer.month(last)
+
+
+def heading_of_year(report: GivingReport, writer: Writer) -> str:
+    """Name the sums of a year, which are by months or quarters."""
+    return writer.word("by_quarter" if report.first else "by_month", year=report.period[:4])
 
 
 def notice(report: GivingReport, writer: Writer, names: Mapping[str, str]) -> str:
@@ -85,10 +95,12 @@ def _lines(report: GivingReport, writer: Writer, operator: str, names: Mapping[s
     for line in report.lines:
         yield from ("", heading_of(line, writer, names))
         yield from (_figure(words, amount, line.currency, writer) for words, amount in figures_of_line(line, writer))
-    year = report.period[:4]
     for currency in currencies(report):
-        for heading, found in (("by_cause", by_cause(report, currency)), ("by_month", by_month(report, currency))):
-            yield from ("", f"{writer.word(heading, year=year)}, {currency}")
+        for heading, found in (
+            (writer.word("by_cause", year=report.period[:4]), by_cause(report, currency)),
+            (heading_of_year(report, writer), by_month(report, currency)),
+        ):
+            yield from ("", f"{heading}, {currency}")
             highest = max(found.values(), default=0)
             for key, amount in found.items():
                 bar = "#" * (max(amount, 0) * BAR // highest if highest > 0 else 0)
@@ -100,11 +112,17 @@ def _figure(words: str, amount: int, currency: str, writer: Writer) -> str:
 
 
 def write_advice(
-    period: str, cause: str, found: Sequence[Remittance], writer: Writer, operator: str, names: Mapping[str, str]
+    span: tuple[str, str],
+    cause: str,
+    found: Sequence[Remittance],
+    writer: Writer,
+    operator: str,
+    names: Mapping[str, str],
 ) -> str:
-    """Write what a cause is told of a month: its lines, which lead from opening to closing, and the states that make it up."""
+    """Write what a cause is told of a month, or months: lines that lead from opening to closing, and the states of that."""
     name = name_of(cause, writer, names)
-    said = [operator, writer.word("advice_title", month=writer.month(period)), writer.word("for_cause", name=name)]
+    title_of = writer.word("advice_title", month=span_of(*span, writer))
+    said = [operator, title_of, writer.word("for_cause", name=name)]
     for each in found:
         amounts = {amount: getattr(each, amount) for amount in AMOUNTS}
         line = ReportLine(each.account.cause, each.account.stream, each.account.currency, amounts)

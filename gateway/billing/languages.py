@@ -101,6 +101,7 @@ _EN: Final = {
     "nothing_given": "There was nothing.",
     "by_cause": "{year} by cause",
     "by_month": "{year} by month",
+    "by_quarter": "{year} by quarter, named by its last month",
 }
 _FR: Final = {
     "bill": "Facture",
@@ -182,6 +183,7 @@ _FR: Final = {
     "nothing_given": "Il n\u2019y a rien eu.",
     "by_cause": "{year} par cause",
     "by_month": "{year} par mois",
+    "by_quarter": "{year} par trimestre, nommé par son dernier mois",
 }
 _ES: Final = {
     "bill": "Factura",
@@ -263,6 +265,7 @@ _ES: Final = {
     "nothing_given": "No hubo nada.",
     "by_cause": "{year} por causa",
     "by_month": "{year} por mes",
+    "by_quarter": "{year} por trimestre, nombrado por su último mes",
 }
 LANGUAGES: Final = {
     "en": Language(

@@ -6,7 +6,7 @@ The same store, seed and key give the same octets, so that an auditor who stands
 from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Callable, Container, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -26,14 +26,6 @@ from gateway.ledger.seals import SealKey, kept
 from gateway.store.tables import bills
 
 Row = dict[str, Any]
-FEWEST_UNDRAWN: Final = 10
-"""Without causes named, one bill in so many is drawn at most: whoever has a cause's exact sum of the month, and every bill's
-tenth, finds by trying which of them make it up."""
-
-
-def most_drawn(month: int) -> int:
-    """Give how many of a month's bills are drawn at most, where causes are not named."""
-    return max(1, month // FEWEST_UNDRAWN)
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -67,6 +59,11 @@ class Month:
         self.salts, self.key, self.period = Salts(evidence_key), SealKey(evidence_key), period
         self.tree: SumTree = tree_of(connection, period, self.salts)
         self.seals = kept(connection)
+
+    def drawn(self, asked: Asked) -> list[int]:
+        """Give the places of the bills that a sample draws."""
+        committed = self.commitment().content
+        return draw(asked.seed, committed["root"], committed["heads"], committed["bills"], asked.sample)
 
     def commitment(self) -> Commitment:
         """Commit to the month's bills, and to the heads that were sealed by its end."""
@@ -159,9 +156,9 @@ class PackMaker:
 
     def _places(self) -> list[int]:
         """Give the places of the bills that are asked for."""
-        tree, asked, committed = self._month.tree, self._asked, self._committed.content
+        tree, asked = self._month.tree, self._asked
         if asked.bill is None:
-            return draw(asked.seed, committed["root"], committed["heads"], committed["bills"], asked.sample)
+            return self._month.drawn(asked)
         row = select(bills.c.id).where(bills.c.series == BILL, bills.c.number == asked.bill)
         return [tree.places[self._connection.execute(row).scalar_one()]]
 

@@ -57,7 +57,8 @@ class Tenths:
             }
         self.rows += told.values()
         for cause, named in sorted(causes.items(), key=lambda each: each[1]):
-            self.payments.append({"bill": label, "cause": named, **self._way(bill, cause)})
+            way = self._way(bill, cause if self._named else None)
+            self.payments.append({"bill": label, "cause": named, **way})
         return told
 
     def _opened(self, row: Any, *, is_told: bool) -> Row:  # noqa: ANN401  (a row)
@@ -73,20 +74,26 @@ class Tenths:
         name = self._leaves.cause_account(row)
         return name.removeprefix(cause_account("")) if name.startswith(cause_account("")) else UNASSIGNED
 
-    def _way(self, bill: Any, cause: str) -> Row:  # noqa: ANN401  (a row)
-        """Tell how far a cause's money of the month came: the payments from then on, the first ones first."""
+    def _way(self, bill: Any, cause: str | None) -> Row:  # noqa: ANN401  (a row)
+        """Tell how far a cause's money of the month came: the payments from then on, the first ones first.
+
+        Without a cause, those of all: which files there are, and what became of anything in them, would tell causes apart.
+        """
         own, file = cause_payments.c, payouts.c
         wanted = (
             select(own.state, own.state_at, own.amount, file.period, file.sha256)
             .join_from(cause_payments, payouts, file.id == own.payout_id)
-            .where(own.cause == cause, own.currency == bill.currency, own.stream == TENTH, file.period >= bill.period)
+            .where(own.currency == bill.currency, own.stream == TENTH, file.period >= bill.period)
             .order_by(own.id)
         )
+        if cause is not None:
+            wanted = wanted.where(own.cause == cause)
         said = []
         for row in self._connection.execute(wanted):
             amount = {"amount": row.amount} if self._named else {}
             month = datetime.fromtimestamp(row.state_at // 1_000_000, UTC).strftime("%Y-%m")
-            said.append({"state": row.state, "month": month, "payout": row.period, "file": row.sha256} | amount)
+            way = {"state": row.state, "month": month, "payout": row.period, "file": row.sha256} | amount
+            said += [way] if self._named or way not in said else []
         return {"month": bill.period, "confirmed": bill.period in self._months, "payments": said}
 
     def policies(self) -> list[Row]:

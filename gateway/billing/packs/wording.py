@@ -63,4 +63,6 @@ it (`use`, `to`), are the same in every pack that has it. `opens` opens a `use`;
 - Calls that no bill may tell of (helplines), and use that is older than versions of price lists, have no rate here.
 """
 NAMED: Final = "Causes are named, and payments have their amounts: it is for an auditor alone."
-UNNAMED: Final = "Causes are labels of their own for each bill: nobody finds here who gives to whom."
+UNNAMED: Final = (
+    "Causes are labels of each bill's own, and payments those of all causes: nobody finds here who gives to whom."
+)

@@ -5,7 +5,7 @@ from the node's own number range (store.nodes), so that a batch needs no round t
 column it is swept.
 """
 
-from gateway.store.tables.billing import bill_accounts, bill_closes, bill_events, bills
+from gateway.store.tables.billing import audited_bills, bill_accounts, bill_closes, bill_events, bills
 from gateway.store.tables.charging import answers, held_reports, sessions, usage
 from gateway.store.tables.charity import (
     bank_details,
@@ -81,6 +81,7 @@ __all__ = [
     "allowance_entries",
     "answers",
     "arrivals",
+    "audited_bills",
     "awaited_receipts",
     "bank_details",
     "bank_lines",

@@ -1,6 +1,7 @@
 """Trees of rows under the seals: what is kept of each sealed day's tree, and its root beside the head (decision 060).
 
-A program of before seals days without a tree: the first seal of one that makes them covers what was booked since.
+Beside them stands which bills samples have told of, from now on. A program of before seals days without a tree, and draws
+samples that are not counted: the first seal of one that makes trees covers what was booked since.
 """
 
 import sqlalchemy as sa
@@ -16,7 +17,7 @@ compatible_from = "0026"
 
 
 def upgrade() -> None:
-    """Add the table, and the root to seals."""
+    """Add the tables, and the root to seals."""
     op.add_column("seals", sa.Column("rows", sa.LargeBinary()))
     op.create_table(
         "row_trees",
@@ -28,3 +29,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("node", "day", name=op.f("pk_row_trees")),
     )
     add(op.get_bind(), ("row_trees",))
+    op.create_table(
+        "audited_bills",
+        sa.Column("period", sa.String(7), nullable=False),
+        sa.Column("bill_id", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("period", "bill_id", name=op.f("pk_audited_bills")),
+    )

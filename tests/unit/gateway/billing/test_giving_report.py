@@ -13,6 +13,7 @@ from gateway.billing.giving_pdf import write_pdf
 from gateway.billing.giving_text import write_advice, write_text
 from gateway.billing.languages import LANGUAGES
 from gateway.billing.words import Writer
+from gateway.charity.causes import Agreement
 from gateway.charity.giving_report import giving_report
 from gateway.charity.months import begin_of, end_of
 from gateway.charity.remittance import remittances
@@ -121,12 +122,26 @@ def test_a_remittance_advice_leads_from_opening_to_closing_and_says_what_that_wa
         every = remittances(connection, begin_of("2026-12", UTC), end_of("2026-12", UTC))
     own = [line for line in every if line.account.cause == "wateraid"]
     writer = Writer(language, UTC)
-    text = write_advice("2026-12", "wateraid", own, writer, "TPO", NAMES)
+    text = write_advice(("2026-12", "2026-12"), "wateraid", own, writer, "TPO", NAMES)
     for words_ in (*told, *(writer.money(amount, "GBP") for amount in (750_000, 60_000, 810_000))):
         assert words_ in text
     assert "wwf" not in text.lower()
     assert writer.word("state_accrued") in text
-    assert writer.word("nothing_given") in write_advice("2026-12", "wwf", [], writer, "TPO", NAMES)
+    assert writer.word("nothing_given") in write_advice(("2026-10", "2026-12"), "wwf", [], writer, "TPO", NAMES)
+
+
+def test_a_cause_that_is_told_quarters_has_no_sum_of_a_month(place):
+    with reading(place.reader) as connection:
+        found = giving_report(connection, "2026-11", "cause:wateraid", UTC, ("2026-10", "2026-12"))
+    assert (found.first, found.period) == ("2026-10", "2026-12")
+    assert [(each.period, each.amount) for each in found.year] == [("2026-12", 810_000)]
+    text = words(found)
+    assert "What was given in October 2026 \u2013 December 2026" in text
+    assert "2026 by quarter, named by its last month, GBP" in text
+    assert "0.75" not in text
+    assert "0.06" not in text
+    assert Agreement("", "2026-01-01", "GBP", "bacs", period="quarter").span_of("2026-11") == ("2026-10", "2026-12")
+    assert Agreement("", "2026-01-01", "GBP", "bacs").span_of("2026-11") == ("2026-11", "2026-11")
 
 
 def test_each_language_has_the_same_words_with_the_same_places_for_names():
