@@ -141,10 +141,9 @@ class PackMaker:
         return len(self._told) - len(ways)
 
     def _tables(self) -> dict[str, list[Row]]:
-        first = f"{self._asked.period}-01"
         heads = {(node, day) for node, day, _ in self._committed.content["heads"]}
         heads |= {tuple(row["sealed"][:2]) for rows in self._told.values() for row in rows if row["sealed"]}
-        sealed = [seal for seal in self._month.seals if seal.day >= first or (seal.node, seal.day) in heads]
+        sealed = [seal for seal in self._month.seals if (seal.node, seal.day) in heads]
         return {
             "rates": self._rates.rows,
             "tenths": self._tenths.rows,

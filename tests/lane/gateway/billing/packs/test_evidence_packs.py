@@ -81,9 +81,15 @@ def test_a_pack_is_checked_by_its_own_verifier_alone(files, tmp_path):
     options = ["--key", key, "--commitment", committed, "--seals", seals]
     code, said = run(folder, *options)
     assert (code, "PASS 3 bills, 6 usage, 9 entries" in said, "0 unsealed" in said) == (0, True, True)
-    seals.write_text(seals.read_text().replace('"sequence": ', '"sequence": 1'))
-    code, said = run(folder, *options)
-    assert (code, said.startswith("FAIL seals.jsonl: has not ")) == (1, True)
+    # A day's seal that never left, made for rows that were made up later, is as good as any but for those who kept theirs.
+    for kept in (
+        seals.read_text().replace('"sequence": ', '"sequence": 1'),
+        seals.read_text().splitlines(keepends=True)[0],
+    ):
+        seals.write_text(kept)
+        code, said = run(folder, *options)
+        assert (code, said.startswith("FAIL seals.jsonl row ")) == (1, True)
+        assert said.endswith("is none of the seals that you were given day by day\n")
     committed.write_bytes(files["commitment.json"].replace(b'"bills":4', b'"bills":5'))
     assert run(folder, *options)[1] == "FAIL commitment.json row 1: is not the one that you were given before\n"
     assert run(folder, "--key", "00" * 32)[1] == "FAIL manifest.json row 1: is signed with another key than yours\n"
@@ -239,7 +245,8 @@ def test_another_seed_claim_or_commitment_is_found_though_it_is_signed(files, tm
     assert failure(write(tmp_path, signed_again(changed, rows_of(files)))).startswith(where)
 
 
-def test_the_same_seed_gives_the_same_pack_and_another_one_has_other_labels(place, files):
+def test_the_same_seed_gives_the_same_pack_days_later_too_and_another_one_has_other_labels(place, files):
+    seal(place)
     assert audited(place, place.closed) == files
     assert archive("a", files) == archive("a", dict(reversed(files.items())))
     other = audited(place, place.closed, seed="dice 5", sample=4)
