@@ -94,11 +94,17 @@ def _statement(seal: Seal) -> bytes:
     return (f"tpo-seal/2 {said} {seal.rows}" if seal.rows else f"tpo-seal/1 {said}").encode()
 
 
-def due(connection: Connection, node: int, now: int) -> tuple[str, Tip] | None:
-    """Give the day that ended last, and the last link, if that day is not sealed yet; None where there is nothing to seal."""
+def due(connection: Connection, node: int, now: int, *, is_over: bool = False) -> tuple[str, Tip] | None:
+    """Give the day that ended last, and the last link, if that day is not sealed yet; None where there is nothing to seal.
+
+    `is_over`: nobody adds to the chain any more, as another node took over: its last link is sealed once.
+    """
     day = datetime.fromtimestamp((now // DAY_US - 1) * (DAY_US // 1_000_000), UTC).strftime("%Y-%m-%d")
     latest = connection.scalar(select(func.max(seals.c.day)).where(seals.c.node == node))
     tip = connection.execute(select(chains.c.sequence, chains.c.head).where(chains.c.node == node)).one_or_none()
+    sealed = connection.scalar(select(func.max(seals.c.sequence)).where(seals.c.node == node)) if is_over else None
+    if tip is not None and tip.sequence == sealed:
+        return None
     return None if tip is None or (latest is not None and latest >= day) else (day, Tip(tip.sequence, tip.head))
 
 

@@ -288,21 +288,27 @@ class PeriodicWork(Component):
                     self._log("charity.gift.refused", {"gift": str(each.id)})
 
     async def _seal_day(self) -> None:
-        """Seal the day that is over, and write what the file of seals has not yet."""
-        context = self._context
-        node = context.node.id
-        found, ranges = await context.read_async(partial(_to_seal, node=node, now=context.clock()))
-        if found is not None:
-            tree = await self._row_tree(node, ranges) if ranges else None
-            if tree is None and ranges:  # the gateway ends: the next start seals
-                return
-            seal = SealKey(context.evidence_key).sign(node, *found, tree)
-            if await submit(context.lane, WriteSeal(seal, context.node_name, tree)):
-                self._log("ledger.sealed", {"day": found[0], "links": found[1].sequence})
-        if found is not None or not self._seals_written:
-            seals = await context.read_async(lambda connection: kept(connection, node))
-            await context.in_thread(append_missing, context.seals_file, seals)
+        """Seal the day that is over, and what a node left that is taken over; write what the file of seals has not yet."""
+        context, sealed = self._context, False
+        for node in context.node.owned:
+            sealed |= await self._seal_node(node, is_over=node != context.node.id)
+        if sealed or not self._seals_written:
+            for node in context.node.owned:
+                seals = await context.read_async(partial(kept, node=node))
+                await context.in_thread(append_missing, context.seals_file, seals)
             self._seals_written = True
+
+    async def _seal_node(self, node: int, *, is_over: bool) -> bool:
+        """Seal a node's day, if it is due; tells whether it was."""
+        context = self._context
+        found, ranges = await context.read_async(partial(_to_seal, node=node, now=context.clock(), is_over=is_over))
+        tree = await self._row_tree(node, ranges) if ranges else None
+        if found is None or (tree is None and ranges):  # where the gateway ends, the next start seals
+            return False
+        seal = SealKey(context.evidence_key).sign(node, *found, tree)
+        if await submit(context.lane, WriteSeal(seal, context.node_name, tree)):
+            self._log("ledger.sealed", {"day": found[0], "links": found[1].sequence})
+        return True
 
     async def _row_tree(self, node: int, ranges: list[tuple[int, int]]) -> RowTree | None:
         """Make the tree of a day's rows: a large one in a process beside this one; None where the gateway ends meanwhile."""
@@ -360,7 +366,9 @@ class PeriodicWork(Component):
                 self._log(event, {"table": name})
 
 
-def _to_seal(connection: Connection, node: int, now: int) -> tuple[tuple[str, Tip] | None, list[tuple[int, int]]]:
+def _to_seal(
+    connection: Connection, node: int, now: int, *, is_over: bool
+) -> tuple[tuple[str, Tip] | None, list[tuple[int, int]]]:
     """Give the day that is to be sealed, if one is, and the numbers that its tree is of, from one snapshot."""
-    found = due(connection, node, now)
+    found = due(connection, node, now, is_over=is_over)
     return found, ranges_due(connection, node) if found is not None else []

@@ -20,7 +20,9 @@ from gateway.policies import make_policies
 from gateway.runtime.component import Services
 from gateway.runtime.periodic import BUSY_TURNS, PeriodicWork
 from gateway.store.errors import StoreUnavailable
+from gateway.store.evidence import Evidence
 from gateway.store.keep_months import KeepMonths, MonthsKept
+from gateway.store.nodes import SPAN_BITS
 from gateway.store.tables import outbox, subscriptions, transfers
 
 AT = 1_700_000_000_000_000
@@ -187,3 +189,21 @@ async def test_a_day_whose_tree_is_not_done_when_the_gateway_ends_is_sealed_at_t
     context.draining = False
     await periodic._seal_day()  # a process that fails leaves it to a thread
     assert [seal.rows != "" for seal in context.read(kept)] == [True]
+
+
+async def test_what_a_node_booked_last_that_is_taken_over_is_sealed_once_by_who_has_its_shard(context):
+    periodic = PeriodicWork(services(context, lambda *_: None), None, None)
+    other, row = 99, (99 << SPAN_BITS) + 5
+    entry = (row, AT, "topup", context.accounts["cash"], 1 << 41, 5, "GBP", AT, None, None, None, None, "r-1")
+    with context._writer.begin() as connection:
+        connection.execute(insert(transfers).values(entry))
+        Evidence(context.evidence_key, other).append(connection, {"transfers": [entry]}, AT)
+    context.node.owned = (other, context.node.id)
+    for day in (1, 2):
+        context.set_clock(AT + day * 86_400_000_000)
+        await periodic._seal_day()
+    assert [(each.node, each.day) for each in read_file(context.seals_file) if each.node == other] == [
+        (other, "2023-11-14")
+    ]
+    assert len(context.read(kept)) == 3
+    assert context.read(lambda connection: set(Ways(connection, context.evidence_key).of([row]))) == {row}
