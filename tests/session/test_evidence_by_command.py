@@ -101,6 +101,10 @@ def test_a_month_is_committed_to_drawn_and_checked_and_a_false_row_is_named_in_p
         commitment = json.loads(audit_over_http(gateway, period, made))
         bill = gateway.json("charity", "evidence", "1", "--folder", "--out", tmp_path)
         gateway.tpo("charity", "report", period, "--for", "company", "--format", "pdf", "-o", tmp_path / "giving.pdf")
+        assert "donné" in gateway.tpo("charity", "report", period, "--for", "cause:wwf", "--language", "fr").stdout
+        advice = tmp_path / "advice.txt"
+        gateway.tpo("charity", "remittance", period, "--cause", "wwf", "--language", "es", "-o", advice)
+        assert ("Aviso de pago" in advice.read_text(), advice.stat().st_mode & 0o777) == (True, 0o600)
         assert (tmp_path / "giving.pdf").read_bytes().startswith(b"%PDF")
         assert (tmp_path / "giving.pdf").stat().st_mode & 0o777 == 0o600
     pack = tmp_path / f"tpo-evidence-audit-{period}.tar.gz"
