@@ -16,6 +16,7 @@ from gateway.balance.tax_areas import SetTaxArea
 from gateway.balance.topups import TopUp
 from gateway.billing.closing import BeginClose, FinishClose, ReopenMonth, WriteBills
 from gateway.billing.dunning import StepDunning
+from gateway.billing.packs.samples import TellBills
 from gateway.billing.payments import PayBill, TakeBack
 from gateway.charging.add_ons import BuyAddOn
 from gateway.charging.credit_control import CreditControlUnit
@@ -173,6 +174,7 @@ UNITS: Final = (
     TakeBack,
     TakeChanges,
     TakeForSending,
+    TellBills,
     TopUp,
     Unbar,
     WriteBills,

@@ -200,10 +200,11 @@ class RemittanceRow(msgspec.Struct, frozen=True):
 
 
 class RemittanceRows(msgspec.Struct, frozen=True):
-    """What causes are told of a month; each is confidential to its cause."""
+    """What causes are told of a month; each is confidential to its cause. `advice` is what one is written, in a language."""
 
     period: str
     rows: list[RemittanceRow]
+    advice: str = ""
 
 
 class CoverRow(msgspec.Struct, frozen=True):
@@ -325,7 +326,10 @@ class ReportMade(msgspec.Struct, frozen=True):
 
 
 class PackMade(msgspec.Struct, frozen=True):
-    """An evidence pack: a .tar.gz as base64, with its SHA-256; `bills` of the month's `of` are in it, `key` proves it."""
+    """An evidence pack: a .tar.gz as base64, with its SHA-256; `bills` of the month's `of` are in it, `key` proves it.
+
+    `unsealed` is how many of its rows no day's seal proves, as they were booked since.
+    """
 
     name: str
     period: str
@@ -335,7 +339,22 @@ class PackMade(msgspec.Struct, frozen=True):
     claim: str
     key: str
     sha256: str
+    unsealed: int
     pack: str
+
+
+class AuditMade(msgspec.Struct, frozen=True):
+    """What was made of a month for an auditor: the pack is fetched by its SHA-256, within `kept_seconds`."""
+
+    period: str
+    bills: int
+    of: int
+    unsealed: int
+    claim: str
+    key: str
+    sha256: str
+    octets: int
+    kept_seconds: int
 
 
 class CommitmentMade(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 import hashlib
 from base64 import b64encode
+from typing import Final
 
 from msgspec.structs import replace
 from sqlalchemy import Connection, select
@@ -13,12 +14,16 @@ from gateway.api.charity_requests import AuditSample, BillEvidence, CommitMonth
 from gateway.api.problems import conflict, not_found
 from gateway.billing.cuts import CLOSED, closes
 from gateway.billing.packs.files import archive
-from gateway.billing.packs.making import Asked, Month, PackMaker, most_drawn
+from gateway.billing.packs.making import Asked, Month, PackMaker
 from gateway.billing.packs.proving import NotProved
 from gateway.billing.packs.reading import NotKept
+from gateway.billing.packs.samples import TellBills, most_drawn
 from gateway.billing.series import BILL
 from gateway.context import GatewayContext
 from gateway.store.tables import bills
+
+MOST_OCTETS: Final = 64 << 20
+"""What a pack has at most: a bill with a hundred uses takes 120 KiB, and some 200 where days have millions of rows."""
 
 
 def evidence_of_bill(context: GatewayContext, request: BillEvidence, caller: Caller) -> PackMade:
@@ -61,13 +66,28 @@ def _month(context: GatewayContext, connection: Connection, period: str) -> Mont
     return Month(connection, context.evidence_key, period)
 
 
+def _bounded(context: GatewayContext, month: Month, asked: Asked) -> Asked:
+    """Draw no more than a sample without causes may tell of, together with those before it; Problem where it may not."""
+    most = most_drawn(len(month.tree.numbers))
+    asked = replace(asked, sample=min(asked.sample, most))
+    told = [month.tree.numbers[place] for place in month.drawn(asked)]
+    if not context.lane.run(TellBills(asked.period, told, most)):
+        raise conflict(
+            "evidence.enough",
+            f"samples without causes tell of {most} bills of {asked.period} at most, all of them together: draw fewer, or by a "
+            "seed of before, or with causes",
+        )
+    return asked
+
+
 def _made(context: GatewayContext, asked: Asked, name: str, caller: Caller) -> PackMade:
     with context.reading() as connection:
         month = _month(context, connection, asked.period)
         if asked.bill is None and not asked.named:
-            asked = replace(asked, sample=min(asked.sample, most_drawn(len(month.tree.numbers))))
+            asked = _bounded(context, month, asked)
+        maker = PackMaker(connection, context.evidence_key, month, asked)
         try:
-            found = PackMaker(connection, context.evidence_key, month, asked).make(context.progress)
+            found = maker.make(context.progress)
         except NotProved as error:
             context.log("charity.evidence.refused", {"table": error.table, "row": error.number})
             raise conflict("evidence.unproved", str(error)) from None
@@ -75,6 +95,8 @@ def _made(context: GatewayContext, asked: Asked, name: str, caller: Caller) -> P
             raise conflict("evidence.incomplete", str(error)) from None
     folder = f"tpo-evidence-{name}"
     packed = archive(folder, found)
+    if len(packed) > MOST_OCTETS:
+        raise conflict("evidence.size", f"the pack has more than {MOST_OCTETS >> 20} MiB: draw fewer bills")
     digest = hashlib.sha256(packed).hexdigest()
     count = 1 if asked.bill is not None else min(asked.sample, len(month.tree.numbers))
     context.log(
@@ -89,5 +111,6 @@ def _made(context: GatewayContext, asked: Asked, name: str, caller: Caller) -> P
         claim=found["CLAIM.txt"].decode().rstrip("\n"),
         key=month.key.public,
         sha256=digest,
+        unsealed=maker.unsealed,
         pack=b64encode(packed).decode(),
     )

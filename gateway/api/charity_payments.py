@@ -28,7 +28,7 @@ from gateway.bank import camt, pain002
 from gateway.bank.accounts import AccountInvalid, BankAccount, checked
 from gateway.bank.xml import BankFileInvalid
 from gateway.charity import bank_details, payouts
-from gateway.charity.ageing import is_due, waiting
+from gateway.charity.ageing import is_due, runs, waiting
 from gateway.charity.bank_details import ApproveDetails, DetailsRefused, ProposeDetails
 from gateway.charity.bank_matching import SettleFile, Statements, said_by_report, said_by_statements
 from gateway.charity.causes import obstacle
@@ -91,7 +91,7 @@ def make_payout(context: GatewayContext, request: requests.MakePayout, caller: C
     confirm(context, request.period)
     files, skipped = [], []
     for account in context.settings.charity.accounts:
-        payees, refused = _payees(context, account.currency)
+        payees, refused = _payees(context, request.period, account.currency)
         payer = account.bank_account
         terms = (account.format, account.company, payer, request.day, caller.name, payees)
         made: Payout = context.lane.run(MakePayout(request.period, account.currency, *terms))
@@ -115,8 +115,8 @@ def is_day(text: str) -> bool:
         return False
 
 
-def _payees(context: GatewayContext, currency: str) -> tuple[list[Payee], list[tuple[str, str, int, str]]]:
-    """Give the causes that may be paid today in a currency; of others what waits for them, and why it does."""
+def _payees(context: GatewayContext, period: str, currency: str) -> tuple[list[Payee], list[tuple[str, str, int, str]]]:
+    """Give the causes that may be paid today in a currency, up to a month; of others what waits for them, and why it does."""
     day, causes = today(context), context.settings.causes
     with context.reading() as connection:
         register = read_register(connection)
@@ -124,7 +124,7 @@ def _payees(context: GatewayContext, currency: str) -> tuple[list[Payee], list[t
         waits = waiting(connection, causes, day)
     payees, refused = [], []
     for cause in causes.values():
-        why = obstacle(cause, currency, day, register)
+        why = obstacle(cause, currency, day, register) or runs(cause, waits, period)
         if not why and cause.agreement:
             payees.append(Payee(cause.id, cause.agreement.threshold, is_due(cause, waits, day)))
             continue

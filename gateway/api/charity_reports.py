@@ -20,10 +20,13 @@ from gateway.api.charity_answers import (
     ReportRow,
     ShareRow,
 )
+from gateway.api.charity_documents import told_span
 from gateway.api.charity_payments import is_day, record_look
 from gateway.api.months_confirmed import today
-from gateway.api.problems import bad_request, conflict
+from gateway.api.problems import bad_request, conflict, not_found
 from gateway.api.requests import DAY_WANTED, Nothing
+from gateway.billing.giving_text import write_advice
+from gateway.billing.words import Writer
 from gateway.charity.ageing import Waiting, waiting
 from gateway.charity.causes import REGISTERED, Cause, Register, Successor, obstacle
 from gateway.charity.closed_causes import Asking, askings, gone_unassigned
@@ -120,18 +123,26 @@ def list_remittances(context: GatewayContext, request: requests.Remittances, cal
     """Tell what a month came to for each cause, or for one; a copy goes to that cause alone."""
     record_look(context, caller, "charity.remittance")
     zone = ZoneInfo(context.settings.operator.timezone)
-    begin, end = begin_of(request.period, zone), end_of(request.period, zone)
+    span = told_span(context, request.cause, request.period) if request.cause else (request.period, request.period)
+    begin, end = begin_of(span[0], zone), end_of(span[1], zone)
     day = today(context)
     with context.reading() as connection:
         found = remittances(connection, begin, end)
         waits = {each.account: each for each in waiting(connection, context.settings.causes, day)}
-    rows = []
-    for line in found:
-        if request.cause and line.account.cause != request.cause:
-            continue
-        assert line.is_exact
-        rows.append(_remittance(line, waits.get(line.account)))
-    return RemittanceRows(request.period, rows)
+    if request.cause:
+        found = [line for line in found if line.account.cause == request.cause]
+    assert all(line.is_exact for line in found)
+    rows = [_remittance(line, waits.get(line.account)) for line in found]
+    writer = Writer(request.language, zone) if request.language else None
+    return RemittanceRows(span[1], rows, _advice(context, request.cause, span, found, writer) if writer else "")
+
+
+def _advice(context: GatewayContext, cause: str, span: tuple[str, str], found: list[Remittance], writer: Writer) -> str:
+    """Write what goes to one cause."""
+    names = {cause.id: cause.name for cause in context.settings.causes.values()}
+    if cause not in names:
+        raise not_found("cause.unknown", "an advice is written to one cause: see tpo charity causes")
+    return write_advice(span, cause, found, writer, context.settings.operator.name, names)
 
 
 def _remittance(line: Remittance, wait: Waiting | None) -> RemittanceRow:

@@ -40,6 +40,10 @@ Hash = Annotated[
 ]
 MAX_FILE: Final = 7 << 20
 """Characters of a bank's file as base64: a body has 8 MiB at most."""
+MOST_SEED: Final = 128
+"""Characters of the seed of a sample."""
+MOST_DRAWN: Final = 500
+"""Bills of a sample."""
 File = Annotated[str, Meta(max_length=MAX_FILE, extra=refused_as("charity.file", "base64 of a file of at most 5 MiB"))]
 CauseId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-z0-9-]+$")]
 Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", extra=refused_as("charity.currency", "a currency such as GBP"))]
@@ -94,10 +98,13 @@ class ApproveBank(msgspec.Struct, frozen=True):
 
 
 class Remittances(msgspec.Struct, frozen=True):
-    """What causes are told of a month; with `cause` that one alone."""
+    """What causes are told of a month; with `cause` that one alone, and then with `language` also as it is written to it."""
 
     period: Period
     cause: Annotated[str, Meta(max_length=64)] = ""
+    language: Annotated[
+        Literal["", "en", "fr", "es"], Meta(extra=refused_as("charity.language", "en, fr or es, and a cause with it"))
+    ] = ""
 
 
 class Cover(msgspec.Struct, frozen=True):
@@ -170,6 +177,7 @@ class ReportDocument(msgspec.Struct, frozen=True):
     format: Annotated[Literal["text", "json", "pdf"], Meta(extra=refused_as("charity.format", "text, json or pdf"))] = (
         "text"
     )
+    language: Annotated[Literal["en", "fr", "es"], Meta(extra=refused_as("charity.language", "en, fr or es"))] = "en"
 
 
 class BillEvidence(msgspec.Struct, frozen=True):
@@ -185,6 +193,14 @@ class CommitMonth(msgspec.Struct, frozen=True):
     period: Period
 
 
+class NamePack(msgspec.Struct, frozen=True):
+    """An evidence pack by its SHA-256."""
+
+    sha256: Annotated[
+        str, Meta(pattern=r"^[0-9a-f]{64}$", extra=refused_as("evidence.hash", "a SHA-256 of 64 hexadecimal digits"))
+    ]
+
+
 class AuditSample(msgspec.Struct, frozen=True):
     """How many bills of a closed month are drawn, by which seed; `named`: with their causes, for an auditor alone."""
 
@@ -193,10 +209,10 @@ class AuditSample(msgspec.Struct, frozen=True):
         str,
         Meta(
             min_length=1,
-            max_length=128,
+            max_length=MOST_SEED,
             pattern=PRINTABLE,
             extra=refused_as("evidence.seed", "1 to 128 printable characters"),
         ),
     ]
-    sample: Annotated[int, Meta(ge=1, le=500, extra=refused_as("evidence.sample", "1 to 500 bills"))] = 50
+    sample: Annotated[int, Meta(ge=1, le=MOST_DRAWN, extra=refused_as("evidence.sample", "1 to 500 bills"))] = 50
     named: bool = False

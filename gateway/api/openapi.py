@@ -14,7 +14,8 @@ from gateway.api.actions import BOOKS, JOURNAL, OPERATOR, VIEWER
 from gateway.api.answers import Causes, Health, OrderTakenOverHttp, TakenText, TakenTexts, ToppedUp
 from gateway.api.bill_answers import BillPaid
 from gateway.api.bill_requests import PayBillOnce
-from gateway.api.charity_answers import BankAccountShown, BankDetails, PayoutFile
+from gateway.api.charity_answers import AuditMade, BankAccountShown, BankDetails, CommitmentMade, PayoutFile
+from gateway.api.charity_requests import MOST_DRAWN, MOST_SEED, AuditSample
 from gateway.api.conversion import codes_of
 from gateway.api.ledger_seals import Seals
 from gateway.api.order_requests import FIELDS, MAX_REASON
@@ -216,6 +217,26 @@ _BANK_PROBLEMS: Final = {
     404: ("bank.unknown",),
     409: ("bank.approved", "bank.same_person"),
 }
+_PACK_PROBLEMS: Final = (
+    "bill.open",
+    "evidence.unproved",
+    "evidence.incomplete",
+    "evidence.size",
+    "evidence.busy",
+    "evidence.enough",
+)
+_AUDIT_BODY: Final[Json] = {
+    "type": "object",
+    "properties": {
+        "period": PARAMETERS["period"],
+        "seed": {"type": "string", "minLength": 1, "maxLength": MOST_SEED, "pattern": PRINTABLE},
+        "sample": {"type": "integer", "minimum": 1, "maximum": MOST_DRAWN, "default": 50},
+        "named": {"type": "boolean", "description": "name causes, and say what was paid them: for an auditor alone"},
+    },
+    "required": ["period", "seed"],
+    "additionalProperties": False,
+}
+_AUDIT_EXAMPLE: Final[Json] = {"period": "2026-11", "seed": "6-3-1-5-2", "sample": 50}
 _GIFT_BODY: Final[Json] = {
     "type": "object",
     "properties": {"cause": CAUSE, "amount": _MONEY, "currency": _CURRENCY},
@@ -294,6 +315,15 @@ ROUTES: Final = (
           role=OPERATOR, answer=BankAccountShown, problems={404: ("bank.unknown",)}),
     Route(method="post", path="/v1/charity/bank-details/{id}/approval", summary="Approve bank details, as their second person",
           role=OPERATOR, answer=BankDetails, problems=_BANK_PROBLEMS),
+    Route(method="get", path="/v1/charity/commitments/{period}", summary="What fixes a month's bills before a seed is named; "
+          "needs the right causes", role=JOURNAL, answer=CommitmentMade,
+          problems={400: ("charity.period",), 409: ("bill.open",)}),
+    Route(method="post", path="/v1/charity/audits", summary="Make an evidence pack of bills that a seed draws; needs the right "
+          "causes", role=JOURNAL, request=AuditSample, body=_AUDIT_BODY, example=_AUDIT_EXAMPLE, status=201, answer=AuditMade,
+          problems={400: ("body.json",), 409: _PACK_PROBLEMS}),
+    Route(method="get", path="/v1/charity/audits/{sha256}", summary="An evidence pack that was made lately, as a .tar.gz",
+          role=JOURNAL, media="application/gzip", answer=bytes,
+          problems={400: ("evidence.hash",), 404: ("evidence.unknown",)}),
     Route(method="post", path="/v1/bills/{bill}/payments", summary="Book a payment of a bill; the key is its reference",
           role=OPERATOR, key=True, request=PayBillOnce, body=_PAYMENT, example={"amount": "12.34", "currency": "GBP"},
           answer=BillPaid, problems=_PAYMENT_PROBLEMS),
@@ -371,7 +401,9 @@ def _operation(route: Route) -> Json:
     answered: Json = {"description": HTTPStatus(route.status).phrase}
     if route.answer is not None:
         (schema,), _ = msgspec.json.schema_components([route.answer], ref_template=_SCHEMAS)
-        answered["content"] = {route.media: {"schema": schema}}
+        answered["content"] = {
+            route.media: {} if route.answer is bytes else {"schema": schema}
+        }  # octets have no schema
     answers = {str(route.status): answered} | {
         str(status): _problem(status, own) for status, own in codes(route).items()
     }

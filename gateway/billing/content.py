@@ -126,6 +126,12 @@ class Content(msgspec.Struct, array_like=True, gc=False):
         return sum(each.amount for each in self.moved if each.section in sections)
 
     @property
+    def numbers(self) -> set[int]:
+        """Which records and entries it tells of one by one."""
+        steps = [*(each.ids for each in self.used), *(each.ids for each in self.moved)]
+        return {number for each in steps for number in from_steps(each)}
+
+    @property
     def paid(self) -> int:
         """What came in: payments less what was taken back, and what was given back."""
         return sum(each.amount for each in self.moved if each.amount > 0 or each.section == Section.PAYMENTS)

@@ -12,6 +12,7 @@ from gateway.billing.giving_text import (
     currencies,
     figures_of_line,
     heading_of,
+    heading_of_year,
     name_of,
     notice,
     title,
@@ -60,16 +61,16 @@ def write_pdf(report: GivingReport, writer: Writer, operator: str, names: Mappin
     page = _Page(report, writer, operator, until)
     page.line_of(operator, bold=True, size=14)
     page.line_of(title(report, writer), bold=True, size=12)
-    page.line_of(notice(report, names), size=8)
+    page.line_of(notice(report, writer, names), size=8)
     for line in report.lines:
-        page.heading(heading_of(line, names))
-        for words, amount in figures_of_line(line):
+        page.heading(heading_of(line, writer, names))
+        for words, amount in figures_of_line(line, writer):
             page.line_of(words, writer.money(amount, line.currency))
     for currency in currencies(report):
-        causes = {name_of(cause, names): amount for cause, amount in by_cause(report, currency).items()}
-        _draw(page, f"{report.period[:4]} by cause", causes, currency, writer)
+        causes = {name_of(cause, writer, names): amount for cause, amount in by_cause(report, currency).items()}
+        _draw(page, writer.word("by_cause", year=report.period[:4]), causes, currency, writer)
         months = {writer.month(month): amount for month, amount in by_month(report, currency).items()}
-        _draw(page, f"{report.period[:4]} by month", months, currency, writer)
+        _draw(page, heading_of_year(report, writer), months, currency, writer)
     return bytes(page.output())
 
 

@@ -8,6 +8,8 @@ from typing import Final
 
 import msgspec
 
+from gateway.charity.months import quarter_of
+
 TRANSMIT_WITHIN: Final = 28
 """Days from receipt, where the agreement says nothing else."""
 LONGEST: Final = {"month": 31, "quarter": 92}
@@ -36,6 +38,10 @@ class Agreement(msgspec.Struct, frozen=True):
     transmit_within: int = TRANSMIT_WITHIN
     threshold: int = 0
     carry: int = 0
+
+    def span_of(self, month: str) -> tuple[str, str]:
+        """Give the first and the last month of the period that a month lies in: it is told nothing shorter than that."""
+        return quarter_of(month) if self.period == "quarter" else (month, month)
 
     def holds_on(self, day: str) -> bool:
         """Tell whether it holds on a day."""

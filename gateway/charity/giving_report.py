@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection, case, func, literal, or_, select
 
-from gateway.charity.months import begin_of, end_of
+from gateway.charity.months import begin_of, end_of, quarter_of
 from gateway.charity.publication import figures_of
 from gateway.charity.remittance import PROFIT_SHARE, remittances
 from gateway.charity.tenth_states import Way, state_of
@@ -54,10 +54,18 @@ class GivingReport(msgspec.Struct, frozen=True):
     reader: str
     lines: list[ReportLine]
     year: list[MonthGiven]
+    first: str = ""
+    """The first month of a quarter, which `period` is the last one of; the year is by quarters then."""
 
 
-def giving_report(connection: Connection, period: str, reader: str, zone: tzinfo) -> GivingReport:
-    """Make the report of a month for a reader: COMPANY, PUBLIC, or CAUSE with an id."""
+def giving_report(
+    connection: Connection, period: str, reader: str, zone: tzinfo, span: tuple[str, str] | None = None
+) -> GivingReport:
+    """Make the report of a month for a reader: COMPANY, PUBLIC, or CAUSE with an id.
+
+    A cause that is told quarters has `span`, the first and the last month of the one that the month lies in.
+    """
+    first, period = span or (period, period)
     months = [f"{period[:4]}-{month:02d}" for month in range(1, int(period[5:]) + 1)]
     if reader == PUBLIC:
         return _public(connection, period, months)
@@ -69,11 +77,22 @@ def giving_report(connection: Connection, period: str, reader: str, zone: tzinfo
             each.account.currency,
             {name: getattr(each, name) for name in AMOUNTS},
         )
-        for each in remittances(connection, begin_of(period, zone), end_of(period, zone))
+        for each in remittances(connection, begin_of(first, zone), end_of(period, zone))
         if only in (None, each.account.cause)
     ]
     given = [each for each in _given(connection, months, zone) if only in (None, each.cause)]
-    return GivingReport(period, reader, lines, given)
+    if first == period:
+        return GivingReport(period, reader, lines, given)
+    return GivingReport(period, reader, lines, _by_quarter(given), first)
+
+
+def _by_quarter(given: list[MonthGiven]) -> list[MonthGiven]:
+    """Add up months to quarters, each named by its last month."""
+    found: dict[tuple[str, str, str], int] = {}
+    for each in given:
+        key = (quarter_of(each.period)[1], each.cause, each.currency)
+        found[key] = found.get(key, 0) + each.amount
+    return [MonthGiven(*key, amount) for key, amount in sorted(found.items())]
 
 
 def _public(connection: Connection, period: str, months: list[str]) -> GivingReport:

@@ -5,6 +5,7 @@ from typing import Final
 
 MICROSECONDS: Final = 1_000_000
 DECEMBER: Final = 12
+QUARTER: Final = 3
 
 
 def period_of(at: int, zone: tzinfo) -> str:
@@ -28,6 +29,13 @@ def begin_of(period: str, zone: tzinfo) -> int:
     """Give the first moment of a month, in UTC microseconds."""
     year, month = _parts(period)
     return int(datetime(year, month, 1, tzinfo=zone).astimezone(UTC).timestamp()) * MICROSECONDS
+
+
+def quarter_of(period: str) -> tuple[str, str]:
+    """Give the first and the last month of the calendar quarter that a month lies in."""
+    year, month = _parts(period)
+    first = (month - 1) // QUARTER * QUARTER + 1
+    return f"{year:04d}-{first:02d}", f"{year:04d}-{first + QUARTER - 1:02d}"
 
 
 def title(period: str) -> str:

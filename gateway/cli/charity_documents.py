@@ -20,21 +20,27 @@ _PRIVATE, _OPEN = 0o600, 0o644
 """Modes of a document that is confidential, and of one that is not; the umask may take more away."""
 
 
-def write_report(ctx: typer.Context, period: str, reader: str, form: str, output: Path | None) -> None:
+def write_report(ctx: typer.Context, period: str, reader: str, form: str, language: str, output: Path | None) -> None:
     """Write the report of a month for a reader, by what that one may know, to a file or the standard output."""
     from gateway.api.charity_answers import ReportMade  # noqa: PLC0415  (`tpo --help` starts faster)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
     with asking(context.of(ctx).client_settings) as ask:
-        found = ask("charity.report.document", {"period": period, "reader": reader, "format": form}, ReportMade)
+        wanted = {"period": period, "reader": reader, "format": form, "language": language}
+        found = ask("charity.report.document", wanted, ReportMade)
     shown = {name: getattr(found, name) for name in ("period", "reader", "rows", "year")}
     octets = found.pdf or (found.text or f"{json_text(shown, indent=2)}\n").encode()
+    write_document(octets, output, _OPEN if reader == PUBLIC else _PRIVATE)
+
+
+def write_document(octets: bytes, output: Path | None, mode: int = _PRIVATE) -> None:
+    """Write a document to a file, or to the standard output."""
     if output is None:
         sys.stdout.flush()
         sys.stdout.buffer.write(octets)
         return
     try:
-        with os.fdopen(os.open(output, _NEW, _OPEN if reader == PUBLIC else _PRIVATE), "wb") as file:
+        with os.fdopen(os.open(output, _NEW, mode), "wb") as file:
             file.write(octets)
     except OSError as error:
         raise CommandFailed(f"{output} cannot be written: {error.strerror}", to_do="name another file") from None

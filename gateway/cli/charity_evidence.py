@@ -19,7 +19,7 @@ from gateway.cli.output import complain, emit
 if TYPE_CHECKING:
     from gateway.api.charity_answers import PackMade
 
-SHOWN: Final = ("written", "bills", "of", "claim", "key", "sha256")
+SHOWN: Final = ("written", "bills", "of", "unsealed", "claim", "key", "sha256")
 PRIVATE: Final = 0o600
 PRIVATE_FOLDER: Final = 0o700
 Out = Annotated[Path, typer.Option("--out", help="Where the pack is written: a folder that is there.")]
@@ -108,6 +108,11 @@ def audit(
 
 
 def _tell(found: PackMade, written: Path, *, as_json: bool) -> None:
+    if found.unsealed:
+        complain(
+            f"{found.unsealed} rows are under no seal yet, so that verify.py asks for --unsealed: make the pack again once "
+            "the day (UTC) is over"
+        )
     told = {"written": str(written), **{name: getattr(found, name) for name in SHOWN[1:]}}
     emit(told, as_json=as_json)
 

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from gateway.cli import completion, context
-from gateway.cli.charity_documents import FORMS, PUBLIC, write_report
+from gateway.cli.charity_documents import FORMS, PUBLIC, write_document, write_report
 from gateway.cli.context import AsJson
 from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.cli.output import complain, emit
@@ -30,6 +30,12 @@ REMITTANCE: Final = (
 """What a person sees; --json has the states that make up the closing."""
 REPORT: Final = ("cause", "currency", "accrued", "other")
 Period = Annotated[str, typer.Argument(help="The month, such as 2026-11, on the operator's clock.")]
+
+Language = Annotated[
+    str,
+    typer.Option(help="A document in en, fr or es.", autocompletion=completion.one_of("en", "fr", "es")),
+]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write the document to this file.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -106,23 +112,34 @@ def remittance(
     ctx: typer.Context,
     period: Period,
     cause: Annotated[str, typer.Option(help="Only this cause: what it is sent.")] = "",
+    language: Language = "",
+    output: Output = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what a month came to for each cause: opening + accrued + reversed + paid + carried = closing, exactly.
 
     It is confidential to its cause: one figure a line, no count of givers, no sums by day. `days` is how long the oldest of its
-    money waits by today, of those that were agreed. It needs the right to see causes, and is noted.
+    money waits by today, of those that were agreed. With --language it is what the cause is written, a document of one --cause.
+    It needs the right to see causes, and is noted.
 
     \b
     Examples:
       tpo charity remittance 2026-11
       tpo charity remittance 2026-11 --cause wateraid --json
+      tpo charity remittance 2026-11 --cause wateraid --language fr -o advice.txt
     """
     from gateway.api.charity_answers import RemittanceRows  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
+    if output and not language:
+        raise typer.BadParameter(
+            "only what is written to a cause goes to a file: give --language", param_hint="--output"
+        )
     with asking(context.of(ctx).client_settings) as ask:
-        found = ask("charity.remittance", {"period": period, "cause": cause}, RemittanceRows)
+        found = ask("charity.remittance", {"period": period, "cause": cause, "language": language}, RemittanceRows)
+    if language and not as_json:
+        write_document(found.advice.encode(), output)
+        return
     emit(found if as_json else found.rows, as_json=as_json, columns=REMITTANCE)
 
 
@@ -175,7 +192,8 @@ def report(
     form: Annotated[
         str, typer.Option("--format", help="A document: text, json or pdf.", autocompletion=completion.one_of(*FORMS))
     ] = "",
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the document to this file.")] = None,
+    language: Language = "",
+    output: Output = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what a month's tenths came to by cause, and what another rule of the tenth would have given.
@@ -189,17 +207,17 @@ def report(
       tpo charity report 2026-11 --policy net.yaml
       tpo charity report 2026-11 --public --json
       tpo charity report 2026-11 --for public --format pdf -o giving.pdf
-      tpo charity report 2026-11 --for cause:wateraid --format text
+      tpo charity report 2026-11 --for cause:wateraid --format text --language fr
     """
     from gateway.api.charity_answers import CharityReport  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
-    document = bool(reader or form or output)
+    document = bool(reader or form or output or language)
     if policy and (public or document):
         raise typer.BadParameter("a comparison is for the company alone, as rows", param_hint="--policy")
     if document:
         wanted = reader or (PUBLIC if public else "company")
-        write_report(ctx, period, wanted, "json" if as_json else form or "text", output)
+        write_report(ctx, period, wanted, "json" if as_json else form or "text", language or "en", output)
         return
     params: dict[str, object] = {"period": period, "public": public}
     if policy is not None:

@@ -1,7 +1,8 @@
 """Daily seals: the last link of a node's chain (store.evidence), signed, and told to whoever keeps it outside the house.
 
-A seal says node, day, sequence, head and signature (Ed25519, RFC 8032), nothing else: no sum, no count of anything. Who holds
-it can show that the store no longer has what it had, although everything in the store was put right.
+A seal says node, day, sequence, head, the root of the tree of the day's rows (ledger.row_tree), and signature (Ed25519,
+RFC 8032), nothing else: no sum, no count of anything. Who holds it can show that the store no longer has what it had, although
+everything in the store was put right.
 """
 
 import os
@@ -13,15 +14,17 @@ from typing import ClassVar, Final
 import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec.structs import replace
 from sqlalchemy import Connection, func, insert, select
 
 from gateway.events.outbox import Event, emit, source_of
 from gateway.events.times import rfc3339
+from gateway.ledger.row_tree import Numbers, root_of
 from gateway.privacy.pseudonyms import derive
 from gateway.store.batch import Batch, Unit
 from gateway.store.evidence import DAY_US, Tip
 from gateway.store.private_files import FILE, make_folder
-from gateway.store.tables import chains, seals
+from gateway.store.tables import chains, row_trees, seals
 
 TOPIC: Final = "ledger/sealed"
 TYPE: Final = "org.tpo.ledger.sealed.v1"
@@ -29,14 +32,30 @@ FILE_NAME: Final = "seals.jsonl"
 """The file beside the privacy key that has each seal of this gateway, a JSON object a line."""
 
 
-class Seal(msgspec.Struct, frozen=True):
-    """What leaves the house of a day (`2026-11-26`, in UTC); `head` and `signature` in hexadecimal."""
+class Seal(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What leaves the house of a day (`2026-11-26`, in UTC); `head`, `signature` and `rows` in hexadecimal.
+
+    `rows` is empty where no row was numbered since the seal before, and in seals of before there were trees of rows.
+    """
 
     node: int
     day: str
     sequence: int
     head: str
     signature: str
+    rows: str = ""
+
+
+class RowTree(msgspec.Struct, frozen=True):
+    """What is kept of the tree of a day's rows: the numbers that it is of, and the roots of its subtrees (ledger.row_tree)."""
+
+    ranges: list[tuple[int, int]]
+    roots: bytes
+
+    @property
+    def root(self) -> bytes:
+        """What the seal says of it."""
+        return root_of(Numbers(self.ranges).width, self.roots)
 
 
 class SealKey:
@@ -55,40 +74,48 @@ class SealKey:
         """Sign something other than a seal, in hexadecimal digits; it begins with what it is."""
         return self._private.sign(octets).hex()
 
-    def sign(self, node: int, day: str, tip: Tip) -> Seal:
-        """Make the seal of a node's day."""
-        signature = self._private.sign(_statement(node, day, tip.sequence, tip.head.hex()))
-        return Seal(node, day, tip.sequence, tip.head.hex(), signature.hex())
+    def sign(self, node: int, day: str, tip: Tip, tree: RowTree | None = None) -> Seal:
+        """Make the seal of a node's day, with the tree of its rows where it has any."""
+        seal = Seal(node, day, tip.sequence, tip.head.hex(), "", "" if tree is None else tree.root.hex())
+        return replace(seal, signature=self._private.sign(_statement(seal)).hex())
 
     def is_signed(self, seal: Seal) -> bool:
         """Tell whether a seal was made with this key, and says what it said then."""
         try:
             signature = bytes.fromhex(seal.signature)
-            self._private.public_key().verify(signature, _statement(seal.node, seal.day, seal.sequence, seal.head))
+            self._private.public_key().verify(signature, _statement(seal))
         except (ValueError, InvalidSignature):
             return False
         return True
 
 
-def _statement(node: int, day: str, sequence: int, head: str) -> bytes:
-    return f"tpo-seal/1 {node} {day} {sequence} {head}".encode()
+def _statement(seal: Seal) -> bytes:
+    said = f"{seal.node} {seal.day} {seal.sequence} {seal.head}"
+    return (f"tpo-seal/2 {said} {seal.rows}" if seal.rows else f"tpo-seal/1 {said}").encode()
 
 
-def due(connection: Connection, node: int, now: int) -> tuple[str, Tip] | None:
-    """Give the day that ended last, and the last link, if that day is not sealed yet; None where there is nothing to seal."""
+def due(connection: Connection, node: int, now: int, *, is_over: bool = False) -> tuple[str, Tip] | None:
+    """Give the day that ended last, and the last link, if that day is not sealed yet; None where there is nothing to seal.
+
+    `is_over`: nobody adds to the chain any more, as another node took over: its last link is sealed once.
+    """
     day = datetime.fromtimestamp((now // DAY_US - 1) * (DAY_US // 1_000_000), UTC).strftime("%Y-%m-%d")
     latest = connection.scalar(select(func.max(seals.c.day)).where(seals.c.node == node))
     tip = connection.execute(select(chains.c.sequence, chains.c.head).where(chains.c.node == node)).one_or_none()
+    sealed = connection.scalar(select(func.max(seals.c.sequence)).where(seals.c.node == node)) if is_over else None
+    if tip is not None and tip.sequence == sealed:
+        return None
     return None if tip is None or (latest is not None and latest >= day) else (day, Tip(tip.sequence, tip.head))
 
 
 class WriteSeal(Unit):
-    """Keep a seal in the store, and tell of it; `source` is the gateway's name."""
+    """Keep a seal in the store, with what is kept of the tree of its rows, and tell of it; `source` is the gateway's name."""
 
     touches: ClassVar[tuple[type, ...]] = ()
 
     seal: Seal
     source: str
+    tree: RowTree | None = None
 
     def decide(self, batch: Batch) -> bool:
         """Tell whether it is new."""
@@ -96,8 +123,13 @@ class WriteSeal(Unit):
         there = select(seals.c.day).where(seals.c.node == seal.node, seals.c.day == seal.day)
         if batch.connection.execute(there).one_or_none() is not None:
             return False
-        row = (seal.node, seal.day, seal.sequence, bytes.fromhex(seal.head), bytes.fromhex(seal.signature), batch.now)
+        head, signature, rows = map(bytes.fromhex, (seal.head, seal.signature, seal.rows))
+        row = (seal.node, seal.day, seal.sequence, head, signature, batch.now, rows or None)
         batch.connection.execute(insert(seals).values(row))
+        if self.tree is not None:
+            ranges = msgspec.json.encode(self.tree.ranges).decode()
+            kept_of = (seal.node, seal.day, self.tree.ranges[-1][1], ranges, self.tree.roots)
+            batch.connection.execute(insert(row_trees).values(kept_of))
         source, number = source_of(self.source), f"seal-{seal.node}-{seal.day}"
         emit(batch, TOPIC, Event(id=number, source=source, type=TYPE, time=rfc3339(batch.now), data=seal))
         return True
@@ -109,8 +141,16 @@ def kept(connection: Connection, node: int | None = None) -> list[Seal]:
     if node is not None:
         wanted = wanted.where(seals.c.node == node)
     return [
-        Seal(row.node, row.day, row.sequence, row.head.hex(), row.signature.hex()) for row in connection.execute(wanted)
+        Seal(row.node, row.day, row.sequence, row.head.hex(), row.signature.hex(), (row.rows or b"").hex())
+        for row in connection.execute(wanted)
     ]
+
+
+def tree_of_day(connection: Connection, node: int, day: str) -> RowTree | None:
+    """Give what is kept of the tree of a day's rows; None where nothing is."""
+    own = row_trees.c
+    row = connection.execute(select(own.ranges, own.roots).where(own.node == node, own.day == day)).one_or_none()
+    return None if row is None else RowTree(msgspec.json.decode(row.ranges, type=list[tuple[int, int]]), row.roots)
 
 
 def append_missing(path: Path, known: Sequence[Seal]) -> int:

@@ -11,10 +11,13 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 from prometheus_client.core import Metric
+from sqlalchemy import Connection
 
 from gateway.balance.added_taxes import BookAddedTax, FinishAddedTaxes, OpenTaxAccounts, accounts_of
 from gateway.balance.gift_units import CompleteGift, due_gifts
 from gateway.balance.gifts import GiftState
+from gateway.billing.packs.row_trees import make, ranges_due
+from gateway.billing.packs.tree_process import Question, make_beside
 from gateway.charging.renewals import DoneByCalendar, KeepWallet, due_wallets
 from gateway.charging.review import count_held
 from gateway.charging.session_expiry import ExpireSession, overdue
@@ -22,7 +25,8 @@ from gateway.charity.ageing import Due, transmit_due
 from gateway.charity.publication import MonthReader, PublishMonth
 from gateway.fraud.cases import open_cases
 from gateway.ledger.added_taxes import due_month
-from gateway.ledger.seals import SealKey, WriteSeal, append_missing, due, kept
+from gateway.ledger.row_tree import Numbers
+from gateway.ledger.seals import RowTree, SealKey, WriteSeal, append_missing, due, kept
 from gateway.ledger.tax_days import BookTaxDay, due_day
 from gateway.messaging.queries import count_open
 from gateway.messaging.retention import SweepMessaging
@@ -34,6 +38,7 @@ from gateway.runtime.component import Component, Services, Stage
 from gateway.sims.order_executor import OrderExecutor
 from gateway.store.async_submit import submit
 from gateway.store.errors import LaneClosed, LaneOverloaded, StoreError
+from gateway.store.evidence import Tip
 from gateway.store.keep_months import KeepMonths
 from gateway.store.probe import Probe
 from gateway.store.sweeper import Retention, Sweep
@@ -47,6 +52,8 @@ CALENDAR_SECONDS = 10.0
 GIFT_SECONDS = 1.0
 MONTHS_SECONDS = 60.0
 SEAL_SECONDS = 60.0
+BESIDE = 50_000
+"""Numbers of a day from which on the tree of its rows is made in a process of its own."""
 TAX_SECONDS = 60.0
 TAXED = 500
 """Lines whose taxes of a month are booked at a time: charging goes between."""
@@ -281,18 +288,37 @@ class PeriodicWork(Component):
                     self._log("charity.gift.refused", {"gift": str(each.id)})
 
     async def _seal_day(self) -> None:
-        """Seal the day that is over, and write what the file of seals has not yet."""
-        context = self._context
-        node = context.node.id
-        found = await context.read_async(lambda connection: due(connection, node, context.clock()))
-        if found is not None and await submit(
-            context.lane, WriteSeal(SealKey(context.evidence_key).sign(node, *found), context.node_name)
-        ):
-            self._log("ledger.sealed", {"day": found[0], "links": found[1].sequence})
-        if found is not None or not self._seals_written:
-            seals = await context.read_async(lambda connection: kept(connection, node))
-            await context.in_thread(append_missing, context.seals_file, seals)
+        """Seal the day that is over, and what a node left that is taken over; write what the file of seals has not yet."""
+        context, sealed = self._context, False
+        for node in context.node.owned:
+            sealed |= await self._seal_node(node, is_over=node != context.node.id)
+        if sealed or not self._seals_written:
+            for node in context.node.owned:
+                seals = await context.read_async(partial(kept, node=node))
+                await context.in_thread(append_missing, context.seals_file, seals)
             self._seals_written = True
+
+    async def _seal_node(self, node: int, *, is_over: bool) -> bool:
+        """Seal a node's day, if it is due; tells whether it was."""
+        context = self._context
+        found, ranges = await context.read_async(partial(_to_seal, node=node, now=context.clock(), is_over=is_over))
+        tree = await self._row_tree(node, ranges) if ranges else None
+        if found is None or (tree is None and ranges):  # where the gateway ends, the next start seals
+            return False
+        seal = SealKey(context.evidence_key).sign(node, *found, tree)
+        if await submit(context.lane, WriteSeal(seal, context.node_name, tree)):
+            self._log("ledger.sealed", {"day": found[0], "links": found[1].sequence})
+        return True
+
+    async def _row_tree(self, node: int, ranges: list[tuple[int, int]]) -> RowTree | None:
+        """Make the tree of a day's rows: a large one in a process beside this one; None where the gateway ends meanwhile."""
+        context, tree = self._context, None
+        if Numbers(ranges).width > BESIDE:
+            question = Question(context.settings.store.connect_url, context.evidence_key, node, ranges)
+            tree = await context.in_thread(make_beside, question, lambda: context.draining)
+            if tree is None and context.draining:
+                return None
+        return tree or await context.in_thread(make, context.reading, context.evidence_key, node, ranges)
 
     async def _book_taxes(self) -> None:
         """Book the tax within the prices of each day that is over, one after the other, of every shard that is ours."""
@@ -338,3 +364,11 @@ class PeriodicWork(Component):
             for name in sorted(set(names) - self._months_told):
                 self._months_told.add(name)
                 self._log(event, {"table": name})
+
+
+def _to_seal(
+    connection: Connection, node: int, now: int, *, is_over: bool
+) -> tuple[tuple[str, Tip] | None, list[tuple[int, int]]]:
+    """Give the day that is to be sealed, if one is, and the numbers that its tree is of, from one snapshot."""
+    found = due(connection, node, now, is_over=is_over)
+    return found, ranges_due(connection, node) if found is not None else []

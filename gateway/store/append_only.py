@@ -29,6 +29,7 @@ APPEND_ONLY: Final = (
     "tax_areas",
     "tax_days",
     "added_taxes",
+    "row_trees",
 )
 SEALED: Final = "sealed.numbers"
 """The mark up to which a node's rows stand in sealed files."""

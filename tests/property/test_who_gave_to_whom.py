@@ -17,8 +17,12 @@ from support.lane_fixture import CAUSE_SEALS, CAUSES, Workplace
 from support.outsiders import integer_programme, linear_relaxation, luck, matching_pursuit, subset
 
 from gateway.api.openapi import document
+from gateway.billing.giving_text import write_text
+from gateway.billing.languages import LANGUAGES
+from gateway.billing.words import Writer
 from gateway.charging.quota import UsageRecord
 from gateway.charging.usage_events import RatedEvents
+from gateway.charity.giving_report import PUBLIC, PUBLISHED, giving_report
 from gateway.charity.months import end_of, following
 from gateway.charity.public_sums import FEWEST, SMALLER, Giving, decide
 from gateway.charity.publication import GRACE, MonthReader, PublishMonth
@@ -291,6 +295,19 @@ def test_small_causes_are_named_nowhere_and_the_page_and_the_events_tell_the_sam
     names = {"Smaller causes": SMALLER, "No cause chosen yet": "unassigned"}
     for page, month in zip(operator.pages, operator.heard(), strict=True):
         assert {names.get(each.name, each.name): each.amount // MICRO for each in page.sums} == month
+
+
+def test_reports_for_the_public_tell_of_each_month_what_the_events_told_in_every_language(operator):
+    small, names = {cause for cause, size in GROUPS.items() if size < 50}, {"wateraid": "WaterAid", "wwf": "WWF"}
+    with reading(operator.place.reader) as connection:
+        for period, figures in zip(operator.told, operator.heard(), strict=True):
+            report = giving_report(connection, period, PUBLIC, UTC)
+            assert {line.cause: line.amounts[PUBLISHED] // MICRO for line in report.lines} == figures
+            assert all(line.amounts[PUBLISHED] % MICRO == 0 for line in report.lines)
+    for language in LANGUAGES:
+        text = write_text(report, Writer(language, UTC), "TPO", names)
+        assert not [cause for cause in small if cause in text]
+        assert Writer(language, UTC).word("for_public") in text
 
 
 def test_metrics_and_the_interfaces_description_tell_of_no_cause(operator):

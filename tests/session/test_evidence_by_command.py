@@ -4,6 +4,10 @@ import hashlib
 import json
 import subprocess
 import sys
+import urllib.error
+import urllib.request
+from base64 import b64decode
+from pathlib import Path
 
 from sqlalchemy import select, text
 from support.booked_use import use
@@ -18,6 +22,11 @@ from gateway.store.nodes import SPAN_BITS
 from gateway.store.tables import transfers, usage
 
 ROWS = subscribers(2, cause="wwf")
+AUDITOR = "auditor-token-0123456789"
+TOKENS = (
+    f"{{name: audit, role: auditor, rights: [causes], token: {AUDITOR}}}, "
+    "{name: blind, role: admin, token: blind-token-0123456789}"
+)
 
 
 def prove(gateway):
@@ -31,6 +40,36 @@ def prove(gateway):
         key = derive((gateway.folder / "var/tpo.key").read_bytes().strip(), EVIDENCE)
         Evidence(key, GIVEN_OUT >> SPAN_BITS).append(connection, rows, 1)
     engine.dispose()
+
+
+def ask(gateway, path, token, body=None):
+    """Ask over HTTP: the status, the header, and the octets."""
+    url, told = f"http://127.0.0.1:{gateway.http_port}/v1/charity/{path}", {"Authorization": f"Bearer {token}"}
+    data = None if body is None else json.dumps(body).encode()
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, data, told), timeout=30) as answer:
+            return answer.status, answer.headers, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers, error.read()
+
+
+def audit_over_http(gateway, period, made):
+    """An auditor with a token draws the same sample, and has the same octets; who has no right to causes has none of it."""
+    asked = {"period": period, "seed": "2-4-1", "sample": 50}
+    for path, body in (("audits", asked), (f"audits/{made['sha256']}", None), (f"commitments/{period}", None)):
+        assert ask(gateway, path, "blind-token-0123456789", body)[0] == 403
+    assert ask(gateway, f"audits/{made['sha256']}", AUDITOR)[0] == 404
+    status, headers, told = ask(gateway, "audits", AUDITOR, asked)
+    assert (status, headers["Location"]) == (201, f"/v1/charity/audits/{made['sha256']}")
+    assert json.loads(told)["claim"] == made["claim"]
+    status, headers, octets = ask(gateway, f"audits/{made['sha256']}", AUDITOR)
+    assert (status, headers["Content-Type"], hashlib.sha256(octets).hexdigest()) == (
+        200,
+        "application/gzip",
+        made["sha256"],
+    )
+    assert json.loads(told)["octets"] == len(octets)
+    return ask(gateway, f"commitments/{period}", AUDITOR)[2]
 
 
 def lie(gateway):
@@ -50,6 +89,8 @@ def check(folder, *options):
 
 def test_a_month_is_committed_to_drawn_and_checked_and_a_false_row_is_named_in_place_of_a_pack(tmp_path):
     gateway, period = Gateway(tmp_path / "gw"), last_month()
+    written = gateway.config.read_text()
+    gateway.config.write_text(written.replace("tpo.sock}", f"tpo.sock, tokens: [{TOKENS}]}}"))
     gateway.enrol(ROWS)
     use(gateway, int(gateway.json("subscriber", "show", ROWS[0][0])["subscriber_id"]), GIVEN_OUT)
     prove(gateway)
@@ -57,16 +98,23 @@ def test_a_month_is_committed_to_drawn_and_checked_and_a_false_row_is_named_in_p
         gateway.tpo("bill", "close", period)
         committed = gateway.json("charity", "audit", period, "--out", tmp_path)
         made = gateway.json("charity", "audit", period, "--seed", "2-4-1", "--out", tmp_path)
+        commitment = json.loads(audit_over_http(gateway, period, made))
         bill = gateway.json("charity", "evidence", "1", "--folder", "--out", tmp_path)
         gateway.tpo("charity", "report", period, "--for", "company", "--format", "pdf", "-o", tmp_path / "giving.pdf")
+        assert "donné" in gateway.tpo("charity", "report", period, "--for", "cause:wwf", "--language", "fr").stdout
+        advice = tmp_path / "advice.txt"
+        gateway.tpo("charity", "remittance", period, "--cause", "wwf", "--language", "es", "-o", advice)
+        assert ("Aviso de pago" in advice.read_text(), advice.stat().st_mode & 0o777) == (True, 0o600)
         assert (tmp_path / "giving.pdf").read_bytes().startswith(b"%PDF")
         assert (tmp_path / "giving.pdf").stat().st_mode & 0o777 == 0o600
     pack = tmp_path / f"tpo-evidence-audit-{period}.tar.gz"
     assert (made["bills"], made["of"], pack.stat().st_mode & 0o777) == (1, 1, 0o600)
+    assert made["unsealed"] == 4  # a bill, its use, an entry and a tenth, of which no day is over
     assert hashlib.sha256(pack.read_bytes()).hexdigest() == made["sha256"]
     subprocess.run(["tar", "-xzf", pack, "-C", tmp_path], check=True)
-    options = ("--key", made["key"], "--commitment", committed["written"])
+    options = ("--key", made["key"], "--commitment", committed["written"], "--unsealed")
     code, said = check(tmp_path / pack.name.removesuffix(".tar.gz"), *options)
+    assert b64decode(commitment["commitment"]) == Path(committed["written"]).read_bytes()
     assert (code, "PASS 1 bills, 1 usage, 1 entries, 1 tenths, 1 unpriced" in said) == (0, True)
     assert check(tmp_path / "tpo-evidence-bill-1", *options)[1].splitlines()[1] == bill["claim"]
     assert bill["claim"] == f"Of this bill of {period}, 0.100000 GBP was set aside for causes."

@@ -6,6 +6,7 @@ from gateway.balance.changes import ChooseCauses
 from gateway.billing.packs import verify
 from gateway.billing.packs.files import whole
 from gateway.billing.packs.making import Asked, Month, PackMaker
+from gateway.billing.packs.row_trees import make, ranges_due
 from gateway.charity.choices import Share
 from gateway.ledger.seals import SealKey, WriteSeal, due
 from support.lane_fixture import EVIDENCE_KEY
@@ -23,15 +24,19 @@ def closed_month(place, lines=4):
         for session in range(2):
             place.use(1_000_000 + 77_777 * n + session, f"pack;{n};{session}", imsi=IMSI.format(n))
     seal(place)
-    return place.close_month().period
+    period = place.close_month().period
+    seal(place)
+    return period
 
 
 def seal(place):
     """Let a day end, and seal it."""
     place.ticks.now += 86_400_000_000
+    node = place.node.id
     with place.reading() as connection:
-        day, tip = due(connection, place.node.id, place.ticks.now)
-    place.lane.run(WriteSeal(SealKey(EVIDENCE_KEY).sign(place.node.id, day, tip), "gw"))
+        (day, tip), ranges = due(connection, node, place.ticks.now), ranges_due(connection, node)
+    tree = make(place.reading, EVIDENCE_KEY, node, ranges) if ranges else None
+    place.lane.run(WriteSeal(SealKey(EVIDENCE_KEY).sign(node, day, tip, tree), "gw", tree))
 
 
 def made(place, asked):

@@ -9,6 +9,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from gateway.api.audit_routes import AuditRoutes
 from gateway.api.charity_routes import CharityRoutes
 from gateway.api.ledger_routes import LedgerRoutes
 from gateway.api.limit_actions import LimitActions
@@ -142,6 +143,7 @@ async def sims_context(folder, host_url, *, options="", callback=False):
         routes=[
             *SubscriberRoutes(context, sims, topups, limits, executor).routes(),
             *LedgerRoutes(context).routes(),
+            *AuditRoutes(context).routes(),
             *CharityRoutes(context).routes(),
         ],
         open_paths=(LISTENER,),

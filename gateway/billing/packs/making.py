@@ -3,18 +3,21 @@
 The same store, seed and key give the same octets, so that an auditor who stands beside the gateway can have it made again.
 """
 
+from base64 import b64encode
+from collections import defaultdict
 from collections.abc import Callable, Container, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, select
 
 from gateway.billing.packs import files, reading, wording
 from gateway.billing.packs.labels import Labels
-from gateway.billing.packs.proving import Proof, Prover
+from gateway.billing.packs.proving import Prover
 from gateway.billing.packs.rates import RateTable
 from gateway.billing.packs.reading import Document
+from gateway.billing.packs.row_leaves import RowLeaves
+from gateway.billing.packs.row_trees import Ways
 from gateway.billing.packs.sum_tree import Salts, SumTree, told, tree_of
 from gateway.billing.packs.tenth_rows import Tenths
 from gateway.billing.packs.verify import canonical, claim, draw
@@ -23,14 +26,6 @@ from gateway.ledger.seals import SealKey, kept
 from gateway.store.tables import bills
 
 Row = dict[str, Any]
-FEWEST_UNDRAWN: Final = 10
-"""Without causes named, one bill in so many is drawn at most: whoever has a cause's exact sum of the month, and every bill's
-tenth, finds by trying which of them make it up."""
-
-
-def most_drawn(month: int) -> int:
-    """Give how many of a month's bills are drawn at most, where causes are not named."""
-    return max(1, month // FEWEST_UNDRAWN)
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -65,6 +60,11 @@ class Month:
         self.tree: SumTree = tree_of(connection, period, self.salts)
         self.seals = kept(connection)
 
+    def drawn(self, asked: Asked) -> list[int]:
+        """Give the places of the bills that a sample draws."""
+        committed = self.commitment().content
+        return draw(asked.seed, committed["root"], committed["heads"], committed["bills"], asked.sample)
+
     def commitment(self) -> Commitment:
         """Commit to the month's bills, and to the heads that were sealed by its end."""
         root, latest = self.tree.root, {}
@@ -94,17 +94,23 @@ class PackMaker:
         of = canonical([asked.kind, asked.period, asked.bill, asked.seed, asked.sample, asked.named, root]).decode()
         self._labels, self._prover = Labels(evidence_key, of), Prover(connection, evidence_key)
         self._rates = RateTable(connection, self._labels)
-        self._tenths = Tenths(connection, self._labels, named=asked.named)
+        self._leaves, self._ways = RowLeaves(connection, evidence_key), Ways(connection, evidence_key)
+        self._tenths = Tenths(connection, self._labels, self._leaves, named=asked.named)
         self._rows: dict[str, list[Row]] = {"bills": [], "usage": [], "entries": []}
+        taken_back = select(bills.c.replaces).where(bills.c.series != BILL, bills.c.replaces.is_not(None))
+        self._void = set(connection.scalars(taken_back.where(bills.c.period == asked.period)))
+        self._told: dict[int, list[Row]] = defaultdict(list)
+        """What is told of each row, by its number in the store: use of a bill that was taken back is told of twice."""
 
     def make(self, progress: Callable[[str, int], None]) -> dict[str, bytes]:
-        """Give its files by name; NotKept, NotProved where a bill cannot be proved."""
+        """Give its files by name; NotKept, NotProved where a bill cannot be proved. `unsealed` is how many rows no seal has."""
         places = self._places()
         groups = {found[0].row.id: found for found in (self._documents(place) for place in places)}
         for done, found in enumerate(groups.values(), 1):
             self._add(found, places)
             progress("bills", done)
         self._rows["bills"].sort(key=lambda row: int(row["place"]))
+        self.unsealed = self._seal()
         statement = {
             "format": "tpo-pack/1",
             "kind": self._asked.kind,
@@ -125,31 +131,33 @@ class PackMaker:
         }
         return files.whole(texts, {**self._rows, **self._tables()}, self._month.key)
 
+    def _seal(self) -> int:
+        """Tell of each row the way to the root that a seal has; gives how many have none."""
+        ways = self._ways.of(self._told)
+        for number, rows in self._told.items():
+            way = ways.get(number)
+            for row in rows:
+                row["sealed"] = way and [way.node, way.day, way.width, way.place, b64encode(way.path).decode()]
+        return len(self._told) - len(ways)
+
     def _tables(self) -> dict[str, list[Row]]:
-        links = [
-            {"link": self._labels.of("link", link.number), "day": _day(link.at), "head": link.head, "rows": link.rows}
-            for link in self._prover.links.values()
-        ]
-        used = {row["link"] for name in ("bills", "usage", "entries") for row in self._rows[name]}
-        used |= {row["link"] for row in self._tenths.rows}
-        first = f"{self._asked.period}-01"
         heads = {(node, day) for node, day, _ in self._committed.content["heads"]}
-        sealed = [seal for seal in self._month.seals if seal.day >= first or (seal.node, seal.day) in heads]
+        heads |= {tuple(row["sealed"][:2]) for rows in self._told.values() for row in rows if row["sealed"]}
+        sealed = [seal for seal in self._month.seals if (seal.node, seal.day) in heads]
         return {
             "rates": self._rates.rows,
             "tenths": self._tenths.rows,
             "sessions": self._tenths.sessions(self._rows["usage"], self._rows["entries"]),
             "policies": self._tenths.policies(),
             "payments": self._tenths.payments,
-            "links": sorted((row for row in links if row["link"] in used), key=lambda row: (row["day"], row["link"])),
             "seals": [msgspec.to_builtins(seal) for seal in sealed],
         }
 
     def _places(self) -> list[int]:
         """Give the places of the bills that are asked for."""
-        tree, asked, committed = self._month.tree, self._asked, self._committed.content
+        tree, asked = self._month.tree, self._asked
         if asked.bill is None:
-            return draw(asked.seed, committed["root"], committed["heads"], committed["bills"], asked.sample)
+            return self._month.drawn(asked)
         row = select(bills.c.id).where(bills.c.series == BILL, bills.c.number == asked.bill)
         return [tree.places[self._connection.execute(row).scalar_one()]]
 
@@ -164,9 +172,9 @@ class PackMaker:
             place = self._month.tree.places[bill.id]
             row = told(bill, content, self._month.salts.salt(bill.id)) | {"bill": labels[bill.id], "line": line}
             row |= {"drawn": place in drawn, "place": place, "path": self._month.tree.path(place)}
-            self._rows["bills"].append(
-                row | self._proved(self._prover.prove("bills", [tuple(bill)], [bill.at])[bill.id])
-            )
+            row |= {"void": bill.id in self._void}
+            self._prover.prove("bills", [tuple(bill)], [bill.at])
+            self._tell("bills", bill.id, row | {"rows": self._leaves.bill(bill)["rows"]})
         if found[0].row.series == BILL:
             self._add_rows(found, labels)
 
@@ -175,37 +183,31 @@ class PackMaker:
         bill, rows = found[0].row, reading.behind(self._connection, found)
         booked = {entry.usage_id: entry.at for entry in rows.entries if entry.usage_id is not None}
         times = [booked.get(row.id, rows.before[row.id]) for row in rows.usage]
-        used = self._prover.prove("usage", rows.usage, times)
-        entries = self._prover.prove("transfers", rows.entries, [row.at for row in rows.entries])
-        tenths = self._prover.prove("transfers", rows.tenths, [row.at for row in rows.tenths])
+        self._prover.prove("usage", rows.usage, times)
+        for some in (rows.entries, rows.tenths):
+            self._prover.prove("transfers", some, [row.at for row in some])
+        named = {number for each in found for number in each.content.numbers}
         for each in rows.usage:
-            told_use = self._usage(each, bill.id, labels[bill.id], rows.traffic[each.id])
-            self._rows["usage"].append(told_use | self._proved(used[each.id]))
+            self._tell("usage", each.id, self._usage(each, bill.id, labels[bill.id], rows.traffic[each.id]))
         for each in rows.entries:
             label = labels[rows.note_of.get(each.id, bill.id)]
-            self._rows["entries"].append(self._entry(each, bill, label, rows.traffic) | self._proved(entries[each.id]))
-        proofs = {number: self._proved(proof) for number, proof in tenths.items()}
-        self._tenths.add(bill, labels[bill.id], rows, proofs)
+            self._tell("entries", each.id, self._entry(each, bill, label, rows.traffic) | {"named": each.id in named})
+        for number, tenth in self._tenths.add(bill, labels[bill.id], rows).items():
+            self._told[number].append(tenth)
 
-    def _proved(self, proof: Proof) -> Row:
-        return {"digest": proof.digest, "link": self._labels.of("link", proof.link)}
+    def _tell(self, name: str, number: int, row: Row) -> None:
+        self._rows[name].append(row)
+        self._told[number].append(row)
 
     def _usage(self, row: Any, number: int, bill: str, traffic: str) -> Row:  # noqa: ANN401  (a row)
         return {
             "usage": self._labels.of("usage", number, row.id),
             "bill": bill,
-            "day": _day(row.event_at),
             "session": self._tenths.session(number, row),
-            "service": row.service,
             "traffic": traffic,
-            "octets": row.octets,
-            "seconds": row.seconds,
-            "units": row.units,
-            "covered": row.covered or 0,
-            "before": row.rated_before or 0,
-            "capped": row.capped or 0,
-            "price": row.price,
             "rate": self._rates.label(row),
+            "salt": self._leaves.secrets.salt(row.id).hex(),
+            **self._leaves.usage(row),
         }
 
     def _entry(self, row: Any, bill: Any, label: str, told_of: Container[int]) -> Row:  # noqa: ANN401  (rows)
@@ -213,13 +215,10 @@ class PackMaker:
         return {
             "entry": self._labels.of("entry", bill.id, row.id),
             "bill": label,
-            "day": _day(row.event_at),
-            "kind": row.kind,
             "section": reading.section_of_entry(row),
-            "amount": reading.signed(row, bill.subscriber_id),
             "usage": self._labels.of("usage", bill.id, row.usage_id) if row.usage_id in told_of else None,
+            "salt": self._leaves.secrets.salt(row.id).hex(),
+            "opens": self._leaves.secrets.hiding(row.id).hex() if row.usage_id in told_of else None,
+            **self._leaves.entry(row),
+            "amount": reading.signed(row, bill.subscriber_id),
         }
-
-
-def _day(at: int) -> str:
-    return datetime.fromtimestamp(at // 1_000_000, UTC).date().isoformat()

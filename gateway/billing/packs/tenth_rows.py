@@ -10,9 +10,9 @@ from sqlalchemy import Connection, select
 from gateway.billing.packs import verify
 from gateway.billing.packs.labels import Labels
 from gateway.billing.packs.reading import Behind, NotKept, of_what
+from gateway.billing.packs.row_leaves import RowLeaves
 from gateway.charity.policies import POLICIES, Policy
 from gateway.ledger.accounts import UNASSIGNED, cause_account
-from gateway.ledger.balances import account_names
 from gateway.store.tables import cause_payments, charity_months, payouts
 from gateway.store.versions import POLICY, read
 
@@ -25,10 +25,9 @@ Row = dict[str, Any]
 class Tenths:
     """Gathers the tenths of bills."""
 
-    def __init__(self, connection: Connection, labels: Labels, *, named: bool) -> None:
-        """Take the store, and whether causes are named."""
-        self._connection, self._labels, self._named = connection, labels, named
-        self._accounts = account_names(connection)
+    def __init__(self, connection: Connection, labels: Labels, leaves: RowLeaves, *, named: bool) -> None:
+        """Take the store, what is said of rows, and whether causes are named."""
+        self._connection, self._labels, self._leaves, self._named = connection, labels, leaves, named
         self._months = set(connection.scalars(select(charity_months.c.period)))
         self.rows: list[Row] = []
         self.payments: list[Row] = []
@@ -38,50 +37,63 @@ class Tenths:
         alone = row.session == UNKEPT
         return self._labels.of("record" if alone else "session", bill, row.id if alone else row.session)
 
-    def add(self, bill: Any, label: str, found: Behind, proofs: Mapping[int, Row]) -> None:  # noqa: ANN401  (a row)
-        """Take the tenths of a bill, each with what proves it."""
+    def add(self, bill: Any, label: str, found: Behind) -> Mapping[int, Row]:  # noqa: ANN401  (a row)
+        """Take the tenths of a bill; gives what is told of each, by its number."""
         causes: dict[str, str] = {}
+        told_of = {row.id for row in found.usage}
+        told: dict[int, Row] = {}
         for row in found.tenths:
             of, cause = of_what(row, found.entries), self._cause(row)
             if of is None:
                 raise NotKept("a tenth is of no entry on it: see tpo ledger check")
             causes.setdefault(cause, cause if self._named else self._labels.of("cause", bill.id, cause))
-            told = {
+            told[row.id] = {
                 "tenth": self._labels.of("entry", bill.id, row.id),
                 "bill": label,
-                "day": datetime.fromtimestamp(row.event_at // 1_000_000, UTC).date().isoformat(),
-                "kind": row.kind,
                 "of": self._labels.of("entry", bill.id, of.id),
-                "base": row.base,
-                "share": row.share,
-                "policy": row.policy,
-                "amount": row.amount,
                 "cause": causes[cause],
+                **self._opened(row, is_told=row.usage_id in told_of),
+                **self._leaves.tenth(row),
             }
-            self.rows.append(told | proofs[row.id])
+        self.rows += told.values()
         for cause, named in sorted(causes.items(), key=lambda each: each[1]):
-            self.payments.append({"bill": label, "cause": named, **self._way(bill, cause)})
+            way = self._way(bill, cause if self._named else None)
+            self.payments.append({"bill": label, "cause": named, **way})
+        return told
+
+    def _opened(self, row: Any, *, is_told: bool) -> Row:  # noqa: ANN401  (a row)
+        """Give what opens a row: its salt, what hides its use where that is told of, and its cause where these are named."""
+        secrets = self._leaves.secrets
+        return {
+            "salt": secrets.salt(row.id).hex(),
+            "opens": secrets.hiding(row.id).hex() if is_told else None,
+            "opens_cause": secrets.hiding_cause(row.id).hex() if self._named else None,
+        }
 
     def _cause(self, row: Any) -> str:  # noqa: ANN401  (a row)
-        names = (self._accounts.get(row.credit, ""), self._accounts.get(row.debit, ""))
-        return next(
-            (name.removeprefix(cause_account("")) for name in names if name.startswith(cause_account(""))), UNASSIGNED
-        )
+        name = self._leaves.cause_account(row)
+        return name.removeprefix(cause_account("")) if name.startswith(cause_account("")) else UNASSIGNED
 
-    def _way(self, bill: Any, cause: str) -> Row:  # noqa: ANN401  (a row)
-        """Tell how far a cause's money of the month came: the payments from then on, the first ones first."""
+    def _way(self, bill: Any, cause: str | None) -> Row:  # noqa: ANN401  (a row)
+        """Tell how far a cause's money of the month came: the payments from then on, the first ones first.
+
+        Without a cause, those of all: which files there are, and what became of anything in them, would tell causes apart.
+        """
         own, file = cause_payments.c, payouts.c
         wanted = (
             select(own.state, own.state_at, own.amount, file.period, file.sha256)
             .join_from(cause_payments, payouts, file.id == own.payout_id)
-            .where(own.cause == cause, own.currency == bill.currency, own.stream == TENTH, file.period >= bill.period)
+            .where(own.currency == bill.currency, own.stream == TENTH, file.period >= bill.period)
             .order_by(own.id)
         )
+        if cause is not None:
+            wanted = wanted.where(own.cause == cause)
         said = []
         for row in self._connection.execute(wanted):
             amount = {"amount": row.amount} if self._named else {}
             month = datetime.fromtimestamp(row.state_at // 1_000_000, UTC).strftime("%Y-%m")
-            said.append({"state": row.state, "month": month, "payout": row.period, "file": row.sha256} | amount)
+            way = {"state": row.state, "month": month, "payout": row.period, "file": row.sha256} | amount
+            said += [way] if self._named or way not in said else []
         return {"month": bill.period, "confirmed": bill.period in self._months, "payments": said}
 
     def policies(self) -> list[Row]:
@@ -103,7 +115,7 @@ class Tenths:
         rules, parts = {row["policy"]: row for row in self.policies()}, dict[str, list[Row]]()
         for row in self.rows:
             parts.setdefault(row["of"], []).append(row)
-        of_use, charges = {row["usage"]: row["session"] for row in usage}, dict[str, list[verify.Charge]]()
+        of_use, charges = {row["usage"]: row["session"] for row in usage}, dict[str, list[Any]]()
         for entry in entries:
             if entry["kind"] in verify.BASES:
                 if entry["entry"] not in parts and abs(entry["amount"]) >= verify.LEAST:

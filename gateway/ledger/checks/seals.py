@@ -5,7 +5,7 @@ from itertools import islice
 
 from gateway.events.times import rfc3339
 from gateway.ledger.checks.examined import SHOWN, Examined, Finding
-from gateway.ledger.seals import Seal, SealKey, kept
+from gateway.ledger.seals import Seal, SealKey, kept, tree_of_day
 from gateway.store.evidence_reading import head_of
 from gateway.store.releases import released
 
@@ -24,6 +24,21 @@ def _wrong(books: Examined, key: SealKey) -> Iterator[Finding]:
             yield Finding("seal", f"{which} was not made with this gateway's key, or was changed")
         elif (why := _denied(books, seal)) is not None and not any(_lost(seal, *each) for each in restored):
             yield Finding("seal", f"{which} says that its link {seal.sequence} was there: {why}")
+    for seal in kept(books.connection):
+        if (why := _tree_denied(books, seal)) is not None:
+            yield Finding(
+                "seal", f"the tree of the rows of node {seal.node} for {seal.day}: {why}: no pack can prove them"
+            )
+
+
+def _tree_denied(books: Examined, seal: Seal) -> str | None:
+    """Say what is wrong with what is kept of the tree of a day's rows, by the root that the seal has."""
+    if not seal.rows:
+        return None
+    tree = tree_of_day(books.connection, seal.node, seal.day)
+    if tree is None:
+        return "what is kept of it is gone"
+    return None if tree.root.hex() == seal.rows else "what is kept of it was changed"
 
 
 def _lost(seal: Seal, node: int, until: int, at: int) -> bool:

@@ -5,6 +5,7 @@ from typing import ClassVar
 from gateway.api.action_routing import Router
 from gateway.api.actions import RunningAction
 from gateway.api.answers import GatewayStatus
+from gateway.api.audit_routes import AuditRoutes
 from gateway.api.charity_routes import CharityRoutes
 from gateway.api.ledger_routes import LedgerRoutes
 from gateway.api.limit_actions import LimitActions
@@ -123,6 +124,7 @@ class ApiComponent(Component):
             routes=[
                 *SubscriberRoutes(context, sims, topups, limits, orders.executor).routes(),
                 *LedgerRoutes(context).routes(),
+                *AuditRoutes(context).routes(),
                 *CharityRoutes(context).routes(),
                 *self._page.routes(),
             ],

@@ -5,7 +5,7 @@ from the node's own number range (store.nodes), so that a batch needs no round t
 column it is swept.
 """
 
-from gateway.store.tables.billing import bill_accounts, bill_closes, bill_events, bills
+from gateway.store.tables.billing import audited_bills, bill_accounts, bill_closes, bill_events, bills
 from gateway.store.tables.charging import answers, held_reports, sessions, usage
 from gateway.store.tables.charity import (
     bank_details,
@@ -59,7 +59,7 @@ from gateway.store.tables.nodes import (
     sealed_files,
     versions,
 )
-from gateway.store.tables.proof import chains, evidence, releases, seals
+from gateway.store.tables.proof import chains, evidence, releases, row_trees, seals
 from gateway.store.tables.sims import orders, sim_history, sims
 from gateway.store.tables.subscribers import (
     bill_limits,
@@ -83,6 +83,7 @@ __all__ = [
     "allowance_entries",
     "answers",
     "arrivals",
+    "audited_bills",
     "awaited_receipts",
     "bank_details",
     "bank_lines",
@@ -129,6 +130,7 @@ __all__ = [
     "register_entries",
     "releases",
     "reratings",
+    "row_trees",
     "sealed_files",
     "seals",
     "segments",

@@ -6,6 +6,7 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    PrimaryKeyConstraint,
     String,
     Table,
     Text,
@@ -64,6 +65,17 @@ bills = Table(
 """Bills and credit notes, append-only, each series numbered without a gap. `content` is what moved the wallet between `opening`
 and `closing`, and what was used (billing.content, msgpack); `given` the tenth of it. A credit note `replaces` the bill that it
 takes back, and so does the bill that takes its place. Never swept."""
+
+audited_bills = Table(
+    "audited_bills",
+    metadata,
+    Column("period", String(7), nullable=False),
+    Column("bill_id", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("period", "bill_id"),
+)
+"""The bills of a month that samples without causes have told of (billing.packs.samples), so that all of them together tell of
+no more than one may. Never swept."""
 
 bill_accounts = Table(
     "bill_accounts",

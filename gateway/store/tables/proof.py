@@ -8,6 +8,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     String,
     Table,
+    Text,
 )
 
 from gateway.store.tables.columns import IDENTIFIER, metadata
@@ -42,9 +43,24 @@ seals = Table(
     Column("head", LargeBinary, nullable=False),
     Column("signature", LargeBinary, nullable=False),
     Column("sealed_at", BigInteger, nullable=False),
+    Column("rows", LargeBinary),
     PrimaryKeyConstraint("node", "day"),
 )
-"""The last link of each day in UTC, signed (ledger.seals); what left the house says the same. Never swept."""
+"""The last link of each day in UTC, signed (ledger.seals), with the root of the tree of the day's rows (ledger.row_tree); what
+left the house says the same. Never swept."""
+
+row_trees = Table(
+    "row_trees",
+    metadata,
+    Column("node", Integer, nullable=False),
+    Column("day", String(10), nullable=False),
+    Column("upto", BigInteger, nullable=False),
+    Column("ranges", Text, nullable=False),
+    Column("roots", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("node", "day"),
+)
+"""What is kept of the tree of each sealed day's rows: of which numbers it is, as `ranges` (JSON) up to `upto`, and the roots of
+its subtrees (ledger.row_tree). The seal proves them. Never swept."""
 
 releases = Table(
     "releases",

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime
 
 import msgspec
 import pytest
@@ -283,6 +284,14 @@ def test_a_report_is_another_one_for_the_company_a_cause_and_the_public(context)
     assert document(AUDITOR, reader="cause:wwf", format="json")["rows"] == []
     assert document(AUDITOR, reader="company", format="pdf")["pdf"]
     assert looks(context) == [("audit", "charity.report", None)] * 2
+    runs = datetime.fromtimestamp(context.clock() / 1_000_000, UTC).strftime("%Y-%m")
+    for told in ({"reader": "cause:wwf"}, {"reader": "cause:wwf", "format": "pdf"}):
+        with pytest.raises(Problem, match=f"a cause is told of {runs} when that is over"):
+            act(context, AUDITOR, "charity.report.document", period=runs, **told)
+    with pytest.raises(Problem, match="when that is over"):
+        act(context, AUDITOR, "charity.remittance", period=runs, cause="wwf")
+    assert act(context, AUDITOR, "charity.remittance", period=runs)["rows"]  # the company's own view
+    assert "WWF" in act(context, AUDITOR, "charity.remittance", period="2026-10", cause="wwf", language="es")["advice"]
     with pytest.raises(Problem, match="there is no cause:wf"):
         document(AUDITOR, reader="cause:wf")
 

@@ -8,10 +8,11 @@ import pytest
 from pypdf import PdfReader
 
 from gateway.billing.content import PAID_BY_PROMOTION, SECTIONS, Section
+from gateway.billing.languages import LANGUAGES
 from gateway.billing.pdf import write_pdf
 from gateway.billing.statement import Bill, BillItem, BillLine, MonthOfYear, TaxTotal
 from gateway.billing.text import write_text
-from gateway.billing.words import LANGUAGES, Writer
+from gateway.billing.words import Writer
 from gateway.charity.choices import Share
 from gateway.ledger.postings import POSTINGS, AccountClass
 

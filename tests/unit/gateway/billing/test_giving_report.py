@@ -10,10 +10,13 @@ from sqlalchemy import insert
 from support.payout_fixture import ANN, BEN, DAY, DECEMBER, NOVEMBER, POUND, Place
 
 from gateway.billing.giving_pdf import write_pdf
-from gateway.billing.giving_text import write_text
+from gateway.billing.giving_text import write_advice, write_text
+from gateway.billing.languages import LANGUAGES
 from gateway.billing.words import Writer
+from gateway.charity.causes import Agreement
 from gateway.charity.giving_report import giving_report
-from gateway.charity.months import end_of
+from gateway.charity.months import begin_of, end_of
+from gateway.charity.remittance import remittances
 from gateway.store.engine import reading
 from gateway.store.tables import public_sums
 
@@ -83,3 +86,66 @@ def test_a_pdf_says_what_the_text_says_and_is_the_same_each_time(place, reader):
     for line in words(found).splitlines():
         for amount in (word for word in line.split() if word.startswith("£")):
             assert amount in told, line
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", ("What was given in December 2026", "£0.06", "2026 by month", "Nothing was kept")),
+        ("fr", ("Ce qui a été donné en décembre 2026", "0,06\u00a0£", "2026 par mois", "Rien n\u2019a été retenu")),
+        ("es", ("Lo que se donó en diciembre 2026", "0,06\u00a0£", "2026 por mes", "No se ha retenido nada")),
+    ],
+)
+def test_a_report_is_written_in_the_language_of_its_cause_as_text_and_as_pdf(place, language, told):
+    found, writer = report(place, "cause:wateraid"), Writer(language, UTC)
+    text = write_text(found, writer, "TPO", NAMES)
+    octets = write_pdf(found, writer, "TPO", NAMES, end_of(found.period, UTC))
+    for words_ in told:
+        assert words_ in text
+        assert words_ in "".join(page.extract_text() for page in PdfReader(BytesIO(octets)).pages)
+    assert (octets.count(b"/Lang"), f"/Lang ({language})".encode() in octets) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", ("Remittance advice for December 2026", "WaterAid: a tenth of customers' bills", "owed at the end")),
+        (
+            "fr",
+            ("Avis de versement pour décembre 2026", "WaterAid: un dixième des factures des clients", "dû à la fin"),
+        ),
+        ("es", ("Aviso de pago de diciembre 2026", "WaterAid: una décima parte de las facturas", "debido al final")),
+    ],
+)
+def test_a_remittance_advice_leads_from_opening_to_closing_and_says_what_that_waits_for(place, language, told):
+    with reading(place.reader) as connection:
+        every = remittances(connection, begin_of("2026-12", UTC), end_of("2026-12", UTC))
+    own = [line for line in every if line.account.cause == "wateraid"]
+    writer = Writer(language, UTC)
+    text = write_advice(("2026-12", "2026-12"), "wateraid", own, writer, "TPO", NAMES)
+    for words_ in (*told, *(writer.money(amount, "GBP") for amount in (750_000, 60_000, 810_000))):
+        assert words_ in text
+    assert "wwf" not in text.lower()
+    assert writer.word("state_accrued") in text
+    assert writer.word("nothing_given") in write_advice(("2026-10", "2026-12"), "wwf", [], writer, "TPO", NAMES)
+
+
+def test_a_cause_that_is_told_quarters_has_no_sum_of_a_month(place):
+    with reading(place.reader) as connection:
+        found = giving_report(connection, "2026-11", "cause:wateraid", UTC, ("2026-10", "2026-12"))
+    assert (found.first, found.period) == ("2026-10", "2026-12")
+    assert [(each.period, each.amount) for each in found.year] == [("2026-12", 810_000)]
+    text = words(found)
+    assert "What was given in October 2026 \u2013 December 2026" in text
+    assert "2026 by quarter, named by its last month, GBP" in text
+    assert "0.75" not in text
+    assert "0.06" not in text
+    assert Agreement("", "2026-01-01", "GBP", "bacs", period="quarter").span_of("2026-11") == ("2026-10", "2026-12")
+    assert Agreement("", "2026-01-01", "GBP", "bacs").span_of("2026-11") == ("2026-11", "2026-11")
+
+
+def test_each_language_has_the_same_words_with_the_same_places_for_names():
+    def places(language):
+        return {key: sorted(re.findall(r"{\w+}", word)) for key, word in LANGUAGES[language].words.items()}
+
+    assert places("en") == places("fr") == places("es")

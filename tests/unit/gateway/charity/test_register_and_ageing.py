@@ -6,9 +6,11 @@ import pytest
 from sqlalchemy import insert
 from support.lane_fixture import Workplace
 
-from gateway.charity.ageing import Due, is_due, oldest, transmit_due, waiting
+from gateway.charity.ageing import Due, Waiting, is_due, oldest, runs, transmit_due, waiting
 from gateway.charity.causes import Agreement, Cause
 from gateway.charity.register import ImportRegister, RegisterInvalid, Row, read_register, read_rows, with_absent
+from gateway.charity.standings import Account
+from gateway.charity.tenth_states import Stream
 from gateway.store.engine import reading
 from gateway.store.tables import cause_sums, charity_month_sums, charity_months
 
@@ -107,3 +109,23 @@ def test_a_month_that_nobody_confirms_is_told_of_too(place):
     with reading(place.reader) as connection:
         assert transmit_due(connection, {"wwf": CAUSE}, "2026-12-17").days == 0
         assert transmit_due(connection, {"wwf": CAUSE}, "2026-12-19").days == 48
+
+
+@pytest.mark.parametrize(
+    ("oldest_month", "paid_with", "why"),
+    [
+        ("2026-10", "2026-10", "its quarter runs: it is paid with 2026-12"),
+        ("2026-11", "2026-11", "its quarter runs: it is paid with 2026-12"),
+        ("2026-10", "2026-12", ""),
+        ("2026-10", "2027-01", ""),  # nobody paid in December
+        ("2027-01", "2027-01", "its quarter runs: it is paid with 2027-03"),
+    ],
+)
+def test_a_cause_that_is_paid_quarters_is_paid_when_one_is_over(oldest_month, paid_with, why):
+    terms = Agreement("2026-01-01", "2026-01-01", "GBP", "bacs", period="quarter", transmit_within=120)
+    cause = Cause("wwf", "WWF", "GB", agreement=terms)
+    waits = [Waiting(Account(Stream.TENTH, "wwf", "GBP"), 1, oldest_month, 9, 120)]
+    assert runs(cause, waits, paid_with) == why
+    assert runs(cause, [], paid_with) == ""
+    monthly = Cause("wwf", "WWF", "GB", agreement=Agreement("2026-01-01", "2026-01-01", "GBP", "bacs"))
+    assert runs(monthly, waits, paid_with) == ""

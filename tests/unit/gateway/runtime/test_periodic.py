@@ -9,16 +9,20 @@ from sqlalchemy import insert, select
 from support.sims_context_fixture import settings_of
 
 from gateway.background import Background
+from gateway.billing.packs.row_trees import Ways
 from gateway.charity.months import end_of, period_of
 from gateway.charity.publication import GRACE
 from gateway.context import GatewayContext
 from gateway.environment import Environment
+from gateway.ledger.seals import SealKey, kept, read_file, tree_of_day
 from gateway.metrics.registry import Metrics
 from gateway.policies import make_policies
 from gateway.runtime.component import Services
 from gateway.runtime.periodic import BUSY_TURNS, PeriodicWork
 from gateway.store.errors import StoreUnavailable
+from gateway.store.evidence import Evidence
 from gateway.store.keep_months import KeepMonths, MonthsKept
+from gateway.store.nodes import SPAN_BITS
 from gateway.store.tables import outbox, subscriptions, transfers
 
 AT = 1_700_000_000_000_000
@@ -152,3 +156,54 @@ async def test_months_that_come_and_go_are_told_each_time_and_what_stays_wrong_o
         ("store.months.waiting", "transfers"),
         ("store.month.put_off", "usage"),
     ]
+
+
+@pytest.mark.parametrize("beside", [1 << 40, 0], ids=["in a thread", "in a process of its own"])
+async def test_each_day_is_sealed_with_the_tree_of_its_rows_and_the_file_has_the_seal(context, monkeypatch, beside):
+    monkeypatch.setattr("gateway.runtime.periodic.BESIDE", beside)
+    told_of = []
+    periodic = PeriodicWork(services(context, lambda event, fields: told_of.append((event, fields))), None, None)
+    charge(context, AT, 3)
+    context.set_clock(AT + 86_400_000_000)
+    for _ in range(2):
+        await periodic._seal_day()
+    (seal,) = read_file(context.seals_file)
+    assert [(event, fields["day"]) for event, fields in told_of] == [("ledger.sealed", "2023-11-14")]
+    numbers = context.read(lambda connection: connection.execute(select(transfers.c.id)).scalars().all())
+    ways = context.read(lambda connection: Ways(connection, context.evidence_key).of(numbers))
+    assert set(ways) == set(numbers)
+    tree = context.read(lambda connection: tree_of_day(connection, seal.node, seal.day))
+    assert (seal.day, seal.rows) == ("2023-11-14", tree.root.hex())
+    assert SealKey(context.evidence_key).is_signed(seal)
+
+
+async def test_a_day_whose_tree_is_not_done_when_the_gateway_ends_is_sealed_at_the_next_start(context, monkeypatch):
+    monkeypatch.setattr("gateway.runtime.periodic.BESIDE", 0)
+    monkeypatch.setattr("gateway.runtime.periodic.make_beside", lambda _question, _ended: None)
+    periodic = PeriodicWork(services(context, lambda *_: None), None, None)
+    charge(context, AT, 3)
+    context.set_clock(AT + 86_400_000_000)
+    context.draining = True
+    await periodic._seal_day()
+    assert context.read(kept) == []
+    context.draining = False
+    await periodic._seal_day()  # a process that fails leaves it to a thread
+    assert [seal.rows != "" for seal in context.read(kept)] == [True]
+
+
+async def test_what_a_node_booked_last_that_is_taken_over_is_sealed_once_by_who_has_its_shard(context):
+    periodic = PeriodicWork(services(context, lambda *_: None), None, None)
+    other, row = 99, (99 << SPAN_BITS) + 5
+    entry = (row, AT, "topup", context.accounts["cash"], 1 << 41, 5, "GBP", AT, None, None, None, None, "r-1")
+    with context._writer.begin() as connection:
+        connection.execute(insert(transfers).values(entry))
+        Evidence(context.evidence_key, other).append(connection, {"transfers": [entry]}, AT)
+    context.node.owned = (other, context.node.id)
+    for day in (1, 2):
+        context.set_clock(AT + day * 86_400_000_000)
+        await periodic._seal_day()
+    assert [(each.node, each.day) for each in read_file(context.seals_file) if each.node == other] == [
+        (other, "2023-11-14")
+    ]
+    assert len(context.read(kept)) == 3
+    assert context.read(lambda connection: set(Ways(connection, context.evidence_key).of([row]))) == {row}

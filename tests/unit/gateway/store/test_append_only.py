@@ -20,7 +20,8 @@ FILLED = {
     "bill_limits": "VALUES (5, 7, 1, 'bill', 'set', 9, '', 'api', '2026-1', 'a')",
     "erasures": "VALUES (5, 1, 7, 'a', 'r')",
     "evidence": "VALUES (5, 1, {blob}, {blob})",
-    "seals": "VALUES (1, '2026-11-26', 1, {blob}, {blob}, 1)",
+    "seals": "VALUES (1, '2026-11-26', 1, {blob}, {blob}, 1, NULL)",
+    "row_trees": "VALUES (1, '2026-11-26', 5, '[]', {blob})",
     "reratings": "VALUES (5, 1, 7, 0, 1, 2, 3, 'a')",
     "allowance_entries": "VALUES (5, 1, 7, 3, 'grant', 'data', 9, 1, NULL, 'sale:3', 'p', 2)",
     "bills": "VALUES (5, 'bill', 1, 2, '2026-11', 7, 1, 'GBP', 0, 1, 0, NULL, 0, {blob}, NULL)",
@@ -30,7 +31,7 @@ FILLED = {
     "tax_days": "VALUES (5, 1, 1, '2026-11-26', 0, 4, '{{}}', '[]')",
     "releases": "VALUES (5, 1, 'usage', 1, -5)",
 }
-EDIT = {"payments": "amount = 2", "seals": "sequence = 2"}
+EDIT = {"payments": "amount = 2", "seals": "sequence = 2", "row_trees": "upto = 2"}
 
 
 @pytest.fixture(params=["sqlite", "postgresql"], scope="module")

@@ -6,8 +6,11 @@ from itertools import combinations
 import pytest
 from support.billing_fixture import billing_place
 from support.evidence_pack import IMSI, MSISDN, audited, closed_month, rows_of
+from support.lane_fixture import EVIDENCE_KEY
 
-from gateway.billing.packs.making import most_drawn
+from gateway.billing.packs.making import Month
+from gateway.billing.packs.samples import TellBills, most_drawn
+from gateway.store.tables import cause_payments, payouts
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +72,28 @@ def test_of_a_whole_month_a_solver_names_the_givers_which_is_why_a_tenth_of_it_i
         if 0 <= told - sum(month[i] for i in found) <= undrawn
     ]  # fmt: skip
     assert len(possible) == 2**12  # any of them may be a giver, or not
+
+
+def test_samples_by_other_seeds_tell_of_no_more_bills_together_than_one_may(place):
+    with place.reading() as connection:
+        tree = Month(connection, EVIDENCE_KEY, place.closed).tree
+    one, other = tree.numbers[:2], tree.numbers[2:4]
+    assert place.lane.run(TellBills(place.closed, one, 3))
+    assert place.lane.run(TellBills(place.closed, one, 3))  # the same seed again
+    assert not place.lane.run(TellBills(place.closed, other, 3))
+    assert place.lane.run(TellBills(place.closed, [*one, other[0]], 3))
+    assert not place.lane.run(TellBills(place.closed, other[1:], 3))
+    assert place.lane.run(TellBills("2020-01", other, 3))  # each month by itself
+
+
+def test_a_cause_that_was_paid_and_one_that_was_not_are_told_apart_by_no_pack_without_names(place):
+    with place.writer.begin() as connection:
+        file = (7, place.closed, "GBP", 1, "ann", "pain.001.001.09", "0" * 64, b"", "approved", "bob", 2)
+        connection.execute(payouts.insert().values(file))
+        paid = (8, 7, "tenth", "wateraid", "GBP", 5, 9, "paid", place.ticks.now, "")
+        connection.execute(cause_payments.insert().values(paid))
+    rows = rows_of(audited(place, place.closed, sample=6))["payments"]
+    assert len({str({**row, "bill": "", "cause": ""}) for row in rows}) == 1
+    assert [way["state"] for way in rows[0]["payments"]] == ["paid"]
+    named = rows_of(audited(place, place.closed, sample=6, named=True))["payments"]
+    assert {row["cause"] for row in named if row["payments"]} == {"wateraid"}
