@@ -36,7 +36,7 @@ from gateway.billing.dunning_job import owing_lines
 from gateway.billing.preview import AlreadyClosed, preview
 from gateway.billing.series import BILL, CREDIT_NOTE
 from gateway.billing.statement import Bill, bill_of, credit_note_of
-from gateway.billing.taxation import awaits_taxes, tax_points
+from gateway.billing.taxation import awaits_taxes
 from gateway.billing.text import write_text
 from gateway.billing.words import Writer
 from gateway.charity.choices import at as choice_at
@@ -56,9 +56,7 @@ def close_month(context: GatewayContext, request: BillMonth, caller: Caller) -> 
     """Close a month to its end, as a command does while the gateway is stopped."""
     begun = begin_close(context, request, caller)
     due = context.settings.bills.due * SECOND
-    close = close_job.run(
-        context, begun, tax_points(context.settings), due, told=lambda close: context.progress("bills", close.bills)
-    )
+    close = close_job.run(context, begun, due, told=lambda close: context.progress("bills", close.bills))
     return close_view(close)
 
 
@@ -98,7 +96,7 @@ def preview_month(context: GatewayContext, request: PreviewMonth) -> Previewed:
         if request.number:
             one = _owners(context, request.number)[-1]
         try:
-            found = preview(connection, request.period, until, tax_points(context.settings), one)
+            found = preview(connection, request.period, until, one)
         except AlreadyClosed as error:
             raise conflict("bill.closed", str(error)) from None
     rows = [

@@ -52,8 +52,6 @@ SECTIONS: Final[dict[str, Section]] = {
     "settlement": Section.SETTLEMENT,
 }
 """Where the entries of a kind (ledger.postings) stand; `promotional` is usage or a sale, as its entry says."""
-TAXED: Final = (Section.USAGE, Section.SALES, Section.CORRECTIONS)
-"""What prices, and so the taxes within them, stand in."""
 PAID_BY_PROMOTION: Final = "promotional"
 
 
