@@ -64,7 +64,7 @@ class BookAddedTax(Unit):
 def accounts_of(row: AddedTax) -> list[str]:
     """Name the account of each of a row's taxes."""
     (country,) = row.versions
-    return [accounts.added_tax_account(country, row.area.state, line.kind) for line in row.lines]
+    return [accounts.added_tax_account(country, line.state or row.area.state, line.kind) for line in row.lines]
 
 
 class OpenTaxAccounts(Unit):

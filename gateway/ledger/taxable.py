@@ -7,7 +7,9 @@ same rate. No tax is within what credit of the company pays (nobody paid for it)
 service charge of a number for services is a supply of ours, too: its tax is taken off what is owed to who was called.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -122,6 +124,29 @@ class PlansByVersion:
         return None if found is None else found.tax
 
 
+class Periods(msgspec.Struct, frozen=True):
+    """Into which periods charges are divided: by the times (microseconds) at which another one begins, in order.
+
+    `common` are those of every line, `own` all of those of lines that have more.
+    """
+
+    common: Sequence[int] = ()
+    own: Mapping[int, Sequence[int]] = {}
+
+    def of(self, owner: int, at: int) -> int:
+        """Tell in which period of a line a time is, from 0 on."""
+        return bisect_right(self.own.get(owner, self.common), at)
+
+    def begin(self, owner: int, place: int) -> int:
+        """Give a time of a period of a line: the first one, or one before any other begins."""
+        begins = self.own.get(owner, self.common)
+        return begins[place - 1] if place else begins[0] - 1 if begins else 0
+
+
+Charges = dict[int, dict[int, int]]
+"""What lines were charged in each of their periods, in micro-units."""
+
+
 class Taxable:
     """Sums what is taxed in spans of the journal, by taxes that are given; the parts are those that the spans may touch."""
 
@@ -158,20 +183,35 @@ class Taxable:
             add(REVENUE, tax, at, row.currency, OTHERS[row.kind] * row.amount)
         return {key: amount for key, amount in sorted(found.items()) if amount}
 
-    def charges(self, span: Span, jurisdiction: str) -> dict[int, int]:
-        """Sum by line what of a span has the taxes of a jurisdiction added, in micro-units."""
-        found: dict[int, int] = {}
-        versions = self._plans.exclusive(jurisdiction)
-        t = transfers.c
-        sums = select(t.debit, func.sum(t.amount)).join_from(transfers, usage, usage.c.id == t.usage_id)
-        wanted = sums.where(*_within(span), t.kind.in_(list(USE)), usage.c.version.in_(versions)).group_by(t.debit)
-        for part in self._parts:
-            for owner, amount in part.connection.execute(wanted):
-                found[owner] = found.get(owner, 0) + int(amount)
-        for row, tax, _ in self._booked(span):
+    def charges(self, span: Span, jurisdiction: str, periods: Periods) -> Charges:
+        """Sum by line and period what of a span has the taxes of a jurisdiction added, in micro-units."""
+        found: Charges = {}
+
+        def add(owner: int, place: int, amount: int) -> None:
+            sums = found.setdefault(owner, {})
+            sums[place] = sums.get(place, 0) + amount
+
+        for owner, place, amount in self._charged(span, jurisdiction, periods):
+            add(owner, place, amount)
+        for row, tax, at in self._booked(span):
             if tax is not None and (tax.treatment, tax.jurisdiction) == (Treatment.EXCLUSIVE, jurisdiction):
-                found[owner_of(row)] = found.get(owner_of(row), 0) + OTHERS[row.kind] * row.amount
+                add(owner_of(row), periods.of(owner_of(row), at), OTHERS[row.kind] * row.amount)
         return found
+
+    def _charged(self, span: Span, jurisdiction: str, periods: Periods) -> Iterator[tuple[int, int, int]]:
+        """Sum the charges of usage by line and period; of lines with periods of their own each by itself."""
+        t, versions = transfers.c, self._plans.exclusive(jurisdiction)
+        joined = and_(usage.c.id == t.usage_id, *_within(span), t.kind.in_(list(USE)), usage.c.version.in_(versions))
+        band = _band(usage.c.event_at, periods.common).label("band")
+        sums = select(t.debit, band, func.sum(t.amount)).join_from(transfers, usage, joined).group_by(t.debit, band)
+        for part in self._parts:
+            for owner, place, amount in part.connection.execute(sums):
+                if owner not in periods.own:
+                    yield owner, place, int(amount)
+            for some in _chunks(periods.own):
+                each = select(t.debit, usage.c.event_at, t.amount).join_from(transfers, usage, joined)
+                for owner, at, amount in part.connection.execute(each.where(t.debit.in_(some))):
+                    yield owner, periods.of(owner, at), int(amount)
 
     def _used(self, span: Span) -> Iterator[tuple[str, PlanTax | None, int, str, int]]:
         """Sum the charges of usage by version and by the rates' time, without a row for each."""
@@ -211,10 +251,7 @@ class Taxable:
 
     def band(self, time: ColumnElement[int]) -> ColumnElement[int]:
         """Tell how many of the rates' beginnings a time is not before."""
-        if not self._bounds:
-            return literal(0).label("band")
-        steps = [(time < bound, place) for place, bound in enumerate(self._bounds)]
-        return case(*steps, else_=len(self._bounds)).label("band")
+        return _band(time, self._bounds).label("band")
 
     def _booked(self, span: Span) -> Iterator[tuple[Any, PlanTax | None, int]]:
         """Give entries of other kinds, each with how its price stands to tax, and its tax point."""
@@ -294,6 +331,17 @@ class Taxable:
         for owner, valid_from, plan in self._connection.execute(wanted.order_by(s.valid_from)):
             found.setdefault(owner, []).append((valid_from, plan))
         return found
+
+
+def _band(time: ColumnElement[int], bounds: Sequence[int]) -> ColumnElement[int]:
+    steps = [(time < bound, place) for place, bound in enumerate(bounds)]
+    return case(*steps, else_=len(bounds)) if steps else literal(0)
+
+
+def _chunks(numbers: Iterable[int]) -> Iterator[list[int]]:
+    every = iter(numbers)
+    while some := list(islice(every, SOME)):
+        yield some
 
 
 def _within(span: Span) -> tuple[ColumnElement[bool], ...]:
