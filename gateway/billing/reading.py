@@ -39,8 +39,9 @@ from gateway.billing.content import (
     write_content,
 )
 from gateway.billing.cuts import Slice
-from gateway.billing.taxation import TaxSums, rates_of
+from gateway.billing.taxation import TaxSums, components_of, rates_of
 from gateway.ledger.accounts import HIGHEST_SYSTEM
+from gateway.ledger.added_taxes import ADDED
 from gateway.ledger.taxable import BOOKED, OTHERS, USE, Taxable
 from gateway.rating.rate_keys import EMERGENCY, TOLL_FREE
 from gateway.store.sealed_months.parts import Part
@@ -119,9 +120,16 @@ def drafts(
     while page := list(islice(every, many)):
         plans = _plans(connection, page[0].subscriber_id, page[-1].subscriber_id, until)
         ended = _ended(connection, page[0].subscriber_id, page[-1].subscriber_id)
-        rates = {} if taxes is None else rates_of(taxes, (row for line in page for row in line.of(_PRICED)))
+        priced = [row for line in page for row in line.of(_PRICED)]
+        rates = {} if taxes is None else rates_of(taxes, (row for row in priced if row.kind in OTHERS))
+        components = components_of(connection, (row for row in priced if row.kind in ADDED))
         yield [
-            _draft(line, plans.get(line.subscriber_id, ""), TaxSums(taxes, rates), final=line.subscriber_id in ended)
+            _draft(
+                line,
+                plans.get(line.subscriber_id, ""),
+                TaxSums(taxes, rates, components),
+                final=line.subscriber_id in ended,
+            )
             for line in page
         ]
 
@@ -151,7 +159,7 @@ def _draft(line: Line, plan: str, taxes: TaxSums, *, final: bool) -> Draft:
         each.ids = in_steps(each.ids)
     content.moved = sorted(moved.values(), key=lambda each: (each.section, each.kind, each.amount))
     content.used = _joined(content.used)
-    content.taxed, content.credited = taxes.charged(), taxes.credited()
+    content.taxed, content.credited, content.added = taxes.charged(), taxes.credited(), taxes.added()
     content.final = final
     return Draft(line.subscriber_id, currency, content.amount, content.paid, given, write_content(content))
 
@@ -266,14 +274,13 @@ def _journal(only: Slice, taxes: Taxable | None, after: int, one: int | None) ->
 
 
 def _priced(only: Slice, after: int, one: int | None) -> Query:
-    """Give the entries of prices that are not of usage records, or correct them: each has a tax point of its own."""
+    """Give the entries of prices that are not of usage records, or correct them, and of taxes on top: each by itself."""
     entry = transfers.c
-    wallet = case(
-        (entry.kind.in_([kind for kind, sign in OTHERS.items() if sign > 0]), entry.debit), else_=entry.credit
-    )
+    debits = [*(kind for kind, sign in OTHERS.items() if sign > 0), ADDED[0]]
+    wallet = case((entry.kind.in_(debits), entry.debit), else_=entry.credit)
     query = (
         select(wallet.label("wallet"), *BOOKED)
-        .where(only.within(entry.id, entry.event_at), entry.kind.in_(list(OTHERS)), _of_line(wallet, after, one))
+        .where(only.within(entry.id, entry.event_at), entry.kind.in_([*OTHERS, *ADDED]), _of_line(wallet, after, one))
         .order_by(wallet)
     )
     return lambda _dialect: query

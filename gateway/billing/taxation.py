@@ -1,18 +1,18 @@
-"""The taxes within prices that bills tell of: each price by the version of its plan, and the rate of its own tax point.
+"""The taxes that bills tell of: within each price by the version of its plan and the rate of its tax point, and on top of it.
 
 They are found as the tax of a day is (ledger.taxable), so that what bills say was charged at a rate is what its tax was booked
 of; who has another plan by the end of the month changes nothing of it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
 from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, select
 
-from gateway.billing.content import Taxed
-from gateway.ledger.added_taxes import due_month
+from gateway.billing.content import Added, Taxed, added_up
+from gateway.ledger.added_taxes import ADDED, due_month, recorded, reference_of_entry
 from gateway.ledger.tax_days import booked
 from gateway.ledger.taxable import (
     OTHERS,
@@ -26,7 +26,7 @@ from gateway.ledger.taxable import (
     taxes_of,
 )
 from gateway.rating.plan_taxes import Treatment
-from gateway.rating.taxes import TaxTable
+from gateway.rating.taxes import FEDERAL, TaxTable
 from gateway.settings import Settings
 from gateway.store.sealed_months.parts import Part
 from gateway.store.tables import nodes
@@ -68,12 +68,29 @@ def rates_of(taxes: Taxable, rows: Iterable[Any]) -> dict[int, Rate]:
     return found
 
 
+def components_of(connection: Connection, rows: Iterable[Any]) -> dict[int, Added]:
+    """Give which tax on top of prices each entry of one is (ledger.taxable.BOOKED), by their numbers."""
+    found, every = {}, iter(rows)
+    while some := list(islice(every, SOME)):
+        places = {row.id: reference_of_entry(row.reference) for row in some}
+        of = {each.id: each for each in recorded(connection, numbers={number for number, _ in places.values()})}
+        for row in some:
+            number, place = places[row.id]
+            if number in of and place < len(of[number].lines):
+                line = of[number].lines[place]
+                state = "" if line.kind == FEDERAL else line.state or of[number].area.state
+                signed = -row.amount if line.amount > 0 else row.amount
+                found[row.id] = Added(line.name, line.kind, state, line.rate, line.base, signed)
+    return found
+
+
 class TaxSums:
     """Sums what a line was charged at each rate, tax included, and what was given back to it."""
 
-    def __init__(self, taxes: Taxable | None, rates: dict[int, Rate]) -> None:
-        """Take what knows the rates of use, and those of the entries that are not of use."""
-        self._taxes, self._rates = taxes, rates
+    def __init__(self, taxes: Taxable | None, rates: Mapping[int, Rate], components: Mapping[int, Added]) -> None:
+        """Take what knows the rates of use, those of other entries, and which taxes on top of prices were entries."""
+        self._taxes, self._rates, self._components = taxes, rates, components
+        self._added: list[Added] = []
         self._charged: dict[Rate, int] = {}
         self._credited: dict[Rate, int] = {}
 
@@ -86,7 +103,10 @@ class TaxSums:
             self._charged[rate] = self._charged.get(rate, 0) - int(row.amount)
 
     def add_booked(self, row: Any) -> None:  # noqa: ANN401  (a row)
-        """Add an entry that is not of use, or corrects it."""
+        """Add an entry that is not of use, or corrects it, or is a tax on top of prices."""
+        if row.kind in ADDED:
+            self._added += [self._components[row.id]] if row.id in self._components else []
+            return
         rate, sign = self._rates.get(row.id), OTHERS[row.kind]
         if rate is not None:
             sums = self._charged if sign > 0 else self._credited
@@ -99,6 +119,10 @@ class TaxSums:
     def credited(self) -> list[Taxed]:
         """Give what was given back at each rate, below zero."""
         return _sums(self._credited)
+
+    def added(self) -> list[Added]:
+        """Give the taxes on top of prices."""
+        return added_up(self._added)
 
 
 def _sums(found: dict[Rate, int]) -> list[Taxed]:

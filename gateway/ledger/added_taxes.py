@@ -31,6 +31,8 @@ from gateway.store.nodes import in_shard
 from gateway.store.sealed_months.parts import Part, parts
 from gateway.store.tables import nodes, subscriptions, tax_areas
 
+ADDED: Final = ("added_tax", "added_tax_back")
+"""The kinds of the entries: what is asked for, and what is given back."""
 DONE: Final = 0
 """The subscriber of the row that says that a month is done."""
 
@@ -64,11 +66,17 @@ _lines: Final = msgspec.json.Decoder(list[TaxLine]).decode
 _versions: Final = msgspec.json.Decoder(dict[str, int]).decode
 
 
-def recorded(connection: Connection, node: int | None = None) -> Iterator[AddedTax]:
-    """Give the rows of lines, of a shard or of all, by month."""
+def reference_of_entry(reference: str | None) -> tuple[int, int]:
+    """Read the reference of an entry of such a tax: the number of its row, and which of the row's taxes it is."""
+    _, number, place = (reference or "::").split(":")
+    return int(number or 0), int(place or 0)
+
+
+def recorded(connection: Connection, numbers: Iterable[int] | None = None) -> Iterator[AddedTax]:
+    """Give the rows of lines, those of some numbers or all, by month."""
     row = tables.added_taxes.c
     wanted = select(tables.added_taxes).where(row.subscriber_id != DONE).order_by(row.node, row.period, row.id)
-    for each in connection.execute(wanted if node is None else wanted.where(row.node == node)):
+    for each in connection.execute(wanted if numbers is None else wanted.where(row.id.in_(list(numbers)))):
         yield AddedTax(
             each.id, each.node, each.period, each.subscriber_id, each.currency, each.charges, each.plan,
             TaxArea(each.state, each.zip), _versions(each.versions), _lines(each.lines),

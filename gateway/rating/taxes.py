@@ -162,8 +162,10 @@ def tax_lines(parts: Sequence[TaxedCharges], *, unit: int) -> list[TaxLine]:
             known = exact.setdefault((state, each), [Fraction(), Fraction()])
             known[0] += base
             known[1] += _exact(each, base, fees=is_last)
-    lines = []
-    for (state, each), (base, tax) in exact.items():
+    lines, order = [], list(dict.fromkeys((each.kind, each.name) for part in parts for each in part.taxes))
+    for (state, each), (base, tax) in sorted(
+        exact.items(), key=lambda known: order.index((known[0][1].kind, known[0][1].name))
+    ):
         amount = half_even(tax.numerator, tax.denominator * unit) * unit
         if amount:
             on = half_even(base.numerator, base.denominator)

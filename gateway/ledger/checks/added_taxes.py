@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from gateway.ledger.accounts import added_tax_account
-from gateway.ledger.added_taxes import AddedTax, Places, charged, end_of, recorded, spans_of
+from gateway.ledger.added_taxes import ADDED, AddedTax, Places, charged, end_of, recorded, spans_of
 from gateway.ledger.balances import account_names
 from gateway.ledger.checks.examined import SHOWN, Examined, Finding
 from gateway.ledger.checks.operator_zones import operator_zones
@@ -25,7 +25,6 @@ from gateway.store.tables import subscribers, transfers
 CHECK: Final = "tax"
 ENDED: Final = "terminated"
 """The status (subscribers.status) of a line that has ended: it is settled, and pays no more."""
-ADDED, BACK = "added_tax", "added_tax_back"
 
 
 def added_taxes_right(books: Examined) -> Iterator[Finding]:
@@ -139,7 +138,7 @@ def _wrong_entries(
     for place, line in enumerate(row.lines):
         account = added_tax_account(_country(row), line.state or row.area.state, line.kind)
         sides = (f"wallet:{row.subscriber_id}", account)
-        wanted = (ADDED, *sides) if line.amount > 0 else (BACK, *reversed(sides))
+        wanted = (ADDED[0], *sides) if line.amount > 0 else (ADDED[1], *reversed(sides))
         booked_so = [
             (entry.kind, _name(entry.debit, names), _name(entry.credit, names), entry.amount)
             for entry in entries.get(f"added-tax:{row.id}:{place}", [])
@@ -155,6 +154,6 @@ def _name(number: int, names: Mapping[int, str]) -> str:
 def _entries(found: Sequence[Part]) -> dict[str, list[Any]]:
     by_reference: dict[str, list[Any]] = {}
     for part in found:
-        for entry in part.connection.execute(select(transfers).where(transfers.c.kind.in_((ADDED, BACK)))):
+        for entry in part.connection.execute(select(transfers).where(transfers.c.kind.in_(ADDED))):
             by_reference.setdefault(entry.reference or "", []).append(entry)
     return by_reference

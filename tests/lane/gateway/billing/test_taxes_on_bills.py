@@ -1,26 +1,37 @@
 """The tax that bills tell of is that which was booked: by each price's own plan, version and time, to the micro-unit."""
 
+import io
 import tempfile
+from datetime import UTC
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pypdf import PdfReader
 from sqlalchemy import select
 from support import charging_fixture as charging
 from support.billing_fixture import billing_place
-from support.taxed_place import GB, book, record, record_taxes
+from support.taxed_place import GB, LONDON, book, record, record_taxes
 
+from gateway.balance.added_taxes import BookAddedTax, FinishAddedTaxes, OpenTaxAccounts, accounts_of
 from gateway.balance.profiles import ProfileRows
 from gateway.balance.refunds import RefundUsage, charged
+from gateway.balance.tax_areas import SetTaxArea
 from gateway.balance.wallets import WalletRows
+from gateway.billing.check_bills import wrong_bills
 from gateway.billing.content import read_content
+from gateway.billing.pdf import write_pdf
 from gateway.billing.statement import bill_of
+from gateway.billing.text import write_text
+from gateway.billing.words import Writer
 from gateway.charging.plan_changes import Effective, change_plan
 from gateway.charging.rerate_reading import Wanted, page
 from gateway.ledger.accounts import SERVICE_CHARGES
+from gateway.ledger.added_taxes import due_month
+from gateway.rating.plan_taxes import PlanTax, Treatment
 from gateway.rating.plans import CalledRates, Rate, ServiceCharge
-from gateway.rating.taxes import Jurisdiction, TaxRate
+from gateway.rating.taxes import AddedTax, Jurisdiction, TaxRate
 from gateway.store.batch import Unit
 from gateway.store.tables import usage
 from protocols.diameter.messages import UsedServiceUnit
@@ -32,6 +43,33 @@ PLANS = {
     "untaxed-gb": msgspec.structs.replace(charging.PLANS["payg-gb"], id="untaxed-gb", data=Rate(3 * PENNY, MEGABYTE)),
 }
 PLANS["payg-gb"] = msgspec.structs.replace(PLANS["payg-gb"], destinations={"4490": PREMIUM})
+
+
+def add_months(place):
+    """Add the taxes of each month that is over, as the gateway does; gives the months."""
+    book(place)
+    months = []
+    while (month := due_month_of(place)) is not None:
+        place.lane.run(OpenTaxAccounts([name for row in month.rows for name in accounts_of(row)]))
+        for row in month.rows:
+            assert place.lane.run(BookAddedTax(row, month.ends_at))
+        place.lane.run(FinishAddedTaxes(month.node, month.period))
+        months.append(month)
+    return months
+
+
+def due_month_of(place):
+    with place.reading() as connection:
+        return due_month(connection, place.node.id, LONDON, next(place.ticks))
+
+
+def pdf_text(octets):
+    return "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(octets)).pages)
+
+
+def use_a_pound(place, session):
+    for number in range(10):
+        place.use(10 * MEGABYTE, f"{session};{number}")
 
 
 def change(place, line, plan):
@@ -115,7 +153,7 @@ def test_a_bill_over_a_change_of_plan_and_of_rate_says_what_was_booked(place):
     change(place, line, "bundle-gb")
     place.use(MEGABYTE, "a;4")  # sells the bundle
     change(place, line, "untaxed-gb")
-    place.use(100 * MEGABYTE, "a;5")
+    place.use(10 * MEGABYTE, "a;5")
     place.ticks.skip(DAY)
     days = book(place)
     place.close_month()
@@ -160,6 +198,51 @@ def test_a_rate_that_was_told_of_late_is_on_the_bill_as_it_was_booked(place):
     place.close_month()
     assert on_bills(place) == {("GB", 175_000): 10 * PENNY, ("GB", 50_000): 21 * PENNY}
     assert in_days([*days, *book(place)]) == on_bills(place)
+
+
+def test_taxes_on_top_of_prices_are_told_one_by_one_on_text_and_pdf(tmp_path):
+    rises = 1_700_300_000_000_000  # the 18th
+    added = {
+        "*": (AddedTax("Universal Service", "usf", 0, rate=381_000, of=371_000),),
+        "NY": (
+            AddedTax("Sales tax", "state", 0, rate=40_000),
+            AddedTax("Sales tax", "state", rises, rate=100_000),
+            AddedTax("County 911 fee", "911", 0, fixed=350_000),
+            AddedTax("Utility user tax", "local", 0, rate=50_000, on_taxes=True),
+        ),
+    }
+    us = PlanTax(Treatment.EXCLUSIVE, "US")
+    plans = {name: msgspec.structs.replace(plan, tax=us) for name, plan in charging.PLANS.items()}
+    with billing_place(f"sqlite:///{tmp_path}/t.db", plans=plans) as place:
+        record(place, Jurisdiction("US", "Taxes", "GBP", "America/New_York", added=added))
+        line = place.enrol(50 * POUND)
+        place.lane.run(SetTaxArea("msisdn", charging.MSISDN, "NY", "10001", "me", "form"))
+        use_a_pound(place, "d")
+        assert place.ticks.now < rises
+        place.ticks.skip(6 * DAY)
+        use_a_pound(place, "e")
+        period = place.pass_month()
+        assert [month.period for month in add_months(place)] == [period]
+        place.close_month(period)
+        with place.reading() as connection:
+            bill = bill_of(connection, line, period, itemised=True)
+            assert wrong_bills(connection) == []
+    taxes = [(each.name, each.tax, each.state, each.rate, -each.amount // PENNY) for each in bill.of("taxes")]
+    assert taxes == [
+        ("Universal Service", "usf", "", "38.1", 28),
+        ("Sales tax", "state", "NY", "4", 4),
+        ("Sales tax", "state", "NY", "10", 10),
+        ("County 911 fee", "911", "NY", "", 35),
+        ("Utility user tax", "local", "NY", "5", 14),
+    ]
+    assert bill.opening + sum(each.amount for each in bill.lines) == bill.closing
+    assert sum(each.amount for each in bill.items if each.section == "taxes") == -91 * PENNY
+    writer = Writer("en", UTC)
+    for said in (
+        write_text(bill, charging.MSISDN, writer, "TPO", {}),
+        pdf_text(write_pdf(bill, charging.MSISDN, writer, "TPO", [], {})),
+    ):
+        assert all(words in said for words in ("NY Sales tax 4%", "NY Sales tax 10%", "NY County 911 fee", "-£0.14"))
 
 
 STEPS = st.lists(
