@@ -9,6 +9,7 @@ from gateway.balance.gift_aid import CancelGiftAid, DeclareGiftAid
 from gateway.balance.gift_units import CompleteGift, MakeGift, WithdrawGift
 from gateway.balance.line_terms import SetCreditLimit, SetRenewal
 from gateway.balance.opening_balances import Enrol
+from gateway.balance.preferences import SetPreferences
 from gateway.balance.promotions import GivePromotion
 from gateway.balance.refunds import RefundUsage
 from gateway.balance.tax_areas import SetTaxArea
@@ -154,6 +155,7 @@ UNITS: Final = (
     SetCreditLimit,
     SetPayer,
     SetRenewal,
+    SetPreferences,
     SetTaxArea,
     SettleCrossed,
     SettleFile,

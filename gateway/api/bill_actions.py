@@ -1,5 +1,6 @@
 """Bills, as the interfaces preview, close, list and show them."""
 
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
@@ -29,6 +30,7 @@ from gateway.api.callers import Caller, need_causes
 from gateway.api.line_numbers import named
 from gateway.api.problems import bad_request, conflict, not_found
 from gateway.api.requests import MAX_PAGE, page_size
+from gateway.balance.preferences import preferences_of
 from gateway.billing import close_job
 from gateway.billing.closing import CloseRefused, ReopenMonth
 from gateway.billing.cuts import Close, closes
@@ -135,7 +137,8 @@ def _shown(context: GatewayContext, bill: Bill, number: str, form: str, language
     view = bill_view(bill, number)
     if form == "json":
         return BillShown(view)
-    writer = Writer(language or context.settings.notices.language, _zone(context))
+    preferred = context.read(partial(preferences_of, subscriber_id=bill.subscriber_id)).language
+    writer = Writer(language or preferred or context.settings.notices.language, _zone(context))
     names = {cause.id: cause.name for cause in context.settings.causes.values()}
     operator = context.settings.operator.name
     if form == "text":
@@ -149,7 +152,9 @@ def _find(context: GatewayContext, request: ShowBill) -> Bill:
     candidates = _owners(context, request.number)
     with context.reading() as connection:
         for subscriber_id in reversed(candidates):
-            bill = bill_of(connection, subscriber_id, request.period, itemised=request.itemised)
+            wanted = request.itemised
+            itemised = preferences_of(connection, subscriber_id).itemised if wanted is None else wanted
+            bill = bill_of(connection, subscriber_id, request.period, itemised=itemised)
             if bill is not None:
                 return bill
     detail = f"there is no bill of {request.period}: nothing was used, paid or charged, or it is not closed"

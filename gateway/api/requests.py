@@ -242,6 +242,20 @@ class SetTaxArea(msgspec.Struct, frozen=True):
     reason: Reason
 
 
+class SetPreferences(msgspec.Struct, frozen=True):
+    """How the customer of the line that has a number wants to be written to, and why: what is null stays as it is.
+
+    An empty language is the operator's.
+    """
+
+    number: Text
+    reason: Reason
+    language: Annotated[
+        Literal["", "en", "es", "fr"] | None, Meta(extra=refused_as("preferences.invalid", "en, es, fr or nothing"))
+    ] = None
+    itemised: Annotated[bool | None, Meta(extra=refused_as("preferences.invalid", "true or false"))] = None
+
+
 class AgreeToPrices(msgspec.Struct, frozen=True):
     """The customer of the line that has a number agreed to the prices of today; `reason` says how."""
 

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from gateway.languages.dates import MONTHS, write_day, write_month
 from gateway.ledger.money import MICRO, digits_of
 
 _SIGNS: Final = {"GBP": "£", "USD": "$", "EUR": "€"}
@@ -19,15 +20,13 @@ MICROSECONDS: Final = 1_000_000
 
 
 class Language(NamedTuple):
-    """A language: its words by key, months, and how it writes numbers and dates (strftime, with the month as {month})."""
+    """A language: its words by key, and how it writes numbers."""
 
     words: dict[str, str]
-    months: tuple[str, ...]
     point: str
     group: str
     least_grouped: int
     sign_behind: bool
-    date: str
 
 
 _EN: Final = {
@@ -202,72 +201,9 @@ _ES: Final = {
     "page": "Página",
 }
 LANGUAGES: Final = {
-    "en": Language(
-        _EN,
-        (
-            "January",
-            "February",
-            "March",
-            "April",
-            "May",
-            "June",
-            "July",
-            "August",
-            "September",
-            "October",
-            "November",
-            "December",
-        ),
-        ".",
-        ",",
-        1000,
-        sign_behind=False,
-        date="%-d {month} %Y",
-    ),
-    "fr": Language(
-        _FR,
-        (
-            "janvier",
-            "février",
-            "mars",
-            "avril",
-            "mai",
-            "juin",
-            "juillet",
-            "août",
-            "septembre",
-            "octobre",
-            "novembre",
-            "décembre",
-        ),
-        ",",
-        NARROW,
-        1000,
-        sign_behind=True,
-        date="%-d {month} %Y",
-    ),
-    "es": Language(
-        _ES,
-        (
-            "enero",
-            "febrero",
-            "marzo",
-            "abril",
-            "mayo",
-            "junio",
-            "julio",
-            "agosto",
-            "septiembre",
-            "octubre",
-            "noviembre",
-            "diciembre",
-        ),
-        ",",
-        ".",
-        10_000,
-        sign_behind=True,
-        date="%-d de {month} de %Y",
-    ),
+    "en": Language(_EN, ".", ",", 1000, sign_behind=False),
+    "fr": Language(_FR, ",", NARROW, 1000, sign_behind=True),
+    "es": Language(_ES, ",", ".", 10_000, sign_behind=True),
 }
 
 
@@ -319,10 +255,7 @@ class Writer(msgspec.Struct, frozen=True):
 
     def date(self, at: int) -> str:
         """Write the day of a moment."""
-        language, moment = LANGUAGES[self.language], self.moment(at)
-        return moment.strftime(language.date.replace("%-d", str(moment.day))).format(
-            month=language.months[moment.month - 1]
-        )
+        return write_day(self.moment(at).date(), self.language)
 
     def moment(self, at: int) -> datetime:
         """Give a moment by the operator's clock."""
@@ -330,9 +263,8 @@ class Writer(msgspec.Struct, frozen=True):
 
     def short_month(self, place: int) -> str:
         """Write the first letters of a month by its place in the year, from 0 on."""
-        return LANGUAGES[self.language].months[place][:4]
+        return MONTHS[self.language][place][:4]
 
     def month(self, period: str) -> str:
         """Write a period such as 2026-11."""
-        year, number = period.split("-")
-        return f"{LANGUAGES[self.language].months[int(number) - 1]} {year}"
+        return write_month(period, self.language)

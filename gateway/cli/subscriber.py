@@ -18,7 +18,7 @@ CHUNK: Final = 2000
 PAGE: Final = 1000
 """Lines that the gateway lists in one answer."""
 REQUIRED: Final = ("msisdn", "imsi", "iccid", "plan")
-COLUMNS: Final = (*REQUIRED, "cause", "balance")
+COLUMNS: Final = (*REQUIRED, "cause", "balance", "language", "bills")
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 AcceptChecksum = Annotated[
     bool,
@@ -51,13 +51,14 @@ def _group() -> None:
 @app.command("import")
 def import_file(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(help="CSV: msisdn, imsi, iccid, plan, cause, balance.")],
+    file: Annotated[Path, typer.Argument(help="CSV: msisdn, imsi, iccid, plan; and cause, balance, language, bills.")],
     accept_checksum: AcceptChecksum = False,
     as_json: AsJson = False,
 ) -> None:
     """Import lines that are already live on the host; run again, unchanged rows pass and differing ones are reported.
 
-    The opening balance is booked once a line. The file is checked whole before anything is booked; separated by `,` `;` or
+    The opening balance is booked once a line. `language` is that of bills and notices (en, es, fr), `bills` itemised or
+    unitemised; both may be left out, or empty. The file is checked whole before anything is booked; separated by `,` `;` or
     tabs, in UTF-8 or UTF-16. Exits with 75 if some rows were not taken, 1 if none were.
 
     \b

@@ -18,6 +18,7 @@ from gateway.ledger.money import format_amount
 from gateway.messaging.keywords.amounts import Money
 from gateway.notices.kinds import NoticeKind
 from gateway.notices.sending import NoticeSender
+from gateway.notices.wording import Month, Value
 from gateway.store import tables
 from gateway.store.batch import Batch
 
@@ -99,7 +100,7 @@ class _Decision(Change):
         batch.add(tables.bill_limits, (number, wallet.subscriber_id, batch.now, *said))
         return number
 
-    def confirm(self, batch: Batch, wallet: Wallet, kind: NoticeKind, decision: int, **values: str | Money) -> None:
+    def confirm(self, batch: Batch, wallet: Wallet, kind: NoticeKind, decision: int, **values: Value) -> None:
         """Confirm it in writing, if the line can be written to."""
         batch.policy(NoticeSender).send(batch, wallet.subscriber_id, kind, str(decision), values)
 
@@ -147,7 +148,7 @@ class AgreeToExceed(_Decision):
         else:
             spending.cap_agreed, amount = month, batch.policy(ChargingPolicy).tariff.cap_abroad
         number = self.keep(batch, wallet, self.what, AGREED, amount, period_of(month))
-        kind, values = self.confirmations[self.what], {"month": period_of(month)}
+        kind, values = self.confirmations[self.what], {"month": Month(period_of(month))}
         self.confirm(batch, wallet, kind, number, **values, limit=_money(amount, wallet), cap=_money(amount, wallet))
         return None
 

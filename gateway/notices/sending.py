@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 from sqlalchemy import select
 
+from gateway.balance.preferences import preferences_of
 from gateway.messaging.submit import Draft, make
 from gateway.messaging.texts import TextRows
 from gateway.notices.kinds import NoticeKind, is_statutory
@@ -18,12 +19,13 @@ from gateway.subscribers.identifier_history import MSISDN
 class NoticeSender(msgspec.Struct, frozen=True):
     """What notices are written with: who they come from, the words of each kind, how long they may take (microseconds).
 
-    `segments` counts the parts of a text. `linked`: there is a link that they can go out by; without one none is written.
+    `words` are by language, that of customers who said none is `language`. `segments` counts the parts of a text. `linked`:
+    there is a link that they can go out by; without one none is written.
     """
 
     source: str
     language: str
-    words: Mapping[NoticeKind, str]
+    words: Mapping[str, Mapping[NoticeKind, str]]
     common: Values
     quiet: QuietHours
     validity: int
@@ -41,16 +43,22 @@ class NoticeSender(msgspec.Struct, frozen=True):
         number = number_of(batch, subscriber_id)
         if number is None:
             return False
-        template = self.words[kind]
-        body = fill_in(template, {**self.common, **values})
+        language = self.language_of(batch, subscriber_id)
+        template = self.words[language][kind]
+        body = fill_in(template, {**self.common, **values}, language)
         until = batch.now + self.validity
         if not statutory:
             until = min(until, self.quiet.next_start(batch.now) or until)
         text = make(batch, Draft(self.source, number, body, self.segments(body), until, always=statutory))
         batch.row_set(TextRows).rows[text.id] = text
-        row = (text.id, subscriber_id, str(kind), period, batch.now, self.language, version_of(template))
+        row = (text.id, subscriber_id, str(kind), period, batch.now, language, version_of(template))
         batch.add(tables.notices, row)
         return True
+
+    def language_of(self, batch: Batch, subscriber_id: int) -> str:
+        """Give the language that a customer is written to in: the operator's where no other was asked for, or is offered."""
+        preferred = preferences_of(batch.connection, subscriber_id).language
+        return preferred if preferred in self.words else self.language
 
 
 def number_of(batch: Batch, subscriber_id: int) -> str | None:

@@ -5,8 +5,10 @@ They are written in the letters of the GSM alphabet, one part each as far as tha
 
 import hashlib
 from collections.abc import Mapping
-from typing import Final
+from datetime import date
+from typing import Final, NamedTuple
 
+from gateway.languages.dates import write_day, write_month
 from gateway.messaging.keywords.amounts import Money, write_amount
 from gateway.messaging.keywords.answers import gsm_safe
 from gateway.messaging.keywords.catalogue import TemplateInvalid, placeholders_in
@@ -126,7 +128,28 @@ SERVICES: Final = {
     "fr": {"data": "données", "voice": "appels", "sms": "textos"},
 }
 """What a service is called in each language."""
-Values = Mapping[str, str | Money]
+
+
+class Service(NamedTuple):
+    """A service that a notice names: data, voice or sms."""
+
+    name: str
+
+
+class Day(NamedTuple):
+    """A day of the calendar that a notice names."""
+
+    date: date
+
+
+class Month(NamedTuple):
+    """A calendar month, such as 2026-11, that a notice names."""
+
+    period: str
+
+
+Value = str | Money | Service | Day | Month
+Values = Mapping[str, Value]
 
 
 def check_wording(kind: NoticeKind, template: str) -> str | None:
@@ -143,10 +166,38 @@ def check_wording(kind: NoticeKind, template: str) -> str | None:
     return f"must name {', '.join(f'{{{name}}}' for name in absent)}" if absent else None
 
 
-def fill_in(template: str, values: Values) -> str:
+def longest(kind: NoticeKind, template: str, language: str, operator: str) -> str:
+    """Fill in a wording with about the longest that it may have to say, to see how many parts it takes at most."""
+    most = Money(99_999_990_000, "GBP")
+    values: dict[str, Value] = dict.fromkeys((*KINDS[kind].must, *KINDS[kind].may), most)
+    known: dict[str, Value] = {
+        "operator": operator,
+        "care": "+44 20 7946 0123",
+        "percent": "80",
+        "service": Service("voice"),
+    }
+    known |= {"month": Month("2026-09"), "date": Day(date(2026, 9, 30)), "reference": "RF18539007547034"}
+    return fill_in(template, {**values, **known}, language)
+
+
+def fill_in(template: str, values: Values, language: str) -> str:
     """Give a notice's text; amounts in the currency's usual way, letters in the GSM alphabet where they have a twin there."""
-    written = {name: write_amount(value) if isinstance(value, Money) else value for name, value in values.items()}
-    return gsm_safe(template.format_map(written))
+    return gsm_safe(template.format_map({name: _written(value, language) for name, value in values.items()}))
+
+
+def _written(value: Value, language: str) -> str:
+    """Write what a notice names in its language."""
+    match value:
+        case Money():
+            return write_amount(value)
+        case Service(name):
+            return SERVICES[language][name]
+        case Day(day):
+            return write_day(day, language)
+        case Month(period):
+            return write_month(period, language)
+        case str():
+            return value
 
 
 def version_of(template: str) -> str:

@@ -35,6 +35,7 @@ NEVER_ALONE = {
     "0023",
     "0024",
     "0025",
+    "0026",
 }
 """Versions that no program was released with: a later step came in the same release."""
 

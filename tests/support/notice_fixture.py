@@ -43,7 +43,7 @@ class WatchedPlace(TextPlace):
         tariff = msgspec.structs.replace(self.policy.tariff, months=BillingMonths(UTC), cap_abroad=cap)
         self.policy.tariff = tariff
         self.sender = NoticeSender(
-            CODE, language, WORDS[language], {"operator": "TPO", "care": ""}, quiet, 48 * HOUR,
+            CODE, language, WORDS, {"operator": "TPO", "care": ""}, quiet, 48 * HOUR,
             lambda body: count_parts(body, Alphabet.GSM7), linked,
         )  # fmt: skip
         observers = (LineNotices(terms or NoticeTerms("GBP"), self.sender, tariff),)
