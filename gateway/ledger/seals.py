@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import ClassVar, Final, NamedTuple
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -21,6 +21,7 @@ from gateway.privacy.pseudonyms import derive
 from gateway.store.batch import Batch, Unit
 from gateway.store.evidence import DAY_US, Tip
 from gateway.store.private_files import FILE, make_folder
+from gateway.store.releases import prove_usage, usage_upto
 from gateway.store.tables import chains, seals
 
 TOPIC: Final = "ledger/sealed"
@@ -74,21 +75,40 @@ def _statement(node: int, day: str, sequence: int, head: str) -> bytes:
     return f"tpo-seal/1 {node} {day} {sequence} {head}".encode()
 
 
-def due(connection: Connection, node: int, now: int) -> tuple[str, Tip] | None:
-    """Give the day that ended last, and the last link, if that day is not sealed yet; None where there is nothing to seal."""
+class Due(NamedTuple):
+    """What is to be sealed: the day that ended last, the last link, and the last usage that is proved by then (its number)."""
+
+    day: str
+    tip: Tip
+    usage: int
+
+
+def due(connection: Connection, node: int, now: int) -> Due | None:
+    """Give what is to be sealed of a node, if the day that ended last is not sealed yet; None where there is nothing."""
     day = datetime.fromtimestamp((now // DAY_US - 1) * (DAY_US // 1_000_000), UTC).strftime("%Y-%m-%d")
     latest = connection.scalar(select(func.max(seals.c.day)).where(seals.c.node == node))
+    if latest is not None and latest >= day:
+        return None
+    proved = usage_upto(connection, node)  # before the tip is read: what is booked between the two is in no seal yet
     tip = connection.execute(select(chains.c.sequence, chains.c.head).where(chains.c.node == node)).one_or_none()
-    return None if tip is None or (latest is not None and latest >= day) else (day, Tip(tip.sequence, tip.head))
+    return None if tip is None else Due(day, Tip(tip.sequence, tip.head), proved)
+
+
+def due_of_gone(connection: Connection, node: int, now: int) -> Due | None:
+    """Give what is to be sealed of a node whose gateway is gone: nothing once a seal stands for its last link."""
+    found = due(connection, node, now)
+    latest = connection.scalar(select(func.max(seals.c.sequence)).where(seals.c.node == node))
+    return None if found is None or latest == found.tip.sequence else found
 
 
 class WriteSeal(Unit):
-    """Keep a seal in the store, and tell of it; `source` is the gateway's name."""
+    """Keep a seal in the store, and tell of it; `source` is the gateway's name, `usage` the last usage that it stands for."""
 
     touches: ClassVar[tuple[type, ...]] = ()
 
     seal: Seal
     source: str
+    usage: int = 0
 
     def decide(self, batch: Batch) -> bool:
         """Tell whether it is new."""
@@ -98,16 +118,17 @@ class WriteSeal(Unit):
             return False
         row = (seal.node, seal.day, seal.sequence, bytes.fromhex(seal.head), bytes.fromhex(seal.signature), batch.now)
         batch.connection.execute(insert(seals).values(row))
+        prove_usage(batch.connection, seal.node, self.usage)
         source, number = source_of(self.source), f"seal-{seal.node}-{seal.day}"
         emit(batch, TOPIC, Event(id=number, source=source, type=TYPE, time=rfc3339(batch.now), data=seal))
         return True
 
 
-def kept(connection: Connection, node: int | None = None) -> list[Seal]:
-    """Give the seals that the store has, of one node or of all."""
+def kept(connection: Connection, nodes: Sequence[int] | None = None) -> list[Seal]:
+    """Give the seals that the store has, of some nodes or of all."""
     wanted = select(seals).order_by(seals.c.node, seals.c.day)
-    if node is not None:
-        wanted = wanted.where(seals.c.node == node)
+    if nodes is not None:
+        wanted = wanted.where(seals.c.node.in_(nodes))
     return [
         Seal(row.node, row.day, row.sequence, row.head.hex(), row.signature.hex()) for row in connection.execute(wanted)
     ]
