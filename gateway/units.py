@@ -22,6 +22,7 @@ from gateway.charging.credit_control import CreditControlUnit
 from gateway.charging.plan_changes import AgreeToPrices
 from gateway.charging.renewals import KeepWallet
 from gateway.charging.rerate import RerateSession
+from gateway.charging.rerate_caps import RerateLine
 from gateway.charging.rerate_sales import RerateSale
 from gateway.charging.review import BookReport, DropReport
 from gateway.charging.session_expiry import AwaitEnd, CloseLost, ExpireSession
@@ -145,6 +146,7 @@ UNITS: Final = (
     Replace,
     Replan,
     RerateSale,
+    RerateLine,
     RerateSession,
     Retire,
     RetireNodes,

@@ -410,7 +410,7 @@ class ListNotices(msgspec.Struct, frozen=True):
 class RerateUsage(msgspec.Struct, frozen=True):
     """Usage of a plan since a time that is to be priced by the version in force, of sessions above the number `after`.
 
-    With `sales` it is the plan's bundles that were sold, by entries above that number.
+    With `caps` it is what caps count, of lines above that number; with `sales` the plan's bundles that were sold, by entries.
     """
 
     plan: Annotated[str, Meta(min_length=1, max_length=64)]
@@ -418,6 +418,7 @@ class RerateUsage(msgspec.Struct, frozen=True):
     after: Number = 0
     dry_run: bool = False
     sales: bool = False
+    caps: bool = False
 
 
 class ReadJournal(msgspec.Struct, frozen=True):

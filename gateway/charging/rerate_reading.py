@@ -5,6 +5,7 @@ sessions. Sealed months are read, too; a correction is booked in the store, what
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import tzinfo
 from itertools import groupby
 from typing import Any, Final
 
@@ -22,15 +23,20 @@ from sqlalchemy import (
     select,
 )
 
+from gateway.balance.caps import month_of
 from gateway.balance.corrections import Charged, TenthPart
-from gateway.charging.rerate import RatedRecord, RerateSession, is_bundled, is_limited
+from gateway.balance.spending import BillingMonths
+from gateway.charging.rerate import RatedRecord, RerateSession, cost_of, is_bundled, is_capped
+from gateway.charging.rerate_caps import RerateLine
 from gateway.rating.plan_versions import plan_of
 from gateway.rating.plans import Cap, Plan, Rate, caps_of
 from gateway.rating.rate_keys import rate_by, read_key
 from gateway.store.engine import join_whole_tables
+from gateway.store.evidence import DAY_US
+from gateway.store.releases import released, usage_upto
 from gateway.store.sealed_months.parts import Part, parts
 from gateway.store.statements import SelectAmong
-from gateway.store.tables import reratings, transfers, usage
+from gateway.store.tables import nodes, reratings, transfers, usage
 from gateway.store.versions import PLAN, read
 
 UNKEPT: Final = 0
@@ -63,6 +69,10 @@ _CORRECTED: Final = SelectAmong(
 )
 
 
+_Session = tuple[int, int, RatedRecord]
+"""A session, its subscriber, and a record of it."""
+
+
 class Wanted(msgspec.Struct, frozen=True):
     """Which usage is to be priced anew: of a plan, by its version in force, since a time in microseconds; who has it done."""
 
@@ -71,6 +81,18 @@ class Wanted(msgspec.Struct, frozen=True):
     since: int
     actor: str
     dry_run: bool
+
+    def is_of(self, record: RatedRecord) -> bool:
+        """Tell whether a record is to be priced anew."""
+        mine = record.plan == self.plan and record.event_at >= self.since
+        return mine and record.version is not None and record.version != self.version
+
+
+class LinePage(msgspec.Struct, frozen=True):
+    """Units for a page of lines whose usage caps count; `next` is the subscriber that the following page begins after."""
+
+    units: list[RerateLine]
+    next: int | None
 
 
 class SessionPage(msgspec.Struct, frozen=True):
@@ -91,8 +113,84 @@ def page(connection: Connection, wanted: Wanted, *, after: int, limit: int) -> S
         chosen = sorted(numbers)[:limit]
         if not chosen:
             return SessionPage([], None)
-        records = _records(connection, found, chosen)
+        records = _records(connection, found, usage.c.session.in_(chosen), _PricedBy(connection))
     return SessionPage(_units(records, wanted), chosen[-1] if len(chosen) == limit else None)
+
+
+def page_of_lines(connection: Connection, wanted: Wanted, *, after: int, limit: int, zone: tzinfo) -> LinePage:
+    """Give the units of at most `limit` lines above the number `after`; days and months are those of the operator's zone."""
+    versions = _PricedBy(connection)
+    plan = versions.plan(wanted.version)
+    if plan is None or not versions.any_caps(wanted.plan):
+        return LinePage([], None)
+    join_whole_tables(connection)
+    seen = {node: usage_upto(connection, node) for node in connection.scalars(select(nodes.c.id)).all()}
+    months = BillingMonths(zone)
+    with parts(connection, lambda month: month.usage.overlaps(wanted.since - LONGEST_US, None)) as found:
+        chosen = _affected_lines(found, wanted, after, limit)
+        if not chosen:
+            return LinePage([], None)
+        since = months.bounds(months.number(min(first for first, _ in chosen.values())))[0] - LONGEST_US
+        until = months.bounds(months.number(max(last for _, last in chosen.values())))[1]
+        among = and_(usage.c.subscriber_id.in_(chosen), usage.c.event_at >= since, usage.c.event_at < until)
+        records = _records(connection, found, among, versions)
+        absorbed = _absorbed(found, [record.id for _, _, record in records])
+    kept_from = (released(connection).usage_day + 1) * DAY_US
+    units = []
+    by_line = sorted(records, key=lambda each: (each[1], each[0], each[2].id))
+    for subscriber_id, group in groupby(by_line, key=lambda each: each[1]):
+        every = list(group)
+        counted, mine = _months(every, wanted, plan, zone)
+        if not counted:
+            continue
+        used = [each for _, _, each in mine]
+        begins = months.bounds(months.number(min(each.event_at for each in used)))[0]
+        is_known = begins >= kept_from and not any(each.id in absorbed for each in used)
+        units.append(
+            RerateLine(
+                subscriber_id=subscriber_id,
+                plan=wanted.plan,
+                version=wanted.version,
+                months=counted,
+                sessions=_units(mine, wanted),
+                seen=seen,
+                is_known=is_known,
+                dry_run=wanted.dry_run,
+            )
+        )
+    return LinePage(units, max(chosen) if len(chosen) == limit else None)
+
+
+def _affected_lines(found: Sequence[Part], wanted: Wanted, after: int, limit: int) -> dict[int, tuple[int, int]]:
+    """Give the first lines above a number with records to be priced anew, each with the times of the first and the last."""
+    line, at = usage.c.subscriber_id, usage.c.event_at
+    of = select(line, func.min(at), func.max(at)).where(line > after, *_due(wanted)).group_by(line).order_by(line)
+    times: dict[int, tuple[int, int]] = {}
+    for part in found:
+        for number, first, last in part.connection.execute(of.limit(limit)):
+            known = times.get(number, (first, last))
+            times[number] = min(first, known[0]), max(last, known[1])
+    return {number: times[number] for number in sorted(times)[:limit]}
+
+
+def _absorbed(found: Sequence[Part], records: Sequence[int]) -> set[int]:
+    """Name the records of which something was beyond the customer's own limit."""
+    numbers, t = set(records), transfers.c
+    every = select(t.usage_id).where(t.kind == "absorbed")
+    return {number for part in found for number in part.connection.scalars(every) if number in numbers}
+
+
+def _months(records: Sequence[_Session], wanted: Wanted, plan: Plan, zone: tzinfo) -> tuple[list[str], list[_Session]]:
+    """Give the months in which caps count what is to be priced anew of a line, and the sessions of these, whole."""
+    due = [each for _, _, each in records if wanted.is_of(each) and is_capped(plan, each)]
+    months = {month_of(each.event_at, zone) for each in due}
+    begun = {session for session, _, each in records if month_of(each.event_at, zone) in months}
+    mine = [
+        each
+        for each in records
+        if each[0] in begun and (each[0] != UNKEPT or month_of(each[2].event_at, zone) in months)
+    ]
+    return sorted(months), mine
 
 
 def unknown_records(connection: Connection, wanted: Wanted) -> int:
@@ -106,27 +204,24 @@ def unknown_records(connection: Connection, wanted: Wanted) -> int:
 
 def _affected(wanted: Wanted) -> Select[int]:
     """Select the sessions with records that another version priced, and that were not priced anew by the one in force."""
+    return select(usage.c.session).distinct().where(*_due(wanted))
+
+
+def _due(wanted: Wanted) -> tuple[ColumnElement[bool], ...]:
     done = select(reratings.c.record_id).where(reratings.c.version == wanted.version)
     return (
-        select(usage.c.session)
-        .distinct()
-        .where(
-            usage.c.plan == wanted.plan,
-            usage.c.event_at >= wanted.since,
-            usage.c.version.is_not(None),
-            usage.c.version != wanted.version,
-            usage.c.id.not_in(done),
-        )
+        usage.c.plan == wanted.plan,
+        usage.c.event_at >= wanted.since,
+        usage.c.version.is_not(None),
+        usage.c.version != wanted.version,
+        usage.c.id.not_in(done),
     )
 
 
-_Session = tuple[int, int, RatedRecord]
-"""A session, its subscriber, and a record of it."""
-
-
-def _records(connection: Connection, found: Sequence[Part], sessions: Sequence[int]) -> list[_Session]:
-    """Read every record of some sessions from all parts, each with what it was charged."""
-    among = usage.c.session.in_(sessions)
+def _records(
+    connection: Connection, found: Sequence[Part], among: ColumnElement[bool], versions: "_PricedBy"
+) -> list[_Session]:
+    """Read every record of a condition from all parts, each with what it was charged."""
     rows: list[Any] = []
     tenths: dict[int, list[TenthPart]] = {}
     policies: dict[int, str] = {}
@@ -136,7 +231,7 @@ def _records(connection: Connection, found: Sequence[Part], sessions: Sequence[i
             tenths.setdefault(usage_id, []).append(TenthPart(credit, amount, share))
             policies[usage_id] = policy
     first = {row.id: Charged(row.price, policies.get(row.id, ""), tuple(tenths.get(row.id, ()))) for row in rows}
-    corrected, versions = last_corrections(connection, first), _PricedBy(connection)
+    corrected = last_corrections(connection, first)
     limited = [row for row in rows if versions.limits(row)]
     taken_off = _taken_off(found, {row.subscriber_id for row in limited})
     records = [
@@ -208,23 +303,34 @@ class _PricedBy:
     def __init__(self, connection: Connection) -> None:
         self._plans = {version.id: plan_of(version) for version in read(connection, PLAN)}
 
+    def plan(self, version: int) -> Plan | None:
+        """Give a version."""
+        return self._plans.get(version)
+
+    def any_caps(self, plan: str) -> bool:
+        """Tell whether any version of a plan has caps."""
+        return any(each is not None and each.id == plan and each.caps for each in self._plans.values())
+
     def bundled(self, row: Row[Any]) -> bool:
-        """Tell whether a bundle covers it."""
-        found = self._rate(row)
+        """Tell whether a bundle covers it, by the version that priced it at first."""
+        found = self._rate(row, row.version)
         return found is not None and is_bundled(found[1])
 
     def limits(self, row: Row[Any]) -> bool:
-        """Tell whether a cap, or a limit of the law, counts it."""
-        found = self._rate(row)
-        return bool(row.capped) or (found is not None and is_limited(*found, row.service))
+        """Tell whether something was taken off of it, or a limit of the law counts it."""
+        found = self._rate(row, row.version)
+        return bool(row.capped) or (found is not None and found[1].service is not None)
 
-    def caps(self, row: Row[Any]) -> tuple[Cap, ...]:
-        """Give the caps that count it."""
-        found = self._rate(row)
-        return () if found is None else tuple(caps_of(*found, row.service))
+    def under_caps(self, row: Row[Any], version: int | None) -> tuple[tuple[Cap, ...], int]:
+        """Give the caps that count it by a version, and what it costs by that without them."""
+        found = self._rate(row, version)
+        if found is None:
+            return (), row.price + (row.capped or 0)
+        cost = cost_of(found[1], row.rated_before or 0, _counted(row) - (row.covered or 0))
+        return tuple(caps_of(*found, row.service)), cost
 
-    def _rate(self, row: Row[Any]) -> tuple[Plan, Rate] | None:
-        plan = self._plans.get(row.version)
+    def _rate(self, row: Row[Any], version: int | None) -> tuple[Plan, Rate] | None:
+        plan = None if version is None else self._plans.get(version)
         rate = None if plan is None else rate_by(plan, row.service, row.rating_group, read_key(row.rate_key or ""))
         return None if plan is None or rate is None else (plan, rate)
 
@@ -236,18 +342,21 @@ def _record(
     versions: _PricedBy,
     taken_off: Mapping[int, Sequence[int]],
 ) -> RatedRecord:
+    version = row.version if last is None else last.version
+    caps, cost = versions.under_caps(row, version)
     near = (abs(at - row.event_at) <= LONGEST_US for at in taken_off.get(row.subscriber_id, ()))
     return RatedRecord(
         id=row.id,
         event_at=row.event_at,
         service=row.service,
         rating_group=row.rating_group,
-        units={"data": row.octets, "voice": row.seconds}.get(row.service, row.units),
+        units=_counted(row),
         plan=row.plan,
-        version=row.version if last is None else last.version,
+        version=version,
         bundled=versions.bundled(row),
         limited=versions.limits(row),
-        caps=versions.caps(row),
+        caps=caps,
+        cost=cost,
         taken_off=any(near),
         rate_key=row.rate_key or "",
         rated_before=row.rated_before or 0,
@@ -255,6 +364,12 @@ def _record(
         rerating=0 if last is None else last.rerating,
         charged=first if last is None else last.charged,
     )
+
+
+def _counted(row: Any) -> int:  # noqa: ANN401  (a row)
+    """Give the units that a record counts: octets, seconds or messages by its service."""
+    units: int = {"data": row.octets, "voice": row.seconds}.get(row.service, row.units)
+    return units
 
 
 def _units(records: Iterable[_Session], wanted: Wanted) -> list[RerateSession]:
