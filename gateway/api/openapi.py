@@ -93,6 +93,8 @@ def _limit(decision: str, what: Json, amount: Json | None) -> Json:
     required = ["decision", "channel", "wording"]
     if amount is not None:
         fields["amount"], required = amount, [*required, "amount"]
+    if decision != "agreed":
+        fields["period"] = {**PARAMETERS["period"], "description": "for this month alone, or one to come"}
     return {"type": "object", "properties": fields, "required": required, "additionalProperties": False}
 
 
@@ -219,7 +221,7 @@ _LIMIT_EXAMPLE: Final[Json] = {"decision": "set", "amount": "20.00", "channel": 
 _LIMIT_PROBLEMS: Final = {
     400: ("body.json", "limit.invalid", "identifier.msisdn"),
     404: ("subscriber.unknown",),
-    409: ("limit.agreement",),
+    409: ("limit.agreement", "limit.period"),
 }
 _PREFERENCES_PROBLEMS: Final = {
     400: ("body.json", "preferences.invalid", "params.reason", "identifier.msisdn"),

@@ -368,7 +368,8 @@ class DecideHeldReport(msgspec.Struct, frozen=True):
 class DecideLimit(msgspec.Struct, frozen=True):
     """What a customer decided about a limit: `decision` set (with `amount`), removed or agreed; `what` is bill or abroad.
 
-    `channel` is how it reached us, such as contract, call or app, `wording` the version of what the customer was asked.
+    `channel` is how it reached us, such as contract, call or app, `wording` the version of what the customer was asked. A bill
+    limit is set, or removed, for all months, or with `period` for one.
     """
 
     number: Text
@@ -381,6 +382,9 @@ class DecideLimit(msgspec.Struct, frozen=True):
     ]
     wording: Reason
     amount: MaybeText = ""
+    period: Annotated[
+        str, Meta(pattern=f"({MONTH})|^$", extra=refused_as("limit.invalid", "a month, YYYY-MM, or nothing"))
+    ] = ""
     what: Annotated[Literal["bill", "abroad"], Meta(extra=refused_as("limit.invalid", "bill or abroad"))] = "bill"
 
 

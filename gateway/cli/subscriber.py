@@ -273,6 +273,7 @@ def bill_limit(
     abroad: Annotated[
         bool, typer.Option("--abroad", help="With agree: beyond the cap abroad, not the bill limit.")
     ] = False,
+    month: Annotated[str, typer.Option(help="For this month alone (2026-12), in place of the limit of all.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Show a line's bill limit and the cap abroad, or keep what its customer decided, with who, when and how.
@@ -284,6 +285,7 @@ def bill_limit(
     Examples:
       tpo subscriber bill-limit 447700900123
       tpo subscriber bill-limit 447700900123 20.00 --channel contract --wording 2026-1
+      tpo subscriber bill-limit 447700900123 50.00 --month 2026-12 --channel call --wording 2026-1
       tpo subscriber bill-limit 447700900123 none --channel call --wording 2026-1
       tpo subscriber bill-limit 447700900123 agree --channel call --wording 2026-1 --json
     """
@@ -301,6 +303,7 @@ def bill_limit(
         "channel": channel,
         "wording": wording,
         "what": "abroad" if abroad else "bill",
+        "period": month,
     }
     _ask(ctx, "subscriber.bill-limit", params, as_json=as_json)
 

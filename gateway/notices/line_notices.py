@@ -62,7 +62,7 @@ class LineNotices:
         spending = wallet.spending
         if use.network and use.network[:MCC_DIGITS] != spending.country:
             self._country_changed(batch, wallet, profile, use.network)
-        if spending.limit >= 0:
+        if spending.limit >= 0 or spending.months:
             self._bill_limit(batch, wallet, refused=use.limited == BILL)
         if spending.abroad or use.limited:
             self._cap_abroad(batch, wallet, refused=use.limited == ABROAD)
@@ -82,7 +82,7 @@ class LineNotices:
         room = spending.room(month)
         if room is None or spending.marks.get(NoticeKind.BILL_LIMIT_REACHED) == month:
             return
-        charged, limit = spending.charged_in(month), spending.limit
+        charged, limit = spending.charged_in(month), spending.limit_in(month)
         values = {"limit": Money(limit, wallet.currency), "charged": Money(charged, wallet.currency)}
         if refused or (limit and room < CENT):
             self._once(batch, wallet, NoticeKind.BILL_LIMIT_REACHED, month, period_of(month), values)

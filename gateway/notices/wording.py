@@ -22,6 +22,8 @@ VERSION_DIGITS: Final = 12
 _EN: Final = {
     NoticeKind.BILL_LIMIT_SET: "{operator}: your bill limit is now {limit} a month, beyond your plan's own price.",
     NoticeKind.BILL_LIMIT_REMOVED: "{operator}: your line has no bill limit any more, as you asked.",
+    NoticeKind.BILL_LIMIT_IN_MONTH: "{operator}: your bill limit in {month} is {limit}, beyond your plan's own price.",
+    NoticeKind.BILL_UNLIMITED_IN_MONTH: "{operator}: your line has no bill limit in {month}, as you asked.",
     NoticeKind.BILL_LIMIT_AGREED: "{operator}: as you agreed, use beyond your bill limit is charged in {month}.",
     NoticeKind.BILL_LIMIT_LIKELY: "{operator}: {charged} of your bill limit of {limit} is used this month.",
     NoticeKind.BILL_LIMIT_REACHED: (
@@ -56,6 +58,8 @@ _EN: Final = {
 _ES: Final = {
     NoticeKind.BILL_LIMIT_SET: "{operator}: su límite de gasto es ahora de {limit} al mes, aparte del precio de su plan.",
     NoticeKind.BILL_LIMIT_REMOVED: "{operator}: su línea ya no tiene límite de gasto, como pidió.",
+    NoticeKind.BILL_LIMIT_IN_MONTH: "{operator}: su límite de gasto en {month} es de {limit}, aparte del precio de su plan.",
+    NoticeKind.BILL_UNLIMITED_IN_MONTH: "{operator}: su línea no tiene límite de gasto en {month}, como pidió.",
     NoticeKind.BILL_LIMIT_AGREED: "{operator}: como acordó, el uso por encima de su límite se cobra en {month}.",
     NoticeKind.BILL_LIMIT_LIKELY: "{operator}: ha gastado {charged} de su límite de {limit} este mes.",
     NoticeKind.BILL_LIMIT_REACHED: (
@@ -90,6 +94,8 @@ _ES: Final = {
 _FR: Final = {
     NoticeKind.BILL_LIMIT_SET: "{operator} : votre plafond est de {limit} par mois, hors prix du forfait.",
     NoticeKind.BILL_LIMIT_REMOVED: "{operator} : votre ligne n'a plus de plafond, comme demandé.",
+    NoticeKind.BILL_LIMIT_IN_MONTH: "{operator} : votre plafond est de {limit} en {month}, hors prix du forfait.",
+    NoticeKind.BILL_UNLIMITED_IN_MONTH: "{operator} : votre ligne n'a pas de plafond en {month}, comme demandé.",
     NoticeKind.BILL_LIMIT_AGREED: "{operator} : comme convenu, l'usage au-delà du plafond est facturé en {month}.",
     NoticeKind.BILL_LIMIT_LIKELY: "{operator} : {charged} de votre plafond de {limit} sont utilisés ce mois-ci.",
     NoticeKind.BILL_LIMIT_REACHED: (

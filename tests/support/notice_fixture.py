@@ -59,9 +59,9 @@ class WatchedPlace(TextPlace):
         """Let time pass, however much of it."""
         self.ticks = itertools.count(next(self.ticks) + seconds * 1_000_000, 1_000)
 
-    def limit(self, amount=NO_LIMIT, number=MSISDN):
-        """A customer sets a bill limit (micro-units), or removes it."""
-        return self.lane.run(SetBillLimit("msisdn", number, "call", "2026-1", "desk", amount))
+    def limit(self, amount=NO_LIMIT, number=MSISDN, period=""):
+        """A customer sets a bill limit (micro-units), or removes it; for one month, if that is said."""
+        return self.lane.run(SetBillLimit("msisdn", number, "call", "2026-1", "desk", amount, period))
 
     def agree(self, what="bill", number=MSISDN):
         return self.lane.run(AgreeToExceed("msisdn", number, "call", "2026-1", "desk", what))
