@@ -486,8 +486,9 @@ class Lane:
     def _enter(self, jobs: list[Job], *, committing: bool) -> None:
         """Begin with a transaction, or with its commit; Withdrawn where one of its jobs was settled meanwhile."""
         with self._wake:
-            if any(job.settled for job in jobs):
-                raise Withdrawn
+            for job in jobs:
+                if job.settled:
+                    raise Withdrawn
             for job in jobs:
                 job.committing = committing
             if self._flight is not None:
