@@ -6,13 +6,13 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from gateway.messaging.keywords.catalogue import TemplateInvalid
-from gateway.messaging.smpp_mapping import count_parts
 from gateway.notices.kinds import NoticeKind
 from gateway.notices.wording import MOST_PARTS, WORDS, check_wording, longest
 from gateway.settings.problems import did_you_mean
 from gateway.settings.sections import MAX_NOTE, Section
 from gateway.settings.values import Id, NumberPrefix, Price, Text
 from protocols.smpp.alphabets import Alphabet
+from protocols.smpp.text import encode_text
 
 MAX_SENDER: Final = 11
 """Characters of an alphanumeric sender (3GPP TS 23.040 §9.1.2.5)."""
@@ -58,7 +58,7 @@ def _wrong_with(kind: NoticeKind, template: str) -> str | None:
         return str(error)
     if wrong is not None or len(template) > MAX_NOTE:
         return wrong or f"must be at most {MAX_NOTE} characters"
-    parts = count_parts(longest(kind, template, "en", "The operator's name"), Alphabet.GSM7)
+    parts = len(encode_text(longest(kind, template, "en", "The operator's name"), Alphabet.GSM7).pieces)
     if parts > MOST_PARTS:
         size = "a part has 153 characters, or 67 where a letter is beyond the GSM alphabet"
         return f"takes up to {parts} parts, at most {MOST_PARTS} are sent: {size}"
