@@ -10,7 +10,8 @@ from gateway.api.callers import Caller
 from gateway.api.problems import bad_request
 from gateway.charging.credit_control import ChargingPolicy
 from gateway.charging.rerate import Left, Rerated
-from gateway.charging.rerate_reading import LinePage, SessionPage, Wanted, page, page_of_lines, unknown_records
+from gateway.charging.rerate_lines import LinePage, page_of_lines
+from gateway.charging.rerate_reading import SessionPage, Wanted, page, unknown_records
 from gateway.charging.rerate_sales import SalePage, page_of_sales
 from gateway.context import GatewayContext
 from gateway.ledger.money import format_amount

@@ -5,7 +5,6 @@ sessions. Sealed months are read, too; a correction is booked in the store, what
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import tzinfo
 from itertools import groupby
 from typing import Any, Final
 
@@ -23,20 +22,15 @@ from sqlalchemy import (
     select,
 )
 
-from gateway.balance.caps import month_of
 from gateway.balance.corrections import Charged, TenthPart
-from gateway.balance.spending import BillingMonths
-from gateway.charging.rerate import RatedRecord, RerateSession, cost_of, is_bundled, is_capped
-from gateway.charging.rerate_caps import RerateLine
+from gateway.charging.rerate import RatedRecord, RerateSession, cost_of, is_bundled
 from gateway.rating.plan_versions import plan_of
 from gateway.rating.plans import Cap, Plan, Rate, caps_of
 from gateway.rating.rate_keys import rate_by, read_key
 from gateway.store.engine import join_whole_tables
-from gateway.store.evidence import DAY_US
-from gateway.store.releases import released, usage_upto
 from gateway.store.sealed_months.parts import Part, parts
 from gateway.store.statements import SelectAmong
-from gateway.store.tables import nodes, reratings, transfers, usage
+from gateway.store.tables import reratings, transfers, usage
 from gateway.store.versions import PLAN, read
 
 UNKEPT: Final = 0
@@ -69,7 +63,7 @@ _CORRECTED: Final = SelectAmong(
 )
 
 
-_Session = tuple[int, int, RatedRecord]
+OfSession = tuple[int, int, RatedRecord]
 """A session, its subscriber, and a record of it."""
 
 
@@ -86,13 +80,6 @@ class Wanted(msgspec.Struct, frozen=True):
         """Tell whether a record is to be priced anew."""
         mine = record.plan == self.plan and record.event_at >= self.since
         return mine and record.version is not None and record.version != self.version
-
-
-class LinePage(msgspec.Struct, frozen=True):
-    """Units for a page of lines whose usage caps count; `next` is the subscriber that the following page begins after."""
-
-    units: list[RerateLine]
-    next: int | None
 
 
 class SessionPage(msgspec.Struct, frozen=True):
@@ -113,84 +100,8 @@ def page(connection: Connection, wanted: Wanted, *, after: int, limit: int) -> S
         chosen = sorted(numbers)[:limit]
         if not chosen:
             return SessionPage([], None)
-        records = _records(connection, found, usage.c.session.in_(chosen), _PricedBy(connection))
-    return SessionPage(_units(records, wanted), chosen[-1] if len(chosen) == limit else None)
-
-
-def page_of_lines(connection: Connection, wanted: Wanted, *, after: int, limit: int, zone: tzinfo) -> LinePage:
-    """Give the units of at most `limit` lines above the number `after`; days and months are those of the operator's zone."""
-    versions = _PricedBy(connection)
-    plan = versions.plan(wanted.version)
-    if plan is None or not versions.any_caps(wanted.plan):
-        return LinePage([], None)
-    join_whole_tables(connection)
-    seen = {node: usage_upto(connection, node) for node in connection.scalars(select(nodes.c.id)).all()}
-    months = BillingMonths(zone)
-    with parts(connection, lambda month: month.usage.overlaps(wanted.since - LONGEST_US, None)) as found:
-        chosen = _affected_lines(found, wanted, after, limit)
-        if not chosen:
-            return LinePage([], None)
-        since = months.bounds(months.number(min(first for first, _ in chosen.values())))[0] - LONGEST_US
-        until = months.bounds(months.number(max(last for _, last in chosen.values())))[1]
-        among = and_(usage.c.subscriber_id.in_(chosen), usage.c.event_at >= since, usage.c.event_at < until)
-        records = _records(connection, found, among, versions)
-        absorbed = _absorbed(found, [record.id for _, _, record in records])
-    kept_from = (released(connection).usage_day + 1) * DAY_US
-    units = []
-    by_line = sorted(records, key=lambda each: (each[1], each[0], each[2].id))
-    for subscriber_id, group in groupby(by_line, key=lambda each: each[1]):
-        every = list(group)
-        counted, mine = _months(every, wanted, plan, zone)
-        if not counted:
-            continue
-        used = [each for _, _, each in mine]
-        begins = months.bounds(months.number(min(each.event_at for each in used)))[0]
-        is_known = begins >= kept_from and not any(each.id in absorbed for each in used)
-        units.append(
-            RerateLine(
-                subscriber_id=subscriber_id,
-                plan=wanted.plan,
-                version=wanted.version,
-                months=counted,
-                sessions=_units(mine, wanted),
-                seen=seen,
-                is_known=is_known,
-                dry_run=wanted.dry_run,
-            )
-        )
-    return LinePage(units, max(chosen) if len(chosen) == limit else None)
-
-
-def _affected_lines(found: Sequence[Part], wanted: Wanted, after: int, limit: int) -> dict[int, tuple[int, int]]:
-    """Give the first lines above a number with records to be priced anew, each with the times of the first and the last."""
-    line, at = usage.c.subscriber_id, usage.c.event_at
-    of = select(line, func.min(at), func.max(at)).where(line > after, *_due(wanted)).group_by(line).order_by(line)
-    times: dict[int, tuple[int, int]] = {}
-    for part in found:
-        for number, first, last in part.connection.execute(of.limit(limit)):
-            known = times.get(number, (first, last))
-            times[number] = min(first, known[0]), max(last, known[1])
-    return {number: times[number] for number in sorted(times)[:limit]}
-
-
-def _absorbed(found: Sequence[Part], records: Sequence[int]) -> set[int]:
-    """Name the records of which something was beyond the customer's own limit."""
-    numbers, t = set(records), transfers.c
-    every = select(t.usage_id).where(t.kind == "absorbed")
-    return {number for part in found for number in part.connection.scalars(every) if number in numbers}
-
-
-def _months(records: Sequence[_Session], wanted: Wanted, plan: Plan, zone: tzinfo) -> tuple[list[str], list[_Session]]:
-    """Give the months in which caps count what is to be priced anew of a line, and the sessions of these, whole."""
-    due = [each for _, _, each in records if wanted.is_of(each) and is_capped(plan, each)]
-    months = {month_of(each.event_at, zone) for each in due}
-    begun = {session for session, _, each in records if month_of(each.event_at, zone) in months}
-    mine = [
-        each
-        for each in records
-        if each[0] in begun and (each[0] != UNKEPT or month_of(each[2].event_at, zone) in months)
-    ]
-    return sorted(months), mine
+        records = records_of(connection, found, usage.c.session.in_(chosen), PricedBy(connection))
+    return SessionPage(units_of(records, wanted), chosen[-1] if len(chosen) == limit else None)
 
 
 def unknown_records(connection: Connection, wanted: Wanted) -> int:
@@ -204,10 +115,11 @@ def unknown_records(connection: Connection, wanted: Wanted) -> int:
 
 def _affected(wanted: Wanted) -> Select[int]:
     """Select the sessions with records that another version priced, and that were not priced anew by the one in force."""
-    return select(usage.c.session).distinct().where(*_due(wanted))
+    return select(usage.c.session).distinct().where(*due_rows(wanted))
 
 
-def _due(wanted: Wanted) -> tuple[ColumnElement[bool], ...]:
+def due_rows(wanted: Wanted) -> tuple[ColumnElement[bool], ...]:
+    """Give the conditions by which usage is to be priced anew and was not yet."""
     done = select(reratings.c.record_id).where(reratings.c.version == wanted.version)
     return (
         usage.c.plan == wanted.plan,
@@ -218,9 +130,9 @@ def _due(wanted: Wanted) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def _records(
-    connection: Connection, found: Sequence[Part], among: ColumnElement[bool], versions: "_PricedBy"
-) -> list[_Session]:
+def records_of(
+    connection: Connection, found: Sequence[Part], among: ColumnElement[bool], versions: "PricedBy"
+) -> list[OfSession]:
     """Read every record of a condition from all parts, each with what it was charged."""
     rows: list[Any] = []
     tenths: dict[int, list[TenthPart]] = {}
@@ -297,10 +209,11 @@ def _taken_off(found: Sequence[Part], subscribers: set[int]) -> dict[int, list[i
     return times
 
 
-class _PricedBy:
+class PricedBy:
     """Whether a bundle covered such usage, or a cap or limit counted it, by the version that priced it."""
 
     def __init__(self, connection: Connection) -> None:
+        """Read every version of every plan."""
         self._plans = {version.id: plan_of(version) for version in read(connection, PLAN)}
 
     def plan(self, version: int) -> Plan | None:
@@ -339,7 +252,7 @@ def _record(
     row: Any,  # noqa: ANN401  (a row)
     last: LastCorrection | None,
     first: Charged,
-    versions: _PricedBy,
+    versions: PricedBy,
     taken_off: Mapping[int, Sequence[int]],
 ) -> RatedRecord:
     version = row.version if last is None else last.version
@@ -372,7 +285,8 @@ def _counted(row: Any) -> int:  # noqa: ANN401  (a row)
     return units
 
 
-def _units(records: Iterable[_Session], wanted: Wanted) -> list[RerateSession]:
+def units_of(records: Iterable[OfSession], wanted: Wanted) -> list[RerateSession]:
+    """Make the units of records that are sorted by session and line."""
     units = []
     for (session, subscriber_id), group in groupby(records, key=lambda each: each[:2]):
         of_session = [record for _, _, record in group]
