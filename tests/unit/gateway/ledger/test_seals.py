@@ -12,6 +12,7 @@ from gateway.charity.policies import recompute
 from gateway.ledger import seals
 from gateway.ledger.seals import SealKey, WriteSeal
 from gateway.store.evidence import DAY_US, Evidence, Tip
+from gateway.store.nodes import enter
 from gateway.store.releases import record_restore
 from gateway.store.sweeper import Retention, Sweep
 
@@ -122,6 +123,26 @@ def test_usage_stays_until_a_seal_stands_for_it_however_late_that_is(place):
     assert place.lane.run(sweep) == 1
     assert place.read(text("SELECT count(*) FROM usage")) == [(0,)]
     assert findings(place) == []
+
+
+def test_the_chain_of_a_gateway_that_is_gone_is_sealed_until_a_seal_stands_for_its_end(place):
+    with place.writer.begin() as connection:
+        gone = enter(connection, "gone", DAY_AFTER).id
+        Evidence(EVIDENCE_KEY, gone).append(
+            connection, {"releases": [(gone << 40, DAY_AFTER, "unproved", gone, 0)]}, DAY_AFTER
+        )
+    for day, sealed in ((0, True), (1, False), (2, False)):
+        with place.reader.connect() as connection:
+            found = seals.due_of_gone(connection, gone, DAY_AFTER + day * DAY_US)
+        assert (found is not None) == sealed
+        if found is not None:
+            assert place.lane.run(WriteSeal(SealKey(EVIDENCE_KEY).sign(gone, found.day, found.tip), "ocs", found.usage))
+    assert {each.node for each in kept_seals(place)} == {gone}
+
+
+def kept_seals(place):
+    with place.reader.connect() as connection:
+        return seals.kept(connection)
 
 
 def test_what_retention_takes_leaves_the_links_and_the_seals_of_its_days_and_says_so_by_a_proved_row(place):
