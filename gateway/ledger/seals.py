@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import ClassVar, Final, NamedTuple
+from typing import ClassVar, Final
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -75,30 +75,26 @@ def _statement(node: int, day: str, sequence: int, head: str) -> bytes:
     return f"tpo-seal/1 {node} {day} {sequence} {head}".encode()
 
 
-class Due(NamedTuple):
-    """What is to be sealed: the day that ended last, the last link, and the last usage that is proved by then (its number)."""
+def due(connection: Connection, node: int, now: int, *, is_over: bool = False) -> tuple[str, Tip] | None:
+    """Give the day that ended last, and the last link, if that day is not sealed yet; None where there is nothing to seal.
 
-    day: str
-    tip: Tip
-    usage: int
-
-
-def due(connection: Connection, node: int, now: int) -> Due | None:
-    """Give what is to be sealed of a node, if the day that ended last is not sealed yet; None where there is nothing."""
+    `is_over`: nobody adds to the chain any more, as another node took over: its last link is sealed once.
+    """
     day = datetime.fromtimestamp((now // DAY_US - 1) * (DAY_US // 1_000_000), UTC).strftime("%Y-%m-%d")
     latest = connection.scalar(select(func.max(seals.c.day)).where(seals.c.node == node))
-    if latest is not None and latest >= day:
-        return None
-    proved = usage_upto(connection, node)  # before the tip is read: what is booked between the two is in no seal yet
     tip = connection.execute(select(chains.c.sequence, chains.c.head).where(chains.c.node == node)).one_or_none()
-    return None if tip is None else Due(day, Tip(tip.sequence, tip.head), proved)
+    sealed = connection.scalar(select(func.max(seals.c.sequence)).where(seals.c.node == node)) if is_over else None
+    if tip is not None and tip.sequence == sealed:
+        return None
+    return None if tip is None or (latest is not None and latest >= day) else (day, Tip(tip.sequence, tip.head))
 
 
-def due_of_gone(connection: Connection, node: int, now: int) -> Due | None:
-    """Give what is to be sealed of a node whose gateway is gone: nothing once a seal stands for its last link."""
-    found = due(connection, node, now)
-    latest = connection.scalar(select(func.max(seals.c.sequence)).where(seals.c.node == node))
-    return None if found is None or latest == found.tip.sequence else found
+def due_with_usage(
+    connection: Connection, node: int, now: int, *, is_over: bool = False
+) -> tuple[tuple[str, Tip] | None, int]:
+    """Give what is due, and the last usage (its number) that the link stands for: it is read before the link is."""
+    proved = usage_upto(connection, node)
+    return due(connection, node, now, is_over=is_over), proved
 
 
 class WriteSeal(Unit):
@@ -124,11 +120,11 @@ class WriteSeal(Unit):
         return True
 
 
-def kept(connection: Connection, nodes: Sequence[int] | None = None) -> list[Seal]:
-    """Give the seals that the store has, of some nodes or of all."""
+def kept(connection: Connection, node: int | None = None) -> list[Seal]:
+    """Give the seals that the store has, of one node or of all."""
     wanted = select(seals).order_by(seals.c.node, seals.c.day)
-    if nodes is not None:
-        wanted = wanted.where(seals.c.node.in_(nodes))
+    if node is not None:
+        wanted = wanted.where(seals.c.node == node)
     return [
         Seal(row.node, row.day, row.sequence, row.head.hex(), row.signature.hex()) for row in connection.execute(wanted)
     ]

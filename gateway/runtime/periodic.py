@@ -22,7 +22,7 @@ from gateway.charity.ageing import Due, transmit_due
 from gateway.charity.publication import MonthReader, PublishMonth
 from gateway.fraud.cases import open_cases
 from gateway.ledger.added_taxes import due_month
-from gateway.ledger.seals import SealKey, WriteSeal, append_missing, due, due_of_gone, kept
+from gateway.ledger.seals import SealKey, WriteSeal, append_missing, due_with_usage, kept
 from gateway.ledger.tax_days import BookTaxDay, due_day
 from gateway.messaging.queries import count_open
 from gateway.messaging.retention import SweepMessaging
@@ -281,24 +281,27 @@ class PeriodicWork(Component):
                     self._log("charity.gift.refused", {"gift": str(each.id)})
 
     async def _seal_day(self) -> None:
-        """Seal the day that is over of every chain that is ours, and write what the file of seals has not yet.
-
-        The chain of a gateway that is gone does not go on: it is sealed once more, so that nothing of it is without a seal.
-        """
-        context = self._context
-        own, key, made = context.node.id, SealKey(context.evidence_key), False
+        """Seal the day that is over, and what a node left that is taken over; write what the file of seals has not yet."""
+        context, sealed = self._context, False
         for node in context.node.owned:
-            read = due if node == own else due_of_gone
-            found = await context.read_async(partial(read, node=node, now=context.clock()))
-            if found is None:
-                continue
-            seal, made = key.sign(node, found.day, found.tip), True
-            if await submit(context.lane, WriteSeal(seal, context.node_name, found.usage)):
-                self._log("ledger.sealed", {"day": found.day, "links": found.tip.sequence})
-        if made or not self._seals_written:
-            seals = await context.read_async(partial(kept, nodes=context.node.owned))
-            await context.in_thread(append_missing, context.seals_file, seals)
+            sealed |= await self._seal_node(node, is_over=node != context.node.id)
+        if sealed or not self._seals_written:
+            for node in context.node.owned:
+                seals = await context.read_async(partial(kept, node=node))
+                await context.in_thread(append_missing, context.seals_file, seals)
             self._seals_written = True
+
+    async def _seal_node(self, node: int, *, is_over: bool) -> bool:
+        """Seal a node's day, if it is due; tells whether it was."""
+        context = self._context
+        wanted = partial(due_with_usage, node=node, now=context.clock(), is_over=is_over)
+        found, usage = await context.read_async(wanted)
+        if found is None:
+            return False
+        seal = SealKey(context.evidence_key).sign(node, *found)
+        if await submit(context.lane, WriteSeal(seal, context.node_name, usage=usage)):
+            self._log("ledger.sealed", {"day": found[0], "links": found[1].sequence})
+        return True
 
     async def _book_taxes(self) -> None:
         """Book the tax within the prices of each day that is over, one after the other, of every shard that is ours."""

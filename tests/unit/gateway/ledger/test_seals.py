@@ -29,9 +29,9 @@ def place(tmp_path):
 
 def seal(place, now):
     with place.reader.connect() as connection:
-        found = seals.due(connection, place.node.id, now)
-    made = found and SealKey(EVIDENCE_KEY).sign(place.node.id, found.day, found.tip)
-    return made if made and place.lane.run(WriteSeal(made, "ocs", found.usage)) else None
+        found, usage = seals.due_with_usage(connection, place.node.id, now)
+    made = found and SealKey(EVIDENCE_KEY).sign(place.node.id, *found)
+    return made if made and place.lane.run(WriteSeal(made, "ocs", usage=usage)) else None
 
 
 def findings(place, *kept):
@@ -133,10 +133,10 @@ def test_the_chain_of_a_gateway_that_is_gone_is_sealed_until_a_seal_stands_for_i
         )
     for day, sealed in ((0, True), (1, False), (2, False)):
         with place.reader.connect() as connection:
-            found = seals.due_of_gone(connection, gone, DAY_AFTER + day * DAY_US)
+            found = seals.due(connection, gone, DAY_AFTER + day * DAY_US, is_over=True)
         assert (found is not None) == sealed
         if found is not None:
-            assert place.lane.run(WriteSeal(SealKey(EVIDENCE_KEY).sign(gone, found.day, found.tip), "ocs", found.usage))
+            assert place.lane.run(WriteSeal(SealKey(EVIDENCE_KEY).sign(gone, *found), "ocs"))
     assert {each.node for each in kept_seals(place)} == {gone}
 
 
