@@ -10,6 +10,7 @@ from gateway.balance.gift_erasure import ForgetGifts
 from gateway.balance.gift_units import CompleteGift, MakeGift, WithdrawGift
 from gateway.balance.line_terms import SetCreditLimit, SetRenewal
 from gateway.balance.opening_balances import Enrol
+from gateway.balance.preferences import SetPreferences
 from gateway.balance.promotions import GivePromotion
 from gateway.balance.refunds import RefundUsage
 from gateway.balance.tax_areas import SetTaxArea
@@ -23,6 +24,7 @@ from gateway.charging.credit_control import CreditControlUnit
 from gateway.charging.plan_changes import AgreeToPrices
 from gateway.charging.renewals import KeepWallet
 from gateway.charging.rerate import RerateSession
+from gateway.charging.rerate_caps import RerateLine
 from gateway.charging.rerate_sales import RerateSale
 from gateway.charging.review import BookReport, DropReport
 from gateway.charging.session_expiry import AwaitEnd, CloseLost, ExpireSession
@@ -154,6 +156,7 @@ UNITS: Final = (
     Replace,
     Replan,
     RerateSale,
+    RerateLine,
     RerateSession,
     Retire,
     RetireNodes,
@@ -164,6 +167,7 @@ UNITS: Final = (
     SetCreditLimit,
     SetPayer,
     SetRenewal,
+    SetPreferences,
     SetTaxArea,
     SettleCrossed,
     SettleFile,

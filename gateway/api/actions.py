@@ -27,6 +27,7 @@ from gateway.api import (
     ledger_seals,
     line_changes,
     line_limits,
+    line_preferences,
     node_actions,
     payment_actions,
     plan_actions,
@@ -180,13 +181,15 @@ def need(role: str, least: str) -> None:
 def import_subscribers(context: GatewayContext, request: requests.ImportSubscribers) -> ImportedRows:
     """Import rows, each by itself: while the lane works on some, the next are checked."""
     plans, causes, policy = context.settings.plans, context.open_causes, context.policy(SimsPolicy)
-    country = context.settings.operator.country
+    country, languages = context.settings.operator.country, context.settings.notices.offered
     results: list[Enrolled | None] = []
 
     def checked_units() -> Iterator[Enrol]:
         for row in request.rows:
             try:
-                checked = read_row(row, plans, causes, country, check_iccid=not request.accept_checksum)
+                checked = read_row(
+                    row, plans, causes, country, languages=languages, check_iccid=not request.accept_checksum
+                )
                 if foreign := policy.foreign(policy.hosts.get(checked.plan, ""), checked.msisdn, checked.imsi):
                     raise RowInvalid(foreign)
             except RowInvalid as error:
@@ -483,6 +486,8 @@ ACTIONS: dict[str, StoreAction] = {
     "subscriber.renewal": CallerAction(balance_actions.renewal, OPERATOR, requests.SetRenewal),
     "subscriber.limit": CallerAction(balance_actions.credit_limit, ADMIN, requests.SetCreditLimit),
     "subscriber.tax-area": CallerAction(balance_actions.tax_area, OPERATOR, requests.SetTaxArea),
+    "subscriber.preferences": Action(line_preferences.show_preferences, VIEWER, requests.ShowSubscriber),
+    "subscriber.prefer": CallerAction(line_preferences.set_preferences, OPERATOR, requests.SetPreferences),
     "subscriber.agree": CallerAction(balance_actions.agree, OPERATOR, requests.AgreeToPrices),
     "subscriber.family": CallerAction(balance_actions.family, OPERATOR, requests.SetPayer),
     "subscriber.add-on": CallerAction(balance_actions.add_on, OPERATOR, requests.BuyAddOn),

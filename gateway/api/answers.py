@@ -65,6 +65,14 @@ class AllowanceRow(msgspec.Struct, frozen=True):
     ends_at: str
 
 
+class LinePreferences(msgspec.Struct, frozen=True):
+    """How a customer is written to: in which language (null: the operator's), and whether bills tell of calls one by one."""
+
+    subscriber_id: str
+    language: str | None
+    itemised: bool
+
+
 class LineTerms(msgspec.Struct, frozen=True):
     """Whether a line's bundle is renewed, on which day of the month, when next, and how far its balance may go below zero."""
 

@@ -1,5 +1,6 @@
 """Bills, as the interfaces preview, close, list and show them."""
 
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
@@ -29,6 +30,7 @@ from gateway.api.callers import Caller, need_causes
 from gateway.api.line_numbers import named
 from gateway.api.problems import bad_request, conflict, not_found
 from gateway.api.requests import MAX_PAGE, page_size
+from gateway.balance.preferences import preferences_of
 from gateway.billing import close_job
 from gateway.billing.closing import CloseRefused, ReopenMonth
 from gateway.billing.cuts import Close, closes
@@ -36,7 +38,7 @@ from gateway.billing.dunning_job import owing_lines
 from gateway.billing.preview import AlreadyClosed, preview
 from gateway.billing.series import BILL, CREDIT_NOTE
 from gateway.billing.statement import Bill, bill_of, credit_note_of
-from gateway.billing.taxation import awaits_taxes, tax_points
+from gateway.billing.taxation import awaits_taxes
 from gateway.billing.text import write_text
 from gateway.billing.words import Writer
 from gateway.charity.choices import at as choice_at
@@ -56,9 +58,7 @@ def close_month(context: GatewayContext, request: BillMonth, caller: Caller) -> 
     """Close a month to its end, as a command does while the gateway is stopped."""
     begun = begin_close(context, request, caller)
     due = context.settings.bills.due * SECOND
-    close = close_job.run(
-        context, begun, tax_points(context.settings), due, told=lambda close: context.progress("bills", close.bills)
-    )
+    close = close_job.run(context, begun, due, told=lambda close: context.progress("bills", close.bills))
     return close_view(close)
 
 
@@ -98,7 +98,7 @@ def preview_month(context: GatewayContext, request: PreviewMonth) -> Previewed:
         if request.number:
             one = _owners(context, request.number)[-1]
         try:
-            found = preview(connection, request.period, until, tax_points(context.settings), one)
+            found = preview(connection, request.period, until, one)
         except AlreadyClosed as error:
             raise conflict("bill.closed", str(error)) from None
     rows = [
@@ -137,7 +137,8 @@ def _shown(context: GatewayContext, bill: Bill, number: str, form: str, language
     view = bill_view(bill, number)
     if form == "json":
         return BillShown(view)
-    writer = Writer(language or context.settings.notices.language, _zone(context))
+    preferred = context.read(partial(preferences_of, subscriber_id=bill.subscriber_id)).language
+    writer = Writer(language or preferred or context.settings.notices.language, _zone(context))
     names = {cause.id: cause.name for cause in context.settings.causes.values()}
     operator = context.settings.operator.name
     if form == "text":
@@ -151,7 +152,9 @@ def _find(context: GatewayContext, request: ShowBill) -> Bill:
     candidates = _owners(context, request.number)
     with context.reading() as connection:
         for subscriber_id in reversed(candidates):
-            bill = bill_of(connection, subscriber_id, request.period, itemised=request.itemised)
+            wanted = request.itemised
+            itemised = preferences_of(connection, subscriber_id).itemised if wanted is None else wanted
+            bill = bill_of(connection, subscriber_id, request.period, itemised=itemised)
             if bill is not None:
                 return bill
     detail = f"there is no bill of {request.period}: nothing was used, paid or charged, or it is not closed"

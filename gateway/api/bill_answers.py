@@ -61,7 +61,7 @@ class BillPage(msgspec.Struct, frozen=True):
 
 
 class LineView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A line of a bill."""
+    """A line of a bill; one of tax or of a fee has its name, kind (`tax`), state and rate in percent, as the taxes name it."""
 
     section: str
     what: str
@@ -72,6 +72,10 @@ class LineView(msgspec.Struct, frozen=True, omit_defaults=True):
     seconds: int = 0
     units: int = 0
     note: int = 0
+    name: str = ""
+    tax: str = ""
+    state: str = ""
+    rate: str = ""
 
 
 class ItemView(msgspec.Struct, frozen=True, omit_defaults=True):

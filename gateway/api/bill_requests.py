@@ -48,14 +48,17 @@ class ReopenClosedMonth(msgspec.Struct, frozen=True):
 
 
 class ShowBill(msgspec.Struct, frozen=True):
-    """A line's bill of a month; `causes` needs the right to see them, and is noted. An empty `language` is that of notices."""
+    """A line's bill of a month; `causes` needs the right to see them, and is noted.
+
+    What is left out, whether it is itemised and in which `language` it is, is as the customer prefers.
+    """
 
     number: Text
     period: Period
     format: Annotated[Literal["text", "json", "pdf"], Meta(extra=refused_as("bill.format", "text, json or pdf"))] = (
         "json"
     )
-    itemised: bool = True
+    itemised: bool | None = None
     causes: bool = False
     language: Annotated[Literal["", "en", "fr", "es"], Meta(extra=refused_as("bill.language", "en, fr or es"))] = ""
 

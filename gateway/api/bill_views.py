@@ -121,6 +121,10 @@ def bill_view(bill: Bill, msisdn: str) -> BillView:
                 line.seconds,
                 line.units,
                 line.note,
+                line.name,
+                line.tax,
+                line.state,
+                line.rate,
             )
             for line in bill.lines
         ],

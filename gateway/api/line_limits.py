@@ -53,7 +53,7 @@ def decide_limit(context: GatewayContext, request: requests.DecideLimit, caller:
                 "limit.invalid", "what: the cap abroad is the operator's; a customer may agree to pass it"
             )
         limit = _amount(request.amount) if request.decision == "set" else NO_LIMIT
-        unit = SetBillLimit(MSISDN, line, *said, limit)
+        unit = SetBillLimit(MSISDN, line, *said, limit, request.period)
     result = context.lane.run(unit)
     if isinstance(result, SubscriberUnknown):
         raise not_found("subscriber.unknown", str(result))

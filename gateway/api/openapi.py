@@ -11,7 +11,7 @@ import msgspec
 from aiohttp import web
 
 from gateway.api.actions import BOOKS, JOURNAL, OPERATOR, VIEWER
-from gateway.api.answers import Causes, Health, OrderTakenOverHttp, TakenText, TakenTexts, ToppedUp
+from gateway.api.answers import Causes, Health, LinePreferences, OrderTakenOverHttp, TakenText, TakenTexts, ToppedUp
 from gateway.api.bill_answers import BillPaid
 from gateway.api.bill_requests import PayBillOnce
 from gateway.api.charity_answers import AuditMade, BankAccountShown, BankDetails, CommitmentMade, PayoutFile
@@ -28,6 +28,7 @@ from gateway.api.requests import (
     DecideLimit,
     GiveGift,
     SendText,
+    SetPreferences,
     SimOrder,
     TopUpSubscriber,
 )
@@ -93,6 +94,8 @@ def _limit(decision: str, what: Json, amount: Json | None) -> Json:
     required = ["decision", "channel", "wording"]
     if amount is not None:
         fields["amount"], required = amount, [*required, "amount"]
+    if decision != "agreed":
+        fields["period"] = {**PARAMETERS["period"], "description": "for this month alone, or one to come"}
     return {"type": "object", "properties": fields, "required": required, "additionalProperties": False}
 
 
@@ -109,6 +112,19 @@ LIMIT: Final[Json] = {
         _limit("agreed", {"enum": ["bill", "abroad"]}, None),
     ]
 }
+
+PREFERENCES: Final[Json] = {
+    "type": "object",
+    "properties": {
+        "language": {"enum": ["en", "es", "fr"], "description": "one of notices.languages"},
+        "itemised": {"type": "boolean", "description": "whether bills tell of calls one by one"},
+        "reason": {"type": "string", "minLength": 1, "maxLength": 64, "pattern": PRINTABLE},
+    },
+    "required": ["reason"],
+    "minProperties": 2,
+    "additionalProperties": False,
+}
+_PREFERENCES_EXAMPLE: Final[Json] = {"language": "fr", "itemised": False, "reason": "asked by phone"}
 
 
 def _order_rows(kind: Kind) -> list[Json]:
@@ -206,7 +222,11 @@ _LIMIT_EXAMPLE: Final[Json] = {"decision": "set", "amount": "20.00", "channel": 
 _LIMIT_PROBLEMS: Final = {
     400: ("body.json", "limit.invalid", "identifier.msisdn"),
     404: ("subscriber.unknown",),
-    409: ("limit.agreement",),
+    409: ("limit.agreement", "limit.period"),
+}
+_PREFERENCES_PROBLEMS: Final = {
+    400: ("body.json", "preferences.invalid", "params.reason", "identifier.msisdn"),
+    404: ("subscriber.unknown",),
 }
 _PAYOUT_PROBLEMS: Final = {
     400: ("payout.hash",),
@@ -287,6 +307,11 @@ ROUTES: Final = (
     Route(method="post", path="/v1/subscribers/{msisdn}/limits", summary="Keep what a customer decided about a limit",
           role=OPERATOR, request=DecideLimit, body=LIMIT, example=_LIMIT_EXAMPLE, answer=LimitView,
           problems=_LIMIT_PROBLEMS),
+    Route(method="get", path="/v1/subscribers/{msisdn}/preferences", summary="How a customer is written to", role=VIEWER,
+          answer=LinePreferences, problems={400: ("identifier.msisdn",), 404: ("subscriber.unknown",)}),
+    Route(method="post", path="/v1/subscribers/{msisdn}/preferences", summary="Keep how a customer wants to be written to",
+          role=OPERATOR, request=SetPreferences, body=PREFERENCES, example=_PREFERENCES_EXAMPLE, answer=LinePreferences,
+          problems=_PREFERENCES_PROBLEMS),
     Route(method="post", path="/v1/subscribers/{msisdn}/gifts", summary="Give to a cause, whole; held first", role=OPERATOR,
           key=True, request=GiveGift, body=_GIFT_BODY, example=_GIFT_EXAMPLE, status=202, answer=GiftAnswer,
           problems=_GIFT_PROBLEMS),

@@ -244,6 +244,20 @@ class SetTaxArea(msgspec.Struct, frozen=True):
     reason: Reason
 
 
+class SetPreferences(msgspec.Struct, frozen=True):
+    """How the customer of the line that has a number wants to be written to, and why: what is null stays as it is.
+
+    An empty language is the operator's.
+    """
+
+    number: Text
+    reason: Reason
+    language: Annotated[
+        Literal["", "en", "es", "fr"] | None, Meta(extra=refused_as("preferences.invalid", "en, es, fr or nothing"))
+    ] = None
+    itemised: Annotated[bool | None, Meta(extra=refused_as("preferences.invalid", "true or false"))] = None
+
+
 class AgreeToPrices(msgspec.Struct, frozen=True):
     """The customer of the line that has a number agreed to the prices of today; `reason` says how."""
 
@@ -356,7 +370,8 @@ class DecideHeldReport(msgspec.Struct, frozen=True):
 class DecideLimit(msgspec.Struct, frozen=True):
     """What a customer decided about a limit: `decision` set (with `amount`), removed or agreed; `what` is bill or abroad.
 
-    `channel` is how it reached us, such as contract, call or app, `wording` the version of what the customer was asked.
+    `channel` is how it reached us, such as contract, call or app, `wording` the version of what the customer was asked. A bill
+    limit is set, or removed, for all months, or with `period` for one.
     """
 
     number: Text
@@ -369,6 +384,9 @@ class DecideLimit(msgspec.Struct, frozen=True):
     ]
     wording: Reason
     amount: MaybeText = ""
+    period: Annotated[
+        str, Meta(pattern=f"({MONTH})|^$", extra=refused_as("limit.invalid", "a month, YYYY-MM, or nothing"))
+    ] = ""
     what: Annotated[Literal["bill", "abroad"], Meta(extra=refused_as("limit.invalid", "bill or abroad"))] = "bill"
 
 
@@ -398,7 +416,7 @@ class ListNotices(msgspec.Struct, frozen=True):
 class RerateUsage(msgspec.Struct, frozen=True):
     """Usage of a plan since a time that is to be priced by the version in force, of sessions above the number `after`.
 
-    With `sales` it is the plan's bundles that were sold, by entries above that number.
+    With `caps` it is what caps count, of lines above that number; with `sales` the plan's bundles that were sold, by entries.
     """
 
     plan: Annotated[str, Meta(min_length=1, max_length=64)]
@@ -406,6 +424,7 @@ class RerateUsage(msgspec.Struct, frozen=True):
     after: Number = 0
     dry_run: bool = False
     sales: bool = False
+    caps: bool = False
 
 
 class ReadJournal(msgspec.Struct, frozen=True):

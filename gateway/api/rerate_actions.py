@@ -1,4 +1,8 @@
-"""`usage.rerate`: a page of sessions, or of sales of bundles, priced anew by the version of their plan that is in force."""
+"""`usage.rerate`: a page of sessions, of lines with caps, or of sales, priced anew by the version of their plan in force."""
+
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection
 
 from gateway.api import requests
 from gateway.api.answers import UsageRerated
@@ -6,6 +10,7 @@ from gateway.api.callers import Caller
 from gateway.api.problems import bad_request
 from gateway.charging.credit_control import ChargingPolicy
 from gateway.charging.rerate import Left, Rerated
+from gateway.charging.rerate_lines import LinePage, page_of_lines
 from gateway.charging.rerate_reading import SessionPage, Wanted, page, unknown_records
 from gateway.charging.rerate_sales import SalePage, page_of_sales
 from gateway.context import GatewayContext
@@ -24,9 +29,9 @@ def rerate_usage(context: GatewayContext, request: requests.RerateUsage, caller:
         raise bad_request("rerate.plan", f"plan: {request.plan[:32]!r} is none of {', '.join(sorted(plans))}")
     wanted = Wanted(plan.id, plan.version, request.since, caller.name, request.dry_run)
     with context.reading() as connection:
-        look = page_of_sales if request.sales else page
-        found: SessionPage | SalePage = look(connection, wanted, after=request.after, limit=UNITS)
-        unknown = 0 if request.after or request.sales else unknown_records(connection, wanted)
+        found = _page(context, connection, wanted, request)
+        is_first = not (request.after or request.sales or request.caps)
+        unknown = unknown_records(connection, wanted) if is_first else 0
     together = Rerated()
     together.leave(Left.UNKNOWN, unknown)
     for result in context.run_all(found.units):
@@ -39,7 +44,7 @@ def rerate_usage(context: GatewayContext, request: requests.RerateUsage, caller:
     return UsageRerated(
         plan=plan.id,
         version=plan.version,
-        sessions=0 if request.sales else len(found.units),
+        sessions=len(found.units) if isinstance(found, SessionPage) else 0,
         records=together.records,
         left=together.left,
         price_before=format_amount(together.price_before, plan.currency),
@@ -49,3 +54,14 @@ def rerate_usage(context: GatewayContext, request: requests.RerateUsage, caller:
         currency=plan.currency,
         next=found.next,
     )
+
+
+def _page(
+    context: GatewayContext, connection: Connection, wanted: Wanted, request: requests.RerateUsage
+) -> SessionPage | LinePage | SalePage:
+    """Read a page of what is asked for."""
+    if request.caps:
+        zone = ZoneInfo(context.settings.operator.timezone)
+        return page_of_lines(connection, wanted, after=request.after, limit=UNITS, zone=zone)
+    look = page_of_sales if request.sales else page
+    return look(connection, wanted, after=request.after, limit=UNITS)

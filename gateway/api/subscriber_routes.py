@@ -12,11 +12,20 @@ from gateway.api.bill_requests import PayBillOnce
 from gateway.api.conversion import to_request
 from gateway.api.limit_actions import LimitActions
 from gateway.api.line_limits import show_limit
+from gateway.api.line_preferences import set_preferences, show_preferences
 from gateway.api.order_actions import OrderActions
 from gateway.api.order_requests import read_key, read_kind
 from gateway.api.payment_actions import pay_bill
 from gateway.api.problems import bad_request, not_found
-from gateway.api.requests import DecideLimit, GiveGift, NamedGift, ShowSubscriber, SimOrder, TopUpSubscriber
+from gateway.api.requests import (
+    DecideLimit,
+    GiveGift,
+    NamedGift,
+    SetPreferences,
+    ShowSubscriber,
+    SimOrder,
+    TopUpSubscriber,
+)
 from gateway.api.topup_actions import TopUpActions
 from gateway.api.web_requests import caller_of, json_response, read_body, read_object
 from gateway.context import GatewayContext
@@ -60,6 +69,8 @@ class SubscriberRoutes:
             web.get("/v1/subscribers/{msisdn}", self._get_subscriber),
             web.get("/v1/subscribers/{msisdn}/limits", self._get_limits),
             web.post("/v1/subscribers/{msisdn}/limits", self._post_limit),
+            web.get("/v1/subscribers/{msisdn}/preferences", self._get_preferences),
+            web.post("/v1/subscribers/{msisdn}/preferences", self._post_preferences),
             web.get("/v1/charity/causes", self._get_causes),
             web.post("/v1/bills/{bill}/payments", self._post_payment),
             web.post(LISTENER + "{name}/listener/{secret}", self._post_callback),
@@ -139,6 +150,17 @@ class SubscriberRoutes:
         given = await read_object(request)
         wanted = to_request({**given, "number": self._number(request)}, DecideLimit)
         return json_response(await self._limits.decide(wanted, caller))
+
+    async def _get_preferences(self, request: web.Request) -> web.Response:
+        caller_of(request, VIEWER)
+        named = ShowSubscriber(self._number(request))
+        return json_response(await self._context.in_thread(show_preferences, self._context, named))
+
+    async def _post_preferences(self, request: web.Request) -> web.Response:
+        caller = caller_of(request, OPERATOR)
+        given = await read_object(request)
+        wanted = to_request({**given, "number": self._number(request)}, SetPreferences)
+        return json_response(await self._context.in_thread(set_preferences, self._context, wanted, caller))
 
     async def _get_causes(self, request: web.Request) -> web.Response:
         caller_of(request, VIEWER)

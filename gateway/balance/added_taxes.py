@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from gateway.balance.wallets import Wallet, WalletRows
 from gateway.ledger import accounts
-from gateway.ledger.added_taxes import DONE, AddedTax
+from gateway.ledger.added_taxes import ADDED, DONE, AddedTax
 from gateway.ledger.books import Books
 from gateway.ledger.entries import Entry
 from gateway.store import tables
@@ -16,7 +16,7 @@ from gateway.store.batch import Batch, RowSet, Unit
 from gateway.store.tables import added_taxes
 from gateway.subscribers.status import TERMINATED
 
-ADDED, BACK = "added_tax", "added_tax_back"
+_ASKED, _BACK = ADDED
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -55,7 +55,7 @@ class BookAddedTax(Unit):
         for place, (line, name) in enumerate(zip(of.lines, accounts_of(of), strict=True)):
             wallet.move(-line.amount)
             pair = (wallet.subscriber_id, books.account(name))
-            kind, (debit, credit) = (ADDED, pair) if line.amount > 0 else (BACK, pair[::-1])
+            kind, (debit, credit) = (_ASKED, pair) if line.amount > 0 else (_BACK, pair[::-1])
             reference = f"added-tax:{number}:{place}"
             entries.append(Entry(kind, debit, credit, abs(line.amount), of.currency, self.ends_at, reference=reference))
         books.post(batch, entries)
@@ -64,7 +64,7 @@ class BookAddedTax(Unit):
 def accounts_of(row: AddedTax) -> list[str]:
     """Name the account of each of a row's taxes."""
     (country,) = row.versions
-    return [accounts.added_tax_account(country, row.area.state, line.kind) for line in row.lines]
+    return [accounts.added_tax_account(country, line.state or row.area.state, line.kind) for line in row.lines]
 
 
 class OpenTaxAccounts(Unit):

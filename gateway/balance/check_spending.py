@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import Connection, func, select
 
-from gateway.balance.spending import AGREED, BILL, NO_LIMIT, BillingMonths, Spending, decode, period_of
+from gateway.balance.spending import AGREED, BILL, NO_LIMIT, BillingMonths, Spending, decode, month_of, period_of
 from gateway.ledger.checks.examined import SHOWN, Finding
 from gateway.store.tables import bill_limits, marks, usage, wallets
 
@@ -28,18 +28,29 @@ def wrong_spending(connection: Connection, months: BillingMonths) -> Iterator[Fi
 
 def _wrong_limits(connection: Connection, known: dict[int, Spending]) -> Iterator[Finding]:
     limits: dict[int, int] = {}
+    of_months: dict[int, dict[int, int]] = {}
     agreed: set[tuple[int, str]] = set()
     for row in connection.execute(select(bill_limits).where(bill_limits.c.what == BILL).order_by(bill_limits.c.id)):
         if row.decision == AGREED:
             agreed.add((row.subscriber_id, row.period))
+        elif row.period:
+            of = of_months.setdefault(row.subscriber_id, {})
+            of[month_of(row.period)] = NO_LIMIT if row.amount is None else row.amount
         else:
             limits[row.subscriber_id] = NO_LIMIT if row.amount is None else row.amount
+            of_months.pop(row.subscriber_id, None)
     for number, spending in known.items():
         decided = limits.get(number, NO_LIMIT)
         if spending.limit != decided:
             yield Finding(
                 "limit", f"wallet:{number} has the bill limit {spending.limit}, its customer decided {decided}"
             )
+        said = of_months.get(number, {})
+        ahead = {month for month in said if month >= spending.month}
+        if spending.months.keys() - said.keys() or any(
+            spending.months.get(month) != said[month] for month in spending.months.keys() | ahead
+        ):
+            yield Finding("limit", f"wallet:{number} has bill limits of single months that its customer did not decide")
         if spending.agreed and (number, period_of(spending.agreed)) not in agreed:
             yield Finding("limit", f"wallet:{number} may pass its bill limit in a month for which nobody agreed")
 

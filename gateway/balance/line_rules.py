@@ -80,6 +80,7 @@ class LineRules(msgspec.Struct, frozen=True):
             or spending.charged_in_hour >= near.charged_in_hour
             or (number and near.numbers)
             or (network and not network.startswith(spending.country or "-"))
+            or spending.months
         )
 
     def after_use(self, batch: Batch, wallet: Wallet, profile: Profile, use: Use) -> None:

@@ -7,6 +7,7 @@ import msgspec
 
 from gateway.balance import bookings
 from gateway.balance.open_subscriber import Opening, open_subscriber
+from gateway.balance.preferences import Preferences, keep
 from gateway.charity import choices as charity_choices
 from gateway.charity.policies import WHOLE
 from gateway.charity.sealed_causes import Consent
@@ -23,6 +24,9 @@ SCOPE = "import"
 LARGEST_OPENING = 1_000_000 * MICRO
 """Micro-units: what a line brings along may be more than `charging.wallet_limit` lets in, but not without end."""
 COLUMNS = ("msisdn", "imsi", "iccid", "plan", "cause", "balance")
+PREFERRED = ("language", "bills")
+"""Columns that a file may have besides: how the customer is written to, and itemised or unitemised bills; empty: not said."""
+BILLS = ("", "itemised", "unitemised")
 COLUMN_DIGITS = 16
 """Hexadecimal digits of a column's digest."""
 
@@ -40,6 +44,14 @@ class Enrolment(msgspec.Struct, frozen=True):
     plan: str
     cause: str
     balance: int
+    language: str = ""
+    bills: str = ""
+
+    @property
+    def columns(self) -> dict[str, str | int]:
+        """What the file said, by column; of what customers prefer, what was said alone, as rows from before have it."""
+        values: dict[str, str | int] = msgspec.structs.asdict(self)
+        return {name: value for name, value in values.items() if name in COLUMNS or value}
 
 
 class _Booked(msgspec.Struct, frozen=True):
@@ -66,13 +78,14 @@ def read_row(
     causes: Iterable[str],
     country: str = "",
     *,
+    languages: Iterable[str] = (),
     check_iccid: bool = False,
 ) -> Enrolment:
-    """Check a CSV row; RowInvalid names the column at fault. `country` is the operator's.
+    """Check a CSV row; RowInvalid names the column at fault. `country` is the operator's, `languages` those it writes in.
 
     With `check_iccid` an ICCID needs its right check digit, and may not look rounded.
     """
-    text = {name: (row.get(name) or "").strip() for name in COLUMNS}
+    text = {name: (row.get(name) or "").strip() for name in (*COLUMNS, *PREFERRED)}
     try:
         balance = _balance(text["balance"] or "0")
         if balance < 0:
@@ -81,6 +94,10 @@ def read_row(
             raise RowInvalid(f"balance: an opening balance is at most {LARGEST_OPENING // MICRO}")
         if text["plan"] not in plans:
             raise RowInvalid(f"plan: {text['plan'][:32]!r} is none of {', '.join(sorted(plans))}")
+        if text["language"] and text["language"] not in languages:
+            raise RowInvalid(f"language: {text['language'][:8]!r} is none of {', '.join(languages)}")
+        if text["bills"] not in BILLS:
+            raise RowInvalid(f"bills: {text['bills'][:16]!r} is neither itemised nor unitemised")
         if text["cause"]:
             charity_choices.parse([text["cause"]], causes)
         return Enrolment(
@@ -90,6 +107,8 @@ def read_row(
             plan=text["plan"],
             cause=text["cause"],
             balance=balance,
+            language=text["language"],
+            bills=text["bills"],
         )
     except (IdentifierInvalid, charity_choices.ChoiceInvalid) as error:
         raise RowInvalid(str(error)) from None
@@ -127,21 +146,22 @@ class Enrol(Unit):
                 return Enrolled("refused", None, f"{kind}: belongs to another subscriber already")
         subscriber_id = self._create(batch)
         result = msgspec.json.encode(_Booked(subscriber_id, self._columns(digests)))
-        keys.keep(batch, SCOPE, row.iccid, KeptResult(digests(*msgspec.structs.astuple(row)), result))
+        keys.keep(batch, SCOPE, row.iccid, KeptResult(digests(*row.columns.values()), result))
         return Enrolled("created", subscriber_id)
 
     def _compare(self, kept: KeptResult, digests: Digests) -> Enrolled:
         booked = msgspec.json.decode(kept.result, type=_Booked)
-        if kept.digest == digests(*msgspec.structs.astuple(self.row)):
+        if kept.digest == digests(*self.row.columns.values()):
             return Enrolled("unchanged", booked.subscriber_id)
-        differing = [name for name, digest in self._columns(digests).items() if digest != booked.columns.get(name)]
+        said = self._columns(digests)
+        differing = [name for name in {**booked.columns, **said} if said.get(name) != booked.columns.get(name)]
         message = f"{', '.join(differing)}: not as first imported; nothing was changed"
         return Enrolled("differs", booked.subscriber_id, message)
 
     def _columns(self, digests: Digests) -> dict[str, str]:
         """Digest each column by itself, bound to the card: equal causes of two rows do not look alike."""
-        iccid, values = self.row.iccid, msgspec.structs.asdict(self.row)
-        return {name: digests(iccid, name, values[name])[:COLUMN_DIGITS] for name in COLUMNS}
+        iccid, columns = self.row.iccid, self.row.columns
+        return {name: digests(iccid, name, value)[:COLUMN_DIGITS] for name, value in columns.items()}
 
     def _create(self, batch: Batch) -> int:
         row = self.row
@@ -158,4 +178,6 @@ class Enrol(Unit):
         books = batch.policy(Books)
         entries = bookings.opening(subscriber_id, books.account, row.balance, self.currency, batch.now, row.iccid)
         books.post(batch, entries)
+        if row.language or row.bills:
+            keep(batch, subscriber_id, Preferences(row.language, row.bills != "unitemised"))
         return subscriber_id

@@ -1,8 +1,9 @@
 """What a line was charged in this month and the last, and the limits that hold it: its bill limit, the cap abroad, a bar.
 
-A customer may say what a bill comes to at most, and that may be nothing (Communications Act 2003 s.124S). It counts what is
-charged for use; the price of the plan's own bundle is agreed with the plan, and is not counted. A limit is passed only where
-the customer agreed for that month; what is reported beyond it is booked as absorbed, and never billed (decision 052).
+A customer may say what a bill comes to at most, every month's or that of one, and that may be nothing (Communications Act 2003
+s.124S; bills are of calendar months, so these are its billing periods). It counts what is charged for use; the price of the
+plan's own bundle is agreed with the plan, and is not counted. A limit is passed only where the customer agreed for that month;
+what is reported beyond it is booked as absorbed, and never billed (decision 052).
 
 Months are those of the operator's time zone; an event belongs to the month in which it was, so that a late report counts
 where it was used. Money in micro-units.
@@ -47,6 +48,12 @@ class BillingMonths:
         self._start, self._end = self.bounds(self._number)
 
 
+def month_of(period: str) -> int:
+    """Give the number of a month such as `2026-11`."""
+    year, month = period.split("-")
+    return int(year) * 12 + int(month) - 1
+
+
 def period_of(month: int) -> str:
     """Write a month's number as `2026-11`."""
     return f"{month // 12:04d}-{month % 12 + 1:02d}"
@@ -76,6 +83,12 @@ class Spending(msgspec.Struct, array_like=True):
     """Nothing with a price is served: a person has to look at what was used (gateway.fraud)."""
     country: str = ""
     marks: dict[str, int] = {}
+    months: dict[int, int] = {}
+    """Limits of single months, in place of that of all: NO_LIMIT where there is none in that month."""
+
+    def limit_in(self, month: int) -> int:
+        """Give the bill limit of a month; NO_LIMIT without one."""
+        return self.months.get(month, self.limit) if self.months else self.limit
 
     def charged_in(self, month: int) -> int:
         """Give what was charged in a month: this one, or the last."""
@@ -85,9 +98,10 @@ class Spending(msgspec.Struct, array_like=True):
 
     def room(self, month: int) -> int | None:
         """Give what may still be charged in a month by the bill limit; None without one, or where more was agreed to."""
-        if self.limit < 0 or self.agreed == month:
+        limit = self.limit_in(month)
+        if limit < 0 or self.agreed == month:
             return None
-        return max(0, self.limit - self.charged_in(month))
+        return max(0, limit - self.charged_in(month))
 
     def room_abroad(self, month: int, cap: int) -> int | None:
         """Give what may still be charged abroad in a month by the operator's `cap`; None without one (0), or where agreed."""
@@ -98,7 +112,7 @@ class Spending(msgspec.Struct, array_like=True):
 
     def least_room(self, month: int, cap: int) -> int | None:
         """Give what may still be charged in a month by both; `cap` is that for use abroad, 0 for use at home."""
-        if self.limit < 0 and not cap:
+        if self.limit < 0 and not cap and not self.months:
             return None  # as nearly always
         rooms = [room for room in (self.room(month), self.room_abroad(month, cap)) if room is not None]
         return min(rooms, default=None)

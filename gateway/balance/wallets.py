@@ -127,7 +127,7 @@ class Wallet(msgspec.Struct):
         """Add to a counter and give what it stood at; a new one lets those go whose day or month no report can be of."""
         before = self.counters.get(key)
         if before is None:
-            self.counters = {name: value for name, value in self.counters.items() if _may_count(name, key)}
+            self.counters = {name: value for name, value in self.counters.items() if may_count(name, key)}
         self.counters[key] = (before or 0) + amount
         self.changed = True
         return before or 0
@@ -173,7 +173,7 @@ def _holdings(wallet: Wallet) -> bytes | None:
     return _encode(Holdings(wallet.allowances, *terms))
 
 
-def _may_count(name: str, begun: str) -> bool:
+def may_count(name: str, begun: str) -> bool:
     """Tell whether a counter may still be used once another is begun."""
     date, newest = name.rpartition(":")[2], begun.rpartition(":")[2]
     if len(newest) == len(_MONTH):

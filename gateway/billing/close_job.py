@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 
 from gateway.billing.closing import BeginClose, CloseRefused, FinishClose, WriteBills, not_empty
 from gateway.billing.cuts import RUNNING, Close, closes, settled, slice_of
-from gateway.billing.reading import TaxPoints, drafts, lines
+from gateway.billing.reading import drafts, lines
+from gateway.billing.taxation import taxes_within
 from gateway.context import GatewayContext
 from gateway.store.engine import join_whole_tables, sort_on_disk
 from gateway.store.sealed_months.parts import parts
@@ -36,7 +37,6 @@ def unfinished(connection: Connection) -> Close | None:
 def run(
     context: GatewayContext,
     close: Close,
-    taxes: TaxPoints,
     due: int,
     *,
     ended: Ended = lambda: False,
@@ -51,6 +51,7 @@ def run(
         join_whole_tables(connection)
         only = slice_of(closes(connection), close)
         with parts(connection) as found:
+            taxes = taxes_within(connection, found)
             every = lines(found, only, taxes, after=close.after)
             for page in drafts(connection, every, taxes, LINES, until=only.cut.until):
                 if ended():

@@ -52,8 +52,6 @@ SECTIONS: Final[dict[str, Section]] = {
     "settlement": Section.SETTLEMENT,
 }
 """Where the entries of a kind (ledger.postings) stand; `promotional` is usage or a sale, as its entry says."""
-TAXED: Final = (Section.USAGE, Section.SALES, Section.CORRECTIONS)
-"""What prices, and so the taxes within them, stand in."""
 PAID_BY_PROMOTION: Final = "promotional"
 
 
@@ -103,10 +101,30 @@ class Taxed(msgspec.Struct, array_like=True, gc=False):
     gross: int
 
 
+class Added(msgspec.Struct, array_like=True, gc=False):
+    """A tax or fee that was added to prices: its name and kind (rating.taxes.AddedTax), the state that it is of, and its rate.
+
+    The rate is in parts per million, 0 of a fee; `base` is what it is on, `amount` what it moved the wallet by.
+    """
+
+    name: str
+    kind: str
+    state: str
+    rate: int
+    base: int = 0
+    amount: int = 0
+
+    @property
+    def key(self) -> tuple[str, str, str, int]:
+        """What it is."""
+        return self.name, self.kind, self.state, self.rate
+
+
 class Content(msgspec.Struct, array_like=True, gc=False):
     """All that is kept of a bill's content; `final`: of a line that has ended.
 
-    `credited` is what of the taxed prices was given back: a credit note takes it away with what it is of.
+    `credited` is what of the taxed prices was given back: a credit note takes it away with what it is of. `added` are the taxes
+    on top of prices one by one, which are entries as well (Section.TAXES).
     """
 
     used: list[Used] = []
@@ -115,6 +133,7 @@ class Content(msgspec.Struct, array_like=True, gc=False):
     plan: str = ""
     final: bool = False
     credited: list[Taxed] = []
+    added: list[Added] = []
 
     @property
     def amount(self) -> int:
@@ -144,7 +163,7 @@ def without_corrections(content: Content) -> tuple[Content, Content | None]:
         return content, None
     rest = [each for each in content.moved if each not in given_back]
     note = Content([], given_back, content.credited, content.plan, content.final)
-    return Content(content.used, rest, content.taxed, content.plan, content.final), note
+    return msgspec.structs.replace(content, moved=rest, credited=[]), note
 
 
 write_content: Final = msgspec.msgpack.Encoder().encode
@@ -195,6 +214,7 @@ def merged(one: Content, other: Content) -> Content:
         [Taxed(*key, gross) for key, gross in taxed.items()],
         other.plan or one.plan,
         one.final or other.final,
+        added=added_up((*one.added, *other.added)),
     )
 
 
@@ -206,7 +226,17 @@ def negated(content: Content) -> Content:
         [Taxed(each.jurisdiction, each.rate, -each.gross) for each in content.taxed],
         content.plan,
         content.final,
+        added=[msgspec.structs.replace(each, base=-each.base, amount=-each.amount) for each in content.added],
     )
+
+
+def added_up(taxes: Iterable[Added]) -> list[Added]:
+    """Join taxes that are the same."""
+    found: dict[tuple[str, str, str, int], Added] = {}
+    for each in taxes:
+        known = found.get(each.key, Added(*each.key))
+        found[each.key] = Added(*each.key, known.base + each.base, known.amount + each.amount)
+    return list(found.values())
 
 
 def _used_together(one: Used, other: Used) -> Used:

@@ -5,6 +5,7 @@ beyond the balance. Who has paid, by whatever payment, is open again.
 """
 
 from collections.abc import Iterable
+from datetime import date
 from enum import StrEnum
 from typing import Any, ClassVar, Final, NamedTuple
 
@@ -18,6 +19,7 @@ from gateway.ledger.books import Books
 from gateway.messaging.keywords.amounts import Money
 from gateway.notices.kinds import NoticeKind
 from gateway.notices.sending import NoticeSender
+from gateway.notices.wording import Day, Value
 from gateway.store.batch import Batch, RowSet, Unit
 from gateway.store.tables import bill_accounts, bill_events
 
@@ -179,9 +181,9 @@ class StepDunning(Unit):
         )
         batch.add(bill_events, row)
         if self.next.notice is not None:
-            values: dict[str, str | Money] = {
+            values: dict[str, Value] = {
                 "amount": Money(amount, wallet.currency),
-                "date": self.date,
+                "date": Day(date.fromisoformat(self.date)),
                 "reference": self.reference,
             }
             period = f"bill {self.look.account.bill_id}"

@@ -1,7 +1,7 @@
 """The words of bills, of reports of giving and of remittance advices, in the languages of customers and causes, by key.
 
-English, French and Spanish, as the keyword services speak them; how numbers and dates are written in each is here too, and done
-in billing.words.
+English, French and Spanish, as the keyword services speak them; how numbers are written in each is here too, and done in
+billing.words.
 """
 
 from typing import Final, NamedTuple
@@ -10,15 +10,13 @@ NARROW: Final = "\u202f"
 
 
 class Language(NamedTuple):
-    """A language: its words by key, months, and how it writes numbers and dates (strftime, with the month as {month})."""
+    """A language: its words by key, and how it writes numbers."""
 
     words: dict[str, str]
-    months: tuple[str, ...]
     point: str
     group: str
     least_grouped: int
     sign_behind: bool
-    date: str
 
 
 _EN: Final = {
@@ -268,70 +266,7 @@ _ES: Final = {
     "by_quarter": "{year} por trimestre, nombrado por su último mes",
 }
 LANGUAGES: Final = {
-    "en": Language(
-        _EN,
-        (
-            "January",
-            "February",
-            "March",
-            "April",
-            "May",
-            "June",
-            "July",
-            "August",
-            "September",
-            "October",
-            "November",
-            "December",
-        ),
-        ".",
-        ",",
-        1000,
-        sign_behind=False,
-        date="%-d {month} %Y",
-    ),
-    "fr": Language(
-        _FR,
-        (
-            "janvier",
-            "février",
-            "mars",
-            "avril",
-            "mai",
-            "juin",
-            "juillet",
-            "août",
-            "septembre",
-            "octobre",
-            "novembre",
-            "décembre",
-        ),
-        ",",
-        NARROW,
-        1000,
-        sign_behind=True,
-        date="%-d {month} %Y",
-    ),
-    "es": Language(
-        _ES,
-        (
-            "enero",
-            "febrero",
-            "marzo",
-            "abril",
-            "mayo",
-            "junio",
-            "julio",
-            "agosto",
-            "septiembre",
-            "octubre",
-            "noviembre",
-            "diciembre",
-        ),
-        ",",
-        ".",
-        10_000,
-        sign_behind=True,
-        date="%-d de {month} de %Y",
-    ),
+    "en": Language(_EN, ".", ",", 1000, sign_behind=False),
+    "fr": Language(_FR, ",", NARROW, 1000, sign_behind=True),
+    "es": Language(_ES, ",", ".", 10_000, sign_behind=True),
 }

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from gateway.billing.content import read_content
 from gateway.billing.cuts import NOTHING, REOPENED, Slice, closes, take_cut
-from gateway.billing.reading import Draft, TaxPoints, drafts, lines
+from gateway.billing.reading import Draft, drafts, lines
 from gateway.billing.statement import lines_of
 from gateway.store.engine import join_whole_tables, sort_on_disk
 from gateway.store.sealed_months.parts import parts
@@ -26,10 +26,10 @@ class AlreadyClosed(ValueError):
     """The month is closed: its bills are there to be shown."""
 
 
-def preview(connection: Connection, period: str, until: int, taxes: TaxPoints, one: int | None = None) -> Previewed:
+def preview(connection: Connection, period: str, until: int, one: int | None = None) -> Previewed:
     """Add up what would be billed for events before `until`; with `one`, for that line alone."""
     found = Previewed()
-    for draft in _drafts(connection, period, until, taxes, one):
+    for draft in _drafts(connection, period, until, one):
         found.lines += 1
         for line in lines_of(read_content(draft.content)):
             sums = found.sums.setdefault((line.section, line.what, draft.currency), [0, 0])
@@ -38,7 +38,7 @@ def preview(connection: Connection, period: str, until: int, taxes: TaxPoints, o
     return found
 
 
-def _drafts(connection: Connection, period: str, until: int, taxes: TaxPoints, one: int | None) -> Iterator[Draft]:
+def _drafts(connection: Connection, period: str, until: int, one: int | None) -> Iterator[Draft]:
     sort_on_disk(connection)
     join_whole_tables(connection)
     known = closes(connection)
@@ -48,5 +48,5 @@ def _drafts(connection: Connection, period: str, until: int, taxes: TaxPoints, o
     before = NOTHING if last is None else last.cut
     only = Slice(take_cut(connection, None, before, until), before)
     with parts(connection, only.wants) as found:
-        for page in drafts(connection, lines(found, only, taxes, one=one), taxes, PAGE, until=until):
+        for page in drafts(connection, lines(found, only, None, one=one), None, PAGE, until=until):
             yield from (draft for draft in page if draft.currency)

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
     Select,
@@ -30,18 +31,18 @@ from sqlalchemy import (
 
 from gateway.billing.content import (
     PAID_BY_PROMOTION,
-    TAXED,
     Content,
     Moved,
-    Section,
-    Taxed,
     Used,
     in_steps,
     section_of,
     write_content,
 )
 from gateway.billing.cuts import Slice
+from gateway.billing.taxation import TaxSums, components_of, rates_of
 from gateway.ledger.accounts import HIGHEST_SYSTEM
+from gateway.ledger.added_taxes import ADDED
+from gateway.ledger.taxable import BOOKED, OTHERS, USE, Taxable
 from gateway.rating.rate_keys import EMERGENCY, TOLL_FREE
 from gateway.store.sealed_months.parts import Part
 from gateway.store.tables import subscribers, subscriptions, transfers, usage
@@ -57,7 +58,7 @@ UNTOLD: Final = (TOLL_FREE, EMERGENCY)
 """Calls that no bill tells of, and no sum has: those free to the caller, helplines among them (Directive 2002/22/EC, annex I
 A(a)). Each other call that cost nothing and was covered by no allowance is left out like them."""
 VOICE: Final = "voice"
-_JOURNAL, _USAGE, _TENTH = range(3)
+_JOURNAL, _USAGE, _TENTH, _PRICED = range(4)
 
 
 class Draft(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -74,35 +75,27 @@ class Draft(msgspec.Struct, array_like=True, frozen=True, gc=False):
     content: bytes
 
 
-class TaxPoints(msgspec.Struct, frozen=True):
-    """The taxes within prices: `changes` are the times (microseconds) at which any rate changes, in order.
-
-    `rate` gives jurisdiction and rate by the plan of a line and a time; None where its prices include none that is known.
-    """
-
-    changes: tuple[int, ...] = ()
-    rate: Callable[[str, int], tuple[str, int] | None] = lambda _plan, _at: None
-
-    def periods(self) -> list[int]:
-        """Give a moment of each period between changes."""
-        return [self.changes[0] - 1, *self.changes] if self.changes else [0]
-
-
-NO_TAXES: Final = TaxPoints()
-
-
 class Line(msgspec.Struct, frozen=True):
     """What was read of a line, by which query."""
 
     subscriber_id: int
     found: list[tuple[int, Any]]
 
+    def of(self, place: int) -> Iterator[Any]:
+        """Give what one of them read."""
+        return (row for query, row in self.found if query == place)
+
 
 def lines(
-    found: Sequence[Part], only: Slice, taxes: TaxPoints, *, after: int = 0, one: int | None = None
+    found: Sequence[Part], only: Slice, taxes: Taxable | None, *, after: int = 0, one: int | None = None
 ) -> Iterator[Line]:
-    """Give every line with something within a slice, those above `after`, in order; or `one` alone."""
-    queries = (_journal(only, taxes, after, one), _usage(only, after, one), _tenths(only, after, one))
+    """Give every line with something within a slice, those above `after`, in order; or `one` alone.
+
+    `taxes` are those within prices (billing.taxation), None where no plan ever said that it has any.
+    """
+    queries = [_journal(only, taxes, after, one), _usage(only, after, one), _tenths(only, after, one)]
+    if taxes is not None:
+        queries.append(_priced(only, after, one))
     streams = []
     for part in found:
         if part.month is None or only.wants(part.month):
@@ -120,26 +113,36 @@ def _stream(connection: Connection, place: int, query: Select[Any]) -> Iterator[
 
 
 def drafts(
-    connection: Connection, found: Iterable[Line], taxes: TaxPoints, many: int, *, until: int
+    connection: Connection, found: Iterable[Line], taxes: Taxable | None, many: int, *, until: int
 ) -> Iterator[list[Draft]]:
     """Make drafts of lines, so many at a time; what plan each had at the end is read with them."""
     every = iter(found)
     while page := list(islice(every, many)):
         plans = _plans(connection, page[0].subscriber_id, page[-1].subscriber_id, until)
         ended = _ended(connection, page[0].subscriber_id, page[-1].subscriber_id)
+        priced = [row for line in page for row in line.of(_PRICED)]
+        rates = {} if taxes is None else rates_of(taxes, (row for row in priced if row.kind in OTHERS))
+        components = components_of(connection, (row for row in priced if row.kind in ADDED))
         yield [
-            _draft(line, plans.get(line.subscriber_id, ""), taxes, final=line.subscriber_id in ended) for line in page
+            _draft(
+                line,
+                plans.get(line.subscriber_id, ""),
+                TaxSums(taxes, rates, components),
+                final=line.subscriber_id in ended,
+            )
+            for line in page
         ]
 
 
-def _draft(line: Line, plan: str, taxes: TaxPoints, *, final: bool) -> Draft:
+def _draft(line: Line, plan: str, taxes: TaxSums, *, final: bool) -> Draft:
     content, currency, given = Content(plan=plan), "", 0
-    gross: dict[tuple[str, int], int] = {}
-    credited: dict[tuple[str, int], int] = {}
     moved: dict[tuple[str, str, bool], Moved] = {}
     for place, row in line.found:
         if place == _TENTH:
             given += int(row.amount)
+            continue
+        if place == _PRICED:
+            taxes.add_booked(row)
             continue
         currency = row.currency
         if place == _USAGE:
@@ -151,16 +154,12 @@ def _draft(line: Line, plan: str, taxes: TaxPoints, *, final: bool) -> Draft:
         known.count += row.entries
         known.amount += amount
         known.ids = known.ids + _ids(row.ids)
-        if section in TAXED and (rate := taxes.rate(plan, taxes.periods()[row.period])) is not None:
-            back = section == Section.CORRECTIONS and amount > 0
-            (credited if back else gross).setdefault(rate, 0)
-            (credited if back else gross)[rate] -= amount
+        taxes.add_use(row)
     for each in moved.values():
         each.ids = in_steps(each.ids)
     content.moved = sorted(moved.values(), key=lambda each: (each.section, each.kind, each.amount))
     content.used = _joined(content.used)
-    content.taxed = [Taxed(*rate, amount) for rate, amount in sorted(gross.items()) if amount]
-    content.credited = [Taxed(*rate, amount) for rate, amount in sorted(credited.items()) if amount]
+    content.taxed, content.credited, content.added = taxes.charged(), taxes.credited(), taxes.added()
     content.final = final
     return Draft(line.subscriber_id, currency, content.amount, content.paid, given, write_content(content))
 
@@ -226,27 +225,40 @@ def _of_line(column: ColumnElement[Any], after: int, one: int | None) -> ColumnE
     return column == one if one is not None else column > max(after, HIGHEST_SYSTEM - 1)
 
 
-def _journal(only: Slice, taxes: TaxPoints, after: int, one: int | None) -> Query:
-    """Sum the entries of wallets by kind, side, and period of taxes."""
+def _journal(only: Slice, taxes: Taxable | None, after: int, one: int | None) -> Query:
+    """Sum the entries of wallets by kind and side; charges of usage by the plan's version and the time of their rate, too."""
     entry = transfers.c
-    period = literal(0) + sum((case((entry.event_at >= at, 1), else_=0) for at in taxes.changes), literal(0))
     here = only.within(entry.id, entry.event_at)
+    nothing = literal(None, BigInteger)
+    used = (
+        (nothing, nothing, nothing)
+        if taxes is None
+        else (usage.c.version, taxes.band(usage.c.event_at), taxes.by_table(entry.id))
+    )
 
     def side(wallet: ColumnElement[Any], amount: ColumnElement[Any], sign: int) -> Select[Any]:
-        return select(
+        is_charge = taxes is not None and sign < 0
+        version, band, by = used if is_charge else (nothing, nothing, nothing)
+        each = select(
             wallet.label("wallet"),
             entry.currency.label("currency"),
             entry.kind.label("kind"),
             case((entry.usage_id.is_not(None), 1), else_=0).label("of_usage"),
-            period.label("period"),
+            version.label("version"),
+            band.label("band"),
+            by.label("by_table"),
             amount.label("amount"),
             literal_column(str(sign)).label("side"),
             entry.id.label("id"),
         ).where(here, _of_line(wallet, after, one))
+        if not is_charge:
+            return each
+        same = and_(usage.c.id == entry.usage_id, entry.kind.in_(list(USE)))
+        return each.select_from(transfers).join(usage, same, isouter=True)
 
     each = union_all(side(entry.credit, entry.amount, 1), side(entry.debit, -entry.amount, -1)).subquery()
     own = each.c
-    group = (own.wallet, own.currency, own.kind, own.of_usage, own.period, own.side)
+    group = (own.wallet, own.currency, own.kind, own.of_usage, own.version, own.band, own.by_table, own.side)
     told = ~and_(own.kind.in_(OF_USAGE), own.of_usage == 1)
     query = (
         select(
@@ -257,6 +269,19 @@ def _journal(only: Slice, taxes: TaxPoints, after: int, one: int | None) -> Quer
         )
         .group_by(*group)
         .order_by(own.wallet)
+    )
+    return lambda _dialect: query
+
+
+def _priced(only: Slice, after: int, one: int | None) -> Query:
+    """Give the entries of prices that are not of usage records, or correct them, and of taxes on top: each by itself."""
+    entry = transfers.c
+    debits = [*(kind for kind, sign in OTHERS.items() if sign > 0), ADDED[0]]
+    wallet = case((entry.kind.in_(debits), entry.debit), else_=entry.credit)
+    query = (
+        select(wallet.label("wallet"), *BOOKED)
+        .where(only.within(entry.id, entry.event_at), entry.kind.in_([*OTHERS, *ADDED]), _of_line(wallet, after, one))
+        .order_by(wallet)
     )
     return lambda _dialect: query
 

@@ -15,6 +15,7 @@ from gateway.billing.content import Content, Moved, Section, Used, from_steps, r
 from gateway.billing.rounding import billed, split, unit_of
 from gateway.billing.series import BILL, CREDIT_NOTE
 from gateway.charity.choices import Share
+from gateway.ledger.added_taxes import ADDED
 from gateway.rating.rate_keys import read_key
 from gateway.rating.taxes import percent
 from gateway.store.sealed_months.parts import Part, parts
@@ -31,7 +32,8 @@ class BillLine(msgspec.Struct, frozen=True, omit_defaults=True):
     """A line of a bill: what it is (a service, or the kind of an entry), how much of it, and what it comes to.
 
     `amount` is signed as the balance sees it. `traffic` tells usage abroad, or calls received, from other; `note` is the number
-    of a credit note.
+    of a credit note. A tax or fee on top of prices has the `name`, the kind (`tax`: state, local, 911, usf) and the state that
+    the taxes file gives it, and its rate in percent.
     """
 
     section: str
@@ -43,6 +45,10 @@ class BillLine(msgspec.Struct, frozen=True, omit_defaults=True):
     seconds: int = 0
     units: int = 0
     note: int = 0
+    name: str = ""
+    tax: str = ""
+    state: str = ""
+    rate: str = ""
 
 
 class BillItem(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -240,9 +246,23 @@ def lines_of(content: Content) -> Iterator[BillLine]:
             if left:
                 yield BillLine(Section.USAGE, "usage", left)
             continue
+        if section is Section.TAXES:
+            yield from _added_lines(content)
+            continue
         for each in content.moved:
             if each.section == section:
                 yield BillLine(section, each.kind, each.amount, each.count)
+
+
+def _added_lines(content: Content) -> Iterator[BillLine]:
+    """Give the taxes and fees on top of prices by their names, and in one what bills from before do not tell apart."""
+    known = [each for each in content.added if each.amount]
+    for each in known:
+        kind, rate = ADDED[each.amount > 0], percent(each.rate) if each.rate else ""
+        yield BillLine(Section.TAXES, kind, each.amount, name=each.name, tax=each.kind, state=each.state, rate=rate)
+    left = content.of(Section.TAXES) - sum(each.amount for each in known)
+    if left:
+        yield BillLine(Section.TAXES, ADDED[left > 0], left)
 
 
 def _used_line(used: Used) -> BillLine:

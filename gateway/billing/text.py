@@ -31,6 +31,9 @@ def section_word(section: str, writer: Writer) -> str:
 
 def what_of(line: BillLine | BillItem, writer: Writer) -> str:
     """Name what a line or an item is."""
+    if isinstance(line, BillLine) and line.name:
+        rate = f" {line.rate}{percent_sign(writer)}" if line.rate else ""
+        return f"{line.state} {line.name}{rate}".lstrip()
     word = writer.word(line.what)
     if isinstance(line, BillLine) and line.note:
         return f"{word} {line.note}"

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from gateway.billing.languages import LANGUAGES
+from gateway.languages.dates import MONTHS, write_day, write_month
 from gateway.ledger.money import MICRO, digits_of
 
 _SIGNS: Final = {"GBP": "£", "USD": "$", "EUR": "€"}
@@ -66,10 +67,7 @@ class Writer(msgspec.Struct, frozen=True):
 
     def date(self, at: int) -> str:
         """Write the day of a moment."""
-        language, moment = LANGUAGES[self.language], self.moment(at)
-        return moment.strftime(language.date.replace("%-d", str(moment.day))).format(
-            month=language.months[moment.month - 1]
-        )
+        return write_day(self.moment(at).date(), self.language)
 
     def moment(self, at: int) -> datetime:
         """Give a moment by the operator's clock."""
@@ -77,9 +75,8 @@ class Writer(msgspec.Struct, frozen=True):
 
     def short_month(self, place: int) -> str:
         """Write the first letters of a month by its place in the year, from 0 on."""
-        return LANGUAGES[self.language].months[place][:4]
+        return MONTHS[self.language][place][:4]
 
     def month(self, period: str) -> str:
         """Write a period such as 2026-11."""
-        year, number = period.split("-")
-        return f"{LANGUAGES[self.language].months[int(number) - 1]} {year}"
+        return write_month(period, self.language)

@@ -17,7 +17,17 @@ from gateway.rating.plan_taxes import Treatment
 from gateway.rating.plans import Plan, Rate
 from gateway.rating.prices import billed, price, service_price
 from gateway.rating.rate_keys import rate_by, read_key
-from gateway.rating.taxes import TaxArea, TaxLine, TaxTable, added_taxes, included, knows, rate_at, tax_lines
+from gateway.rating.taxes import (
+    TaxArea,
+    TaxedCharges,
+    TaxLine,
+    TaxTable,
+    added_taxes,
+    included,
+    knows,
+    rate_at,
+    tax_lines,
+)
 
 PLENTY = 1 << 62
 """Micro-units in the wallet: what it could not pay for is not what is asked."""
@@ -141,7 +151,7 @@ def _tax(plan: Plan, amount: int, at: int, taxes: TaxTable, area: TaxArea | None
     if area is None or not knows(taxes, tax, area):
         return QuotedTax(tax.treatment, tax.jurisdiction, None, 0, amount, amount)
     monthly = [each for each in added_taxes(taxes, tax, area, at) if each.rate]  # fees a month are of no single price
-    lines = tax_lines(monthly, amount, unit=minor_unit(plan.currency))
+    lines = tax_lines([TaxedCharges(monthly, amount)], unit=minor_unit(plan.currency))
     added = sum(each.amount for each in lines)
     return QuotedTax(tax.treatment, tax.jurisdiction, None, added, amount, amount + added, lines)
 

@@ -3,10 +3,11 @@
 A unit is one session, with the records as they were read beside the lane; whoever was quicker with one of them is found out. A
 record keeps what a bundle covered of it: where the right version would have had a bundle cover other usage than the wrong one
 did, and there was one or would have been, nobody can say any more what of it was left then, so that such a record stays as it
-is and is told of. So does one that a cap or limit counts, unless it is sure that none was reached by either price.
+is and is told of. So does one that a limit of the law counts, unless it is sure that it was not reached by either price. What a
+cap counts is priced line by line (charging.rerate_caps), since a cap is of all sessions of its days.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import Any, ClassVar, Final
 
@@ -35,8 +36,6 @@ from gateway.store.batch import Batch, RowSet, Unit
 from gateway.store.tables import allowance_entries, idempotency_keys, reratings
 from gateway.subscribers.status import TERMINATED
 
-NEVER_CAPPED: Final = 1 << 62
-"""Micro-units that no cap is as high as."""
 ACTOR: Final = 64
 """Characters that are kept of who had it done."""
 
@@ -52,8 +51,9 @@ class Left(StrEnum):
     """A bundle covered some of it that covers no such usage by the right version, or one that the line had, or would have been
     sold, covers such usage only by the right version: what was left of it then is not known any more."""
     LIMITED = "limited"
-    """A cap, or a limit of the law, counts it, and it costs more now, or the line had something taken off within a month of it,
-    or the cap is lower now: what was left of it by another price is not known any more."""
+    """A limit of the law, or the customer's own, counts it, and it costs more now, or the line had something taken off within a
+    month of it: what was left of the limit by another price is not known any more. Or a cap counts it, and not all usage of its
+    month is kept, or some of it was beyond the customer's own limit."""
     ENDED = "line_ended"
     """The line has ended and its wallet is settled."""
     GIVEN_BACK = "given_back"
@@ -75,9 +75,11 @@ class RatedRecord(msgspec.Struct, frozen=True):
     bundled: bool
     """Whether a bundle covers such usage by the version that priced it at first."""
     limited: bool
-    """Whether a cap of that version, or a limit of the law, counts it."""
+    """Whether something was taken off of it, or a limit of the law counts it."""
     caps: tuple[Cap, ...]
-    """Those of that version which count it."""
+    """Those that count it by the version that prices it now."""
+    cost: int
+    """What it costs by that version without caps."""
     taken_off: bool
     """Whether the line had anything taken off within a month of it: over a cap, or a limit."""
     rate_key: str
@@ -150,34 +152,41 @@ class RerateSession(Unit):
             batch.row_set(ProfileRows).get(self.subscriber_id),
         )
         plan = policy.tariff.plans.get(self.plan)
-        mine = [record for record in self.records if self._is_due(record)]
-        if profile is not None and plan is not None and plan.id in policy.tariff.kept:
-            mine = [each for each in mine if is_theirs(plan, policy.tariff, profile, each.event_at, batch.now)]
-        settled = self._given_back(batch, mine)
-        result.leave(Left.GIVEN_BACK, sum(record.id in settled for record in mine))
-        due = [record for record in mine if record.id not in settled]
+        due = [record for record in self.due(batch, policy.tariff, result, profile) if not is_capped(plan, record)]
         if wallet is None or profile is None or wallet.status == TERMINATED:
             result.leave(Left.ENDED, len(due))
-        elif plan is None or plan.version != self.version or self._overtaken(batch):
+        elif plan is None or plan.version != self.version or self.is_overtaken(batch):
             result.leave(Left.MEANWHILE, len(due))
         else:
             prices = self._new_prices(batch, plan, due, result)
             if prices:
-                self._book(batch, wallet, profile, policy, prices, result)
+                self.book(batch, wallet, profile, policy, prices, result)
         return result
+
+    def due(
+        self, batch: Batch, tariff: Tariff, result: Rerated, profile: Profile | None, *, capped: bool = False
+    ) -> list[RatedRecord]:
+        """Give the records that are to be priced anew, those that a cap counts or the others; what was given back is left."""
+        plan = tariff.plans.get(self.plan)
+        mine = [record for record in self.records if self._is_due(record) and is_capped(plan, record) == capped]
+        if profile is not None and plan is not None and plan.id in tariff.kept:
+            mine = [each for each in mine if is_theirs(plan, tariff, profile, each.event_at, batch.now)]
+        settled = self.given_back(batch, mine)
+        result.leave(Left.GIVEN_BACK, sum(record.id in settled for record in mine))
+        return [record for record in mine if record.id not in settled]
 
     def _is_due(self, record: RatedRecord) -> bool:
         mine = record.plan == self.plan and record.event_at >= self.since
         return mine and record.version is not None and record.version != self.version
 
-    def _overtaken(self, batch: Batch) -> bool:
+    def is_overtaken(self, batch: Batch) -> bool:
         """Tell whether one of them was priced anew since they were read."""
         numbers = {record.id: record.rerating for record in self.records}
         latest = select(reratings.c.record_id, func.max(reratings.c.id)).where(reratings.c.record_id.in_(numbers))
         found = dict(map(tuple, batch.connection.execute(latest.group_by(reratings.c.record_id))))
         return any(found.get(number, 0) != known for number, known in numbers.items())
 
-    def _given_back(self, batch: Batch, records: Iterable[RatedRecord]) -> frozenset[int]:
+    def given_back(self, batch: Batch, records: Iterable[RatedRecord]) -> frozenset[int]:
         """Name the records that were refunded, or that credit which ends paid for."""
         numbers = [record.id for record in records]
         keys = idempotency_keys.c
@@ -193,20 +202,26 @@ class RerateSession(Unit):
     def _new_prices(self, batch: Batch, plan: Plan, due: Sequence[RatedRecord], result: Rerated) -> dict[int, int]:
         """Give the right price of each record that can be put right, also where it is the one it has."""
         found = {}
-        for record in due:
-            rate = rate_by(plan, record.service, record.rating_group, read_key(record.rate_key))
-            if rate is None:
-                result.leave(Left.NO_RATE)
-                continue
-            reached = record.rated_before + record.units - record.covered
-            cost = price(rate, reached) - price(rate, record.rated_before)
-            if is_bundled(rate) != record.bundled and self._is_covered_otherwise(batch, plan, record):
-                result.leave(Left.BUNDLE)
-            elif (record.limited or is_limited(plan, rate, record.service)) and _may_reach(plan, rate, record, cost):
+        for record, rate, cost in self.new_costs(batch, plan, due, result):
+            is_limited = record.limited or rate.service is not None
+            if is_limited and (record.taken_off or cost > record.charged.price):
                 result.leave(Left.LIMITED)
             else:
                 found[record.id] = cost
         return found
+
+    def new_costs(
+        self, batch: Batch, plan: Plan, due: Sequence[RatedRecord], result: Rerated
+    ) -> Iterator[tuple[RatedRecord, Rate, int]]:
+        """Give the right rate of each record, and what it costs by that without caps and limits; others are left."""
+        for record in due:
+            rate = rate_by(plan, record.service, record.rating_group, read_key(record.rate_key))
+            if rate is None:
+                result.leave(Left.NO_RATE)
+            elif is_bundled(rate) != record.bundled and self._is_covered_otherwise(batch, plan, record):
+                result.leave(Left.BUNDLE)
+            else:
+                yield record, rate, cost_of(rate, record.rated_before, record.units - record.covered)
 
     def _is_covered_otherwise(self, batch: Batch, plan: Plan, record: RatedRecord) -> bool:
         """Tell whether a bundle may have covered another part of a record, had its version been the right one.
@@ -228,7 +243,7 @@ class RerateSession(Unit):
         )
         return batch.connection.execute(had.limit(1)).first() is not None
 
-    def _book(
+    def book(
         self,
         batch: Batch,
         wallet: Wallet,
@@ -237,6 +252,7 @@ class RerateSession(Unit):
         prices: dict[int, int],
         result: Rerated,
     ) -> None:
+        """Charge records what they should have cost, their tenths too."""
         tariff = policy.tariff
         changed = [record for record in self.records if record.id in prices]
         after = self._charged(changed, profile, tariff, prices)
@@ -321,28 +337,22 @@ def is_theirs(plan: Plan, tariff: Tariff, profile: Profile, event_at: int, now: 
     return theirs is not None and theirs.version == plan.version
 
 
-def _may_reach(plan: Plan, rate: Rate, record: RatedRecord, cost: int) -> bool:
-    """Tell whether a cap or limit may be reached by another price of a record that one counts, or may have been.
+def is_capped(plan: Plan | None, record: RatedRecord) -> bool:
+    """Tell whether a cap counts a record, by the version that prices it or by the right one."""
+    if record.caps or plan is None or not plan.caps:
+        return bool(record.caps)
+    rate = rate_by(plan, record.service, record.rating_group, read_key(record.rate_key))
+    return rate is not None and bool(caps_of(plan, rate, record.service))
 
-    None is where the line had nothing taken off, costs no more than it did, and has no lower cap than it had: then the sums of
-    its days and months are below all of them, as they were.
-    """
-    if record.taken_off or cost > record.charged.price:
-        return True
-    before = {(cap.services, cap.monthly): cap.price for cap in record.caps}
-    return any(
-        cap.price < before.get((cap.services, cap.monthly), NEVER_CAPPED) for cap in caps_of(plan, rate, record.service)
-    )
+
+def cost_of(rate: Rate, before: int, units: int) -> int:
+    """Give what units cost that follow others of their session and rating group."""
+    return price(rate, before + units) - price(rate, before)
 
 
 def is_bundled(rate: Rate | None) -> bool:
     """Tell whether a bundle covers what has this rate."""
     return rate is not None and rate.costs and rate.in_bundle
-
-
-def is_limited(plan: Plan, rate: Rate, service: str) -> bool:
-    """Tell whether a cap of the plan, or a limit of the law, counts what has this rate."""
-    return rate.service is not None or bool(caps_of(plan, rate, service))
 
 
 def shares_of(charged: Charged, event_at: int, profile: Profile, tariff: Tariff) -> list[tuple[int, int]]:

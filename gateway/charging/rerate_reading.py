@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from gateway.balance.corrections import Charged, TenthPart
-from gateway.charging.rerate import RatedRecord, RerateSession, is_bundled, is_limited
+from gateway.charging.rerate import RatedRecord, RerateSession, cost_of, is_bundled
 from gateway.rating.plan_versions import plan_of
 from gateway.rating.plans import Cap, Plan, Rate, caps_of
 from gateway.rating.rate_keys import rate_by, read_key
@@ -63,6 +63,10 @@ _CORRECTED: Final = SelectAmong(
 )
 
 
+OfSession = tuple[int, int, RatedRecord]
+"""A session, its subscriber, and a record of it."""
+
+
 class Wanted(msgspec.Struct, frozen=True):
     """Which usage is to be priced anew: of a plan, by its version in force, since a time in microseconds; who has it done."""
 
@@ -71,6 +75,11 @@ class Wanted(msgspec.Struct, frozen=True):
     since: int
     actor: str
     dry_run: bool
+
+    def is_of(self, record: RatedRecord) -> bool:
+        """Tell whether a record is to be priced anew."""
+        mine = record.plan == self.plan and record.event_at >= self.since
+        return mine and record.version is not None and record.version != self.version
 
 
 class SessionPage(msgspec.Struct, frozen=True):
@@ -91,8 +100,8 @@ def page(connection: Connection, wanted: Wanted, *, after: int, limit: int) -> S
         chosen = sorted(numbers)[:limit]
         if not chosen:
             return SessionPage([], None)
-        records = _records(connection, found, chosen)
-    return SessionPage(_units(records, wanted), chosen[-1] if len(chosen) == limit else None)
+        records = records_of(connection, found, usage.c.session.in_(chosen), PricedBy(connection))
+    return SessionPage(units_of(records, wanted), chosen[-1] if len(chosen) == limit else None)
 
 
 def unknown_records(connection: Connection, wanted: Wanted) -> int:
@@ -106,27 +115,25 @@ def unknown_records(connection: Connection, wanted: Wanted) -> int:
 
 def _affected(wanted: Wanted) -> Select[int]:
     """Select the sessions with records that another version priced, and that were not priced anew by the one in force."""
+    return select(usage.c.session).distinct().where(*due_rows(wanted))
+
+
+def due_rows(wanted: Wanted) -> tuple[ColumnElement[bool], ...]:
+    """Give the conditions by which usage is to be priced anew and was not yet."""
     done = select(reratings.c.record_id).where(reratings.c.version == wanted.version)
     return (
-        select(usage.c.session)
-        .distinct()
-        .where(
-            usage.c.plan == wanted.plan,
-            usage.c.event_at >= wanted.since,
-            usage.c.version.is_not(None),
-            usage.c.version != wanted.version,
-            usage.c.id.not_in(done),
-        )
+        usage.c.plan == wanted.plan,
+        usage.c.event_at >= wanted.since,
+        usage.c.version.is_not(None),
+        usage.c.version != wanted.version,
+        usage.c.id.not_in(done),
     )
 
 
-_Session = tuple[int, int, RatedRecord]
-"""A session, its subscriber, and a record of it."""
-
-
-def _records(connection: Connection, found: Sequence[Part], sessions: Sequence[int]) -> list[_Session]:
-    """Read every record of some sessions from all parts, each with what it was charged."""
-    among = usage.c.session.in_(sessions)
+def records_of(
+    connection: Connection, found: Sequence[Part], among: ColumnElement[bool], versions: "PricedBy"
+) -> list[OfSession]:
+    """Read every record of a condition from all parts, each with what it was charged."""
     rows: list[Any] = []
     tenths: dict[int, list[TenthPart]] = {}
     policies: dict[int, str] = {}
@@ -136,7 +143,7 @@ def _records(connection: Connection, found: Sequence[Part], sessions: Sequence[i
             tenths.setdefault(usage_id, []).append(TenthPart(credit, amount, share))
             policies[usage_id] = policy
     first = {row.id: Charged(row.price, policies.get(row.id, ""), tuple(tenths.get(row.id, ()))) for row in rows}
-    corrected, versions = last_corrections(connection, first), _PricedBy(connection)
+    corrected = last_corrections(connection, first)
     limited = [row for row in rows if versions.limits(row)]
     taken_off = _taken_off(found, {row.subscriber_id for row in limited})
     records = [
@@ -202,29 +209,41 @@ def _taken_off(found: Sequence[Part], subscribers: set[int]) -> dict[int, list[i
     return times
 
 
-class _PricedBy:
+class PricedBy:
     """Whether a bundle covered such usage, or a cap or limit counted it, by the version that priced it."""
 
     def __init__(self, connection: Connection) -> None:
+        """Read every version of every plan."""
         self._plans = {version.id: plan_of(version) for version in read(connection, PLAN)}
 
+    def plan(self, version: int) -> Plan | None:
+        """Give a version."""
+        return self._plans.get(version)
+
+    def any_caps(self, plan: str) -> bool:
+        """Tell whether any version of a plan has caps."""
+        return any(each is not None and each.id == plan and each.caps for each in self._plans.values())
+
     def bundled(self, row: Row[Any]) -> bool:
-        """Tell whether a bundle covers it."""
-        found = self._rate(row)
+        """Tell whether a bundle covers it, by the version that priced it at first."""
+        found = self._rate(row, row.version)
         return found is not None and is_bundled(found[1])
 
     def limits(self, row: Row[Any]) -> bool:
-        """Tell whether a cap, or a limit of the law, counts it."""
-        found = self._rate(row)
-        return bool(row.capped) or (found is not None and is_limited(*found, row.service))
+        """Tell whether something was taken off of it, or a limit of the law counts it."""
+        found = self._rate(row, row.version)
+        return bool(row.capped) or (found is not None and found[1].service is not None)
 
-    def caps(self, row: Row[Any]) -> tuple[Cap, ...]:
-        """Give the caps that count it."""
-        found = self._rate(row)
-        return () if found is None else tuple(caps_of(*found, row.service))
+    def under_caps(self, row: Row[Any], version: int | None) -> tuple[tuple[Cap, ...], int]:
+        """Give the caps that count it by a version, and what it costs by that without them."""
+        found = self._rate(row, version)
+        if found is None:
+            return (), row.price + (row.capped or 0)
+        cost = cost_of(found[1], row.rated_before or 0, _counted(row) - (row.covered or 0))
+        return tuple(caps_of(*found, row.service)), cost
 
-    def _rate(self, row: Row[Any]) -> tuple[Plan, Rate] | None:
-        plan = self._plans.get(row.version)
+    def _rate(self, row: Row[Any], version: int | None) -> tuple[Plan, Rate] | None:
+        plan = None if version is None else self._plans.get(version)
         rate = None if plan is None else rate_by(plan, row.service, row.rating_group, read_key(row.rate_key or ""))
         return None if plan is None or rate is None else (plan, rate)
 
@@ -233,21 +252,24 @@ def _record(
     row: Any,  # noqa: ANN401  (a row)
     last: LastCorrection | None,
     first: Charged,
-    versions: _PricedBy,
+    versions: PricedBy,
     taken_off: Mapping[int, Sequence[int]],
 ) -> RatedRecord:
+    version = row.version if last is None else last.version
+    caps, cost = versions.under_caps(row, version)
     near = (abs(at - row.event_at) <= LONGEST_US for at in taken_off.get(row.subscriber_id, ()))
     return RatedRecord(
         id=row.id,
         event_at=row.event_at,
         service=row.service,
         rating_group=row.rating_group,
-        units={"data": row.octets, "voice": row.seconds}.get(row.service, row.units),
+        units=_counted(row),
         plan=row.plan,
-        version=row.version if last is None else last.version,
+        version=version,
         bundled=versions.bundled(row),
         limited=versions.limits(row),
-        caps=versions.caps(row),
+        caps=caps,
+        cost=cost,
         taken_off=any(near),
         rate_key=row.rate_key or "",
         rated_before=row.rated_before or 0,
@@ -257,7 +279,14 @@ def _record(
     )
 
 
-def _units(records: Iterable[_Session], wanted: Wanted) -> list[RerateSession]:
+def _counted(row: Any) -> int:  # noqa: ANN401  (a row)
+    """Give the units that a record counts: octets, seconds or messages by its service."""
+    units: int = {"data": row.octets, "voice": row.seconds}.get(row.service, row.units)
+    return units
+
+
+def units_of(records: Iterable[OfSession], wanted: Wanted) -> list[RerateSession]:
+    """Make the units of records that are sorted by session and line."""
     units = []
     for (session, subscriber_id), group in groupby(records, key=lambda each: each[:2]):
         of_session = [record for _, _, record in group]

@@ -190,7 +190,12 @@ def show(
     number: Line,
     period: Period,
     form: Form = "text",
-    unitemised: Annotated[bool, typer.Option("--unitemised", help="Sums alone, no calls one by one.")] = False,
+    itemised: Annotated[
+        bool | None,
+        typer.Option(
+            "--itemised/--unitemised", help="Calls one by one, or sums alone; left out, as the customer asked."
+        ),
+    ] = None,
     language: Language = "",
     causes: Annotated[
         bool, typer.Option("--with-causes", help="Name the causes (needs the right to see them; it is noted).")
@@ -216,7 +221,7 @@ def show(
         "number": number,
         "period": period,
         "format": "json" if as_json else form,
-        "itemised": not unitemised,
+        "itemised": itemised,
         "causes": causes,
         "language": language,
     }

@@ -48,17 +48,24 @@ def list_notices(
 
 
 @app.command()
-def kinds(ctx: typer.Context, as_json: AsJson = False) -> None:
+def kinds(
+    ctx: typer.Context,
+    language: Annotated[str, typer.Option(help="In which of notices.languages; left out, the operator's.")] = "",
+    as_json: AsJson = False,
+) -> None:
     """List the kinds of notices: which the law asks for, by which rule, what each is sent once for, and its words.
 
     \b
     Examples:
       tpo notice kinds
-      tpo notice kinds --json
+      tpo notice kinds --language fr --json
     """
     from gateway.notices.kinds import KINDS  # noqa: PLC0415  (as above)
 
-    words = context.of(ctx).client_settings.notices.words
+    section = context.of(ctx).client_settings.notices
+    if language and language not in section.offered:
+        raise typer.BadParameter(f"is none of {', '.join(section.offered)}", param_hint="--language")
+    words = section.words[language or section.language]
     emit(
         [
             {

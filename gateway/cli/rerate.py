@@ -42,10 +42,10 @@ def rerate_all(
     result: Rerating | None = None
     told_at = clock()
     with asking(settings) as ask:
-        for sales in (False, True):
+        for of in ({}, {"caps": True}, {"sales": True}):
             after: int | None = 0
             while after is not None:
-                page = ask("usage.rerate", {**wanted, "after": after, "sales": sales}, UsageRerated)
+                page = ask("usage.rerate", {**wanted, **of, "after": after}, UsageRerated)
                 result = _added(result, page, dry_run=bool(wanted["dry_run"]))
                 after = page.next
                 if clock() >= told_at + REPORT_SECONDS:

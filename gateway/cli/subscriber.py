@@ -18,7 +18,7 @@ CHUNK: Final = 2000
 PAGE: Final = 1000
 """Lines that the gateway lists in one answer."""
 REQUIRED: Final = ("msisdn", "imsi", "iccid", "plan")
-COLUMNS: Final = (*REQUIRED, "cause", "balance")
+COLUMNS: Final = (*REQUIRED, "cause", "balance", "language", "bills")
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 AcceptChecksum = Annotated[
     bool,
@@ -51,13 +51,14 @@ def _group() -> None:
 @app.command("import")
 def import_file(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(help="CSV: msisdn, imsi, iccid, plan, cause, balance.")],
+    file: Annotated[Path, typer.Argument(help="CSV: msisdn, imsi, iccid, plan; and cause, balance, language, bills.")],
     accept_checksum: AcceptChecksum = False,
     as_json: AsJson = False,
 ) -> None:
     """Import lines that are already live on the host; run again, unchanged rows pass and differing ones are reported.
 
-    The opening balance is booked once a line. The file is checked whole before anything is booked; separated by `,` `;` or
+    The opening balance is booked once a line. `language` is that of bills and notices (en, es, fr), `bills` itemised or
+    unitemised; both may be left out, or empty. The file is checked whole before anything is booked; separated by `,` `;` or
     tabs, in UTF-8 or UTF-16. Exits with 75 if some rows were not taken, 1 if none were.
 
     \b
@@ -272,6 +273,7 @@ def bill_limit(
     abroad: Annotated[
         bool, typer.Option("--abroad", help="With agree: beyond the cap abroad, not the bill limit.")
     ] = False,
+    month: Annotated[str, typer.Option(help="For this month alone (2026-12), in place of the limit of all.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Show a line's bill limit and the cap abroad, or keep what its customer decided, with who, when and how.
@@ -283,6 +285,7 @@ def bill_limit(
     Examples:
       tpo subscriber bill-limit 447700900123
       tpo subscriber bill-limit 447700900123 20.00 --channel contract --wording 2026-1
+      tpo subscriber bill-limit 447700900123 50.00 --month 2026-12 --channel call --wording 2026-1
       tpo subscriber bill-limit 447700900123 none --channel call --wording 2026-1
       tpo subscriber bill-limit 447700900123 agree --channel call --wording 2026-1 --json
     """
@@ -300,6 +303,7 @@ def bill_limit(
         "channel": channel,
         "wording": wording,
         "what": "abroad" if abroad else "bill",
+        "period": month,
     }
     _ask(ctx, "subscriber.bill-limit", params, as_json=as_json)
 

@@ -27,6 +27,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("erase")(erase)
     app.command("tax-area")(tax_area)
     app.command("agree")(agree)
+    app.command("preferences")(preferences)
 
 
 def allowances(ctx: typer.Context, number: Number, as_json: AsJson = False) -> None:
@@ -203,6 +204,33 @@ def tax_area(
     """
     params = {"number": number, "state": state, "zip": zip_code, "reason": reason}
     _ask(ctx, "subscriber.tax-area", params, as_json=as_json)
+
+
+def preferences(
+    ctx: typer.Context,
+    number: Number,
+    language: Annotated[
+        str | None, typer.Option(help="The language of bills and notices: en, es or fr; empty: the operator's.")
+    ] = None,
+    itemised: Annotated[
+        bool | None, typer.Option("--itemised/--unitemised", help="Whether bills tell of calls one by one.")
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why, in your own words; it stands in the history.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show how a customer is written to, or keep what the customer asks for: the language, and bills without single calls.
+
+    \b
+    Examples:
+      tpo subscriber preferences 447700900123
+      tpo subscriber preferences 447700900123 --unitemised --reason "asked by letter of 3 December"
+      tpo subscriber preferences 447700900123 --language fr --reason "asked by phone" --json
+    """
+    if language is None and itemised is None:
+        _ask(ctx, "subscriber.preferences", {"number": number}, as_json=as_json)
+        return
+    params = {"number": number, "language": language, "itemised": itemised, "reason": reason}
+    _ask(ctx, "subscriber.prefer", params, as_json=as_json)
 
 
 def agree(ctx: typer.Context, number: Number, reason: Why, as_json: AsJson = False) -> None:

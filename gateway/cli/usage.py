@@ -143,7 +143,8 @@ def rerate(
     """Price usage anew that an earlier version of its plan priced: by the version that is in force now.
 
     Put the plan right and reload first. What was charged is given back whole and charged anew, and so is the tenth, by the
-    choice of the time of use; bundles that were sold, too. Run again, it goes on where it stopped. What bundles cover stays.
+    choice of the time of use; bundles that were sold, too. What caps count comes to the lesser of sum and cap again. Run again,
+    it goes on where it stopped. What bundles cover stays.
 
     Exits with 75 where records had to be left as they are; `left` says how many, and why.
 

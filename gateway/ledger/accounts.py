@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from gateway.rating.taxes import percent
+from gateway.rating.taxes import FEDERAL, percent
 from gateway.store.tables import accounts
 
 REVENUE = "revenue"
@@ -36,8 +36,6 @@ VAT = "vat:"
 """What is owed of a country's tax at a rate, as `vat:GB-20`."""
 ADDED_TAX = "tax:"
 """What is owed of taxes that are added to prices, as `tax:US-NY-state`."""
-FEDERAL = "usf"
-"""The kind of added tax that no state has."""
 WALLET = "wallet:"
 SYSTEM = (
     REVENUE,

@@ -1,27 +1,38 @@
 """Taxes that are added to what lines were charged in a month, by where each is: what it comes to, and the rows that say so.
 
-A month is that of the operator's days (ledger.tax_days): what was booked in it, whenever it was used, by whichever gateway. Its
-taxes are those that are in force at its end, where the line is then. A line of which nobody knows where it is has none, and is
-counted.
+A month is that of the operator's days (ledger.tax_days): what was booked in it, whenever it was used, by whichever gateway. A
+tax on charges is that of the time and place of each: one whose rate changes within the month, or a line that moves, has a line
+for each. Fees a month are those in force at its end, where the line is then. What a line used before anybody said where it is
+counts where it was first said to be. A line of which nobody knows where it is has none, and is counted.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from typing import Any, Final
+from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, Select, and_, func, select
+from sqlalchemy import Connection, and_, func, select
 
 from gateway.ledger.money import minor_unit
 from gateway.ledger.tax_days import MICROSECONDS, SETTLED_US, TaxDay, booked, due_day
-from gateway.ledger.taxable import PlansByVersion, Span, Taxable, TaxVersions, latest_taxes
+from gateway.ledger.taxable import (
+    Charges,
+    Periods,
+    PlansByVersion,
+    Span,
+    Taxable,
+    TaxVersions,
+    latest_taxes,
+)
 from gateway.rating.plan_taxes import PlanTax, Treatment
-from gateway.rating.taxes import TaxArea, TaxLine, added_taxes, knows, tax_lines
+from gateway.rating.taxes import TaxArea, TaxedCharges, TaxLine, added_taxes, knows, tax_lines
 from gateway.store import tables
 from gateway.store.nodes import in_shard
 from gateway.store.sealed_months.parts import Part, parts
 from gateway.store.tables import nodes, subscriptions, tax_areas
 
+ADDED: Final = ("added_tax", "added_tax_back")
+"""The kinds of the entries: what is asked for, and what is given back."""
 DONE: Final = 0
 """The subscriber of the row that says that a month is done."""
 
@@ -55,11 +66,17 @@ _lines: Final = msgspec.json.Decoder(list[TaxLine]).decode
 _versions: Final = msgspec.json.Decoder(dict[str, int]).decode
 
 
-def recorded(connection: Connection, node: int | None = None) -> Iterator[AddedTax]:
-    """Give the rows of lines, of a shard or of all, by month."""
+def reference_of_entry(reference: str | None) -> tuple[int, int]:
+    """Read the reference of an entry of such a tax: the number of its row, and which of the row's taxes it is."""
+    _, number, place = (reference or "::").split(":")
+    return int(number or 0), int(place or 0)
+
+
+def recorded(connection: Connection, numbers: Iterable[int] | None = None) -> Iterator[AddedTax]:
+    """Give the rows of lines, those of some numbers or all, by month."""
     row = tables.added_taxes.c
     wanted = select(tables.added_taxes).where(row.subscriber_id != DONE).order_by(row.node, row.period, row.id)
-    for each in connection.execute(wanted if node is None else wanted.where(row.node == node)):
+    for each in connection.execute(wanted if numbers is None else wanted.where(row.id.in_(list(numbers)))):
         yield AddedTax(
             each.id, each.node, each.period, each.subscriber_id, each.currency, each.charges, each.plan,
             TaxArea(each.state, each.zip), _versions(each.versions), _lines(each.lines),
@@ -100,19 +117,62 @@ def spans_of(days: Sequence[TaxDay], period: str) -> list[Span]:
     return list(found.values())
 
 
-def lines_of(taxes: TaxVersions, tax: PlanTax, area: TaxArea, charges: int, currency: str, at: int) -> list[TaxLine]:
-    """Give the taxes on what a line was charged in a month, by those in force at a time."""
-    return tax_lines(added_taxes(taxes.table, tax, area, at), charges, unit=minor_unit(currency))
+class Places:
+    """Where lines are taxed over time, and into which periods that and the rates of a country divide what they are charged."""
+
+    def __init__(self, connection: Connection, taxes: TaxVersions, country: str, upto: int) -> None:
+        """Read the areas that were told up to a time (microseconds)."""
+        self.country, self._taxes, self._tax = country, taxes, PlanTax(Treatment.EXCLUSIVE, country)
+        self.currency = taxes.table[country].currency
+        self._areas: dict[int, list[tuple[int, TaxArea]]] = {}
+        a = tax_areas.c
+        told = select(a.subscriber_id, a.valid_from, a.state, a.zip).where(a.valid_from <= upto)
+        for owner, valid_from, state, zip_code in connection.execute(
+            told.order_by(a.subscriber_id, a.valid_from, a.id)
+        ):
+            self._areas.setdefault(owner, []).append((valid_from, TaxArea(state, zip_code)))
+        every = (each.valid_from for listed in taxes.table[country].added.values() for each in listed)
+        common = sorted({valid_from for valid_from in every if valid_from <= upto})
+        moved = {owner: [at for at, _ in areas[1:]] for owner, areas in self._areas.items() if len(areas) > 1}
+        own = {owner: sorted({*common, *moves}) for owner, moves in moved.items()}
+        self.periods = Periods(common, own)
+
+    def area_at(self, owner: int, at: int) -> TaxArea | None:
+        """Give where a line is taxed at a time; before the first place that was told, there."""
+        areas = self._areas.get(owner, [])
+        return next((area for valid_from, area in reversed(areas) if valid_from <= at), areas[0][1] if areas else None)
+
+    def is_known(self, owner: int, charges: Mapping[int, int], at: int) -> bool:
+        """Tell whether it is known where a line is at a time, and was in each of its periods with charges."""
+        times = [at, *(self.periods.begin(owner, place) for place, amount in charges.items() if amount)]
+        areas = [self.area_at(owner, each) for each in times]
+        return all(area is not None and knows(self._taxes.table, self._tax, area) for area in areas)
+
+    def lines(self, owner: int, charges: Mapping[int, int], at: int) -> list[TaxLine]:
+        """Give the taxes on what a line was charged in its periods of a month that ends at a time."""
+        here = self.area_at(owner, at)
+        parts = []
+        for when, amount in (
+            *((self.periods.begin(owner, place), each) for place, each in sorted(charges.items())),
+            (at, 0),
+        ):
+            area = self.area_at(owner, when)
+            if area is not None and here is not None:
+                state = "" if area.state == here.state else area.state
+                parts.append(TaxedCharges(added_taxes(self._taxes.table, self._tax, area, when), amount, state))
+        return tax_lines(parts, unit=minor_unit(self.currency))
 
 
 def charged(
-    connection: Connection, found: Sequence[Part], plans: PlansByVersion, spans: Iterable[Span], country: str
-) -> dict[int, int]:
-    """Sum by line what was charged in spans to whose prices a country's taxes are added."""
-    reader, sums = Taxable(connection, found, plans, {}), dict[int, int]()
+    connection: Connection, found: Sequence[Part], plans: PlansByVersion, spans: Iterable[Span], places: Places
+) -> Charges:
+    """Sum by line and period what was charged in spans to whose prices a country's taxes are added."""
+    reader, sums = Taxable(connection, found, plans, {}), Charges()
     for span in spans:
-        for subscriber_id, amount in reader.charges(span, country).items():
-            sums[subscriber_id] = sums.get(subscriber_id, 0) + amount
+        for owner, by_period in reader.charges(span, places.country, places.periods).items():
+            mine = sums.setdefault(owner, {})
+            for place, amount in by_period.items():
+                mine[place] = mine.get(place, 0) + amount
     return sums
 
 
@@ -121,51 +181,33 @@ def _month(
 ) -> AddedMonth:
     plans, rows, unknown = PlansByVersion(connection), [], 0
     for country in sorted(name for name, each in taxes.table.items() if each.added):
-        tax = PlanTax(Treatment.EXCLUSIVE, country)
-        currency = taxes.table[country].currency
+        places = Places(connection, taxes, country, ends_at)
         with parts(connection) as found:
-            charges = charged(connection, found, plans, spans_of(days, period), country)
-        for line in _lines_on(connection, node, plans.exclusive_plans(country), ends_at, set(charges)):
-            area = None if line.state is None else TaxArea(line.state, line.zip)
-            if area is None or not knows(taxes.table, tax, area):
-                unknown += 1
-                continue
-            amount = charges.get(line.subscriber_id, 0)
-            found_lines = lines_of(taxes, tax, area, amount, currency, ends_at)
-            numbers = {country: taxes.numbers[country]}
-            rows.append(
-                AddedTax(0, node, period, line.subscriber_id, currency, amount, line.plan, area, numbers, found_lines)
-            )
+            charges = charged(connection, found, plans, spans_of(days, period), places)
+        for owner, plan in _lines_on(connection, node, plans.exclusive_plans(country), ends_at, set(charges)):
+            mine, area = charges.get(owner, {}), places.area_at(owner, ends_at)
+            unknown += not places.is_known(owner, mine, ends_at)
+            lines = places.lines(owner, mine, ends_at)
+            if area is not None and (lines or places.is_known(owner, {}, ends_at)):
+                numbers = {country: taxes.numbers[country]}
+                amount = sum(mine.values())
+                rows.append(AddedTax(0, node, period, owner, places.currency, amount, plan, area, numbers, lines))
     return AddedMonth(node, period, ends_at, rows, unknown)
 
 
-def _lines_on(connection: Connection, node: int, plans: Iterable[str], at: int, also: set[int]) -> Iterator[Any]:
-    """Give the lines of a shard that stood on some plans at a time, or were charged by them, each with its area then."""
-    names = set(plans)
-    for line in connection.execute(_standing(node, at)):
-        if line.plan in names or line.subscriber_id in also:
-            yield line
-
-
-def _standing(node: int, at: int) -> Select[Any]:
-    s, a = subscriptions.c, tax_areas.c
+def _lines_on(
+    connection: Connection, node: int, plans: Iterable[str], at: int, also: set[int]
+) -> Iterator[tuple[int, str]]:
+    """Give the lines of a shard that stood on some plans at a time, or were charged by them, each with its plan then."""
+    names, s = set(plans), subscriptions.c
     latest = (
         select(s.subscriber_id, func.max(s.valid_from).label("since"))
         .where(s.valid_from <= at, *in_shard(s.subscriber_id, node))
         .group_by(s.subscriber_id)
         .subquery()
     )
-    last = (
-        select(a.subscriber_id, func.max(a.valid_from).label("since"))
-        .where(a.valid_from <= at)
-        .group_by(a.subscriber_id)
-    ).subquery()
     same = and_(s.subscriber_id == latest.c.subscriber_id, s.valid_from == latest.c.since)
-    there = and_(a.subscriber_id == last.c.subscriber_id, a.valid_from == last.c.since)
-    return (
-        select(s.subscriber_id, s.plan, a.state, a.zip)
-        .join_from(subscriptions, latest, same)
-        .join(last, last.c.subscriber_id == s.subscriber_id, isouter=True)
-        .join(tax_areas, there, isouter=True)
-        .order_by(s.subscriber_id)
-    )
+    standing = select(s.subscriber_id, s.plan).join_from(subscriptions, latest, same).order_by(s.subscriber_id)
+    for owner, plan in connection.execute(standing):
+        if plan in names or owner in also:
+            yield owner, plan

@@ -24,6 +24,7 @@ from gateway.privacy.pseudonyms import derive
 from gateway.store.batch import Batch, Unit
 from gateway.store.evidence import DAY_US, Tip
 from gateway.store.private_files import FILE, make_folder
+from gateway.store.releases import prove_usage, usage_upto
 from gateway.store.tables import chains, row_trees, seals
 
 TOPIC: Final = "ledger/sealed"
@@ -108,14 +109,26 @@ def due(connection: Connection, node: int, now: int, *, is_over: bool = False) -
     return None if tip is None or (latest is not None and latest >= day) else (day, Tip(tip.sequence, tip.head))
 
 
+def due_with_usage(
+    connection: Connection, node: int, now: int, *, is_over: bool = False
+) -> tuple[tuple[str, Tip] | None, int]:
+    """Give what is due, and the last usage (its number) that the link stands for: it is read before the link is."""
+    proved = usage_upto(connection, node)
+    return due(connection, node, now, is_over=is_over), proved
+
+
 class WriteSeal(Unit):
-    """Keep a seal in the store, with what is kept of the tree of its rows, and tell of it; `source` is the gateway's name."""
+    """Keep a seal in the store, with what is kept of the tree of its rows, and tell of it.
+
+    `source` is the gateway's name, `usage` the last usage that the seal stands for.
+    """
 
     touches: ClassVar[tuple[type, ...]] = ()
 
     seal: Seal
     source: str
     tree: RowTree | None = None
+    usage: int = 0
 
     def decide(self, batch: Batch) -> bool:
         """Tell whether it is new."""
@@ -130,6 +143,7 @@ class WriteSeal(Unit):
             ranges = msgspec.json.encode(self.tree.ranges).decode()
             kept_of = (seal.node, seal.day, self.tree.ranges[-1][1], ranges, self.tree.roots)
             batch.connection.execute(insert(row_trees).values(kept_of))
+        prove_usage(batch.connection, seal.node, self.usage)
         source, number = source_of(self.source), f"seal-{seal.node}-{seal.day}"
         emit(batch, TOPIC, Event(id=number, source=source, type=TYPE, time=rfc3339(batch.now), data=seal))
         return True

@@ -7,7 +7,9 @@ same rate. No tax is within what credit of the company pays (nobody paid for it)
 service charge of a number for services is a supply of ours, too: its tax is taken off what is owed to who was called.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -28,6 +30,11 @@ USE: Final = {"charge": REVENUE, "service": SERVICE_CHARGES}
 """Entries of usage that are taxed, and the account whose tax it is."""
 OTHERS: Final = {"sale": 1, "pro_rata": -1, "refund": -1, "reversal": -1, "rerated": 1}
 """Other entries of revenue that are taxed, and whether they add to it."""
+BOOKED: Final = tuple(
+    transfers.c[name]
+    for name in ("id", "kind", "debit", "credit", "amount", "currency", "event_at", "usage_id", "reference")
+)
+"""What has to be known of one of these for its tax point to be found."""
 SOME: Final = 500
 """Numbers that one query names."""
 MICROSECONDS: Final = 1_000_000
@@ -42,6 +49,8 @@ class TaxKey(msgspec.Struct, frozen=True, order=True):
     currency: str
 
 
+Rate = tuple[str, int]
+"""Whose tax is within a price, and at which rate (parts per million)."""
 Gross = dict[TaxKey, int]
 """What was charged at each rate, tax included, in micro-units; below zero where more was given back."""
 Span = tuple[int, int]
@@ -115,13 +124,46 @@ class PlansByVersion:
         return None if found is None else found.tax
 
 
+class Periods(msgspec.Struct, frozen=True):
+    """Into which periods charges are divided: by the times (microseconds) at which another one begins, in order.
+
+    `common` are those of every line, `own` all of those of lines that have more.
+    """
+
+    common: Sequence[int] = ()
+    own: Mapping[int, Sequence[int]] = {}
+
+    def of(self, owner: int, at: int) -> int:
+        """Tell in which period of a line a time is, from 0 on."""
+        return bisect_right(self.own.get(owner, self.common), at)
+
+    def begin(self, owner: int, place: int) -> int:
+        """Give a time of a period of a line: the first one, or one before any other begins."""
+        begins = self.own.get(owner, self.common)
+        return begins[place - 1] if place else begins[0] - 1 if begins else 0
+
+
+Charges = dict[int, dict[int, int]]
+"""What lines were charged in each of their periods, in micro-units."""
+
+
 class Taxable:
     """Sums what is taxed in spans of the journal, by taxes that are given; the parts are those that the spans may touch."""
 
-    def __init__(self, connection: Connection, found: Sequence[Part], plans: PlansByVersion, table: TaxTable) -> None:
-        """Take the store, its parts, and what decides over rates."""
-        self._connection, self._parts, self._plans, self._table = connection, found, plans, table
-        self._bounds = sorted({rate.valid_from for each in table.values() for rate in each.rates})
+    def __init__(
+        self,
+        connection: Connection,
+        found: Sequence[Part],
+        plans: PlansByVersion,
+        table: TaxTable,
+        otherwise: Sequence[tuple[Span, TaxTable]] = (),
+    ) -> None:
+        """Take the store, its parts, and what decides over rates; `otherwise` are spans that were booked by other tables."""
+        self._connection, self._parts, self._plans = connection, found, plans
+        self._spans = [span for span, _ in otherwise]
+        self._tables = (table, *(each for _, each in otherwise))
+        every = (rate for known in self._tables for each in known.values() for rate in each.rates)
+        self._bounds = sorted({rate.valid_from for rate in every})
         self.unknown = 0
         """Entries of usage whose record is not there any more, so that nobody knows their rate."""
 
@@ -130,9 +172,9 @@ class Taxable:
         found: Gross = {}
 
         def add(account: str, tax: PlanTax | None, at: int, currency: str, amount: int) -> None:
-            rate = None if tax is None else rate_at(self._table, tax, at)
-            if tax is not None and rate is not None:
-                key = TaxKey(account, tax.jurisdiction, rate, currency)
+            rate = self.rate_of(tax, at)
+            if rate is not None:
+                key = TaxKey(account, *rate, currency)
                 found[key] = found.get(key, 0) + amount
 
         for used in self._used(span):
@@ -141,24 +183,39 @@ class Taxable:
             add(REVENUE, tax, at, row.currency, OTHERS[row.kind] * row.amount)
         return {key: amount for key, amount in sorted(found.items()) if amount}
 
-    def charges(self, span: Span, jurisdiction: str) -> dict[int, int]:
-        """Sum by line what of a span has the taxes of a jurisdiction added, in micro-units."""
-        found: dict[int, int] = {}
-        versions = self._plans.exclusive(jurisdiction)
-        t = transfers.c
-        sums = select(t.debit, func.sum(t.amount)).join_from(transfers, usage, usage.c.id == t.usage_id)
-        wanted = sums.where(*_within(span), t.kind.in_(list(USE)), usage.c.version.in_(versions)).group_by(t.debit)
-        for part in self._parts:
-            for owner, amount in part.connection.execute(wanted):
-                found[owner] = found.get(owner, 0) + int(amount)
-        for row, tax, _ in self._booked(span):
+    def charges(self, span: Span, jurisdiction: str, periods: Periods) -> Charges:
+        """Sum by line and period what of a span has the taxes of a jurisdiction added, in micro-units."""
+        found: Charges = {}
+
+        def add(owner: int, place: int, amount: int) -> None:
+            sums = found.setdefault(owner, {})
+            sums[place] = sums.get(place, 0) + amount
+
+        for owner, place, amount in self._charged(span, jurisdiction, periods):
+            add(owner, place, amount)
+        for row, tax, at in self._booked(span):
             if tax is not None and (tax.treatment, tax.jurisdiction) == (Treatment.EXCLUSIVE, jurisdiction):
-                found[_owner(row)] = found.get(_owner(row), 0) + OTHERS[row.kind] * row.amount
+                add(owner_of(row), periods.of(owner_of(row), at), OTHERS[row.kind] * row.amount)
         return found
+
+    def _charged(self, span: Span, jurisdiction: str, periods: Periods) -> Iterator[tuple[int, int, int]]:
+        """Sum the charges of usage by line and period; of lines with periods of their own each by itself."""
+        t, versions = transfers.c, self._plans.exclusive(jurisdiction)
+        joined = and_(usage.c.id == t.usage_id, *_within(span), t.kind.in_(list(USE)), usage.c.version.in_(versions))
+        band = _band(usage.c.event_at, periods.common).label("band")
+        sums = select(t.debit, band, func.sum(t.amount)).join_from(transfers, usage, joined).group_by(t.debit, band)
+        for part in self._parts:
+            for owner, place, amount in part.connection.execute(sums):
+                if owner not in periods.own:
+                    yield owner, place, int(amount)
+            for some in _chunks(periods.own):
+                each = select(t.debit, usage.c.event_at, t.amount).join_from(transfers, usage, joined)
+                for owner, at, amount in part.connection.execute(each.where(t.debit.in_(some))):
+                    yield owner, periods.of(owner, at), int(amount)
 
     def _used(self, span: Span) -> Iterator[tuple[str, PlanTax | None, int, str, int]]:
         """Sum the charges of usage by version and by the rates' time, without a row for each."""
-        band = self._band(usage.c.event_at)
+        band = self.band(usage.c.event_at)
         group = (transfers.c.kind, usage.c.id.is_(None), usage.c.version, band, transfers.c.currency)
         same = usage.c.id == transfers.c.usage_id
         sums = select(*group, func.count(), func.sum(transfers.c.amount)).join_from(
@@ -168,31 +225,48 @@ class Taxable:
         for part in self._parts:
             for kind, gone, version, place, currency, count, amount in part.connection.execute(wanted):
                 self.unknown += int(count) if gone else 0
-                at = self._bounds[place - 1] if place else -1
-                yield USE[kind], self._plans.tax_of(version), at, currency, int(amount)
+                yield USE[kind], self._plans.tax_of(version), self._moment(place), currency, int(amount)
 
-    def _band(self, time: ColumnElement[int]) -> ColumnElement[int]:
+    def rate_of_use(self, version: int | None, place: int, by: int) -> Rate | None:
+        """Give the rate within a price by the plan's version that it was made with, in a band of time, by one of the tables."""
+        return self.rate_of(self._plans.tax_of(version), self._moment(place), by)
+
+    def rate_of(self, tax: PlanTax | None, at: int, by: int = 0) -> Rate | None:
+        """Give the rate within a price by how it stands to tax, and its tax point; None where no tax is within it."""
+        rate = None if tax is None else rate_at(self._tables[by], tax, at)
+        return None if tax is None or rate is None else (tax.jurisdiction, rate)
+
+    def table_of(self, number: int) -> int:
+        """Tell by which of the tables an entry was taxed, or will be."""
+        return next((place for place, (after, upto) in enumerate(self._spans, 1) if after < number <= upto), 0)
+
+    def by_table(self, number: ColumnElement[int]) -> ColumnElement[int]:
+        """Write the same as SQL."""
+        steps = [(and_(number > after, number <= upto), place) for place, (after, upto) in enumerate(self._spans, 1)]
+        return case(*steps, else_=0) if steps else literal(0)
+
+    def _moment(self, place: int) -> int:
+        """Give a time of a band."""
+        return self._bounds[place - 1] if place else -1
+
+    def band(self, time: ColumnElement[int]) -> ColumnElement[int]:
         """Tell how many of the rates' beginnings a time is not before."""
-        if not self._bounds:
-            return literal(0).label("band")
-        steps = [(time < bound, place) for place, bound in enumerate(self._bounds)]
-        return case(*steps, else_=len(self._bounds)).label("band")
+        return _band(time, self._bounds).label("band")
 
     def _booked(self, span: Span) -> Iterator[tuple[Any, PlanTax | None, int]]:
         """Give entries of other kinds, each with how its price stands to tax, and its tax point."""
         t = transfers.c
-        columns = (t.id, t.kind, t.debit, t.credit, t.amount, t.currency, t.event_at, t.usage_id, t.reference)
-        wanted = select(*columns).where(*_within(span), t.kind.in_(list(OTHERS)))
+        wanted = select(*BOOKED).where(*_within(span), t.kind.in_(list(OTHERS)))
         for part in self._parts:
             for some in part.connection.execute(wanted).partitions(SOME):
-                yield from self._points(some)
+                yield from self.points(some)
 
-    def _points(self, rows: Sequence[Any]) -> Iterator[tuple[Any, PlanTax | None, int]]:
-        """Give the tax and the tax point of entries."""
+    def points(self, rows: Sequence[Any]) -> Iterator[tuple[Any, PlanTax | None, int]]:
+        """Give the tax and the tax point of entries of OTHERS, of which each has these columns (BOOKED)."""
         anew = self._reratings(row for row in rows if row.kind in ("reversal", "rerated"))
         records = self._records({row.usage_id for row in rows if row.usage_id is not None})
         sold = self._sold([row for row in rows if row.kind == "pro_rata"])
-        buyers = self._subscribed({_owner(row) for row in rows})
+        buyers = self._subscribed({owner_of(row) for row in rows})
         for row in rows:
             version, at = records.get(row.usage_id, (None, row.event_at))
             if row.kind == "pro_rata":
@@ -205,7 +279,7 @@ class Taxable:
             if version is not None:
                 yield row, self._plans.tax_of(version), at
             elif row.usage_id is None:
-                yield row, self._tax_of_line(buyers.get(_owner(row), ()), at), at
+                yield row, self._tax_of_line(buyers.get(owner_of(row), ()), at), at
 
     def _tax_of_line(self, subscribed: Sequence[tuple[int, str]], at: int) -> PlanTax | None:
         # What a second of an event says was decided by its end.
@@ -259,11 +333,23 @@ class Taxable:
         return found
 
 
+def _band(time: ColumnElement[int], bounds: Sequence[int]) -> ColumnElement[int]:
+    steps = [(time < bound, place) for place, bound in enumerate(bounds)]
+    return case(*steps, else_=len(bounds)) if steps else literal(0)
+
+
+def _chunks(numbers: Iterable[int]) -> Iterator[list[int]]:
+    every = iter(numbers)
+    while some := list(islice(every, SOME)):
+        yield some
+
+
 def _within(span: Span) -> tuple[ColumnElement[bool], ...]:
     return (and_(transfers.c.id > span[0], transfers.c.id <= span[1]),)
 
 
-def _owner(row: Any) -> int:  # noqa: ANN401  (a row)
+def owner_of(row: Any) -> int:  # noqa: ANN401  (a row)
+    """Tell whose wallet an entry of OTHERS moved."""
     owner: int = row.debit if OTHERS[row.kind] > 0 else row.credit
     return owner
 

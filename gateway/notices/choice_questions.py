@@ -4,6 +4,7 @@ The texts name no cause, and no row says who was asked (charity.closed_causes): 
 writes the texts and moves the mark, so that a kill in between asks nobody twice and forgets nobody.
 """
 
+from datetime import date
 from typing import ClassVar
 
 import msgspec
@@ -12,6 +13,7 @@ from gateway.charity.closed_causes import move_mark
 from gateway.messaging.texts import Text
 from gateway.notices.kinds import NoticeKind
 from gateway.notices.sending import NoticeSender
+from gateway.notices.wording import Day
 from gateway.store.batch import Batch, Unit
 
 
@@ -25,7 +27,7 @@ class Asked(msgspec.Struct, frozen=True):
 class AskChoosers(Unit):
     """Ask these customers of a shard, who are all that chose the cause between `after` and `last` (None: the end).
 
-    `date` is until when they may choose, as they are told it. Where the mark is not at `after` any more nothing is done.
+    `date` (2026-12-30) is until when they may choose. Where the mark is not at `after` any more nothing is done.
     """
 
     alone: ClassVar[bool] = True
@@ -44,6 +46,9 @@ class AskChoosers(Unit):
             return Asked([], waits=True)
         if not move_mark(batch, self.cause, self.shard, self.after, self.last, asks=bool(self.subscribers)):
             return Asked([])
-        values = {"date": self.date}
-        texts = [sender.write(batch, each, NoticeKind.CHOICE_ASKED, values) for each in self.subscribers]
+        values = {"date": Day(date.fromisoformat(self.date))}
+        texts = [
+            sender.write(batch, each, NoticeKind.CHOICE_ASKED, values, sender.language_of(batch, each))
+            for each in self.subscribers
+        ]
         return Asked([text for text in texts if text is not None])

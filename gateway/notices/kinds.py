@@ -22,6 +22,8 @@ class NoticeKind(StrEnum):
 
     BILL_LIMIT_SET = "bill_limit_set"
     BILL_LIMIT_REMOVED = "bill_limit_removed"
+    BILL_LIMIT_IN_MONTH = "bill_limit_in_month"
+    BILL_UNLIMITED_IN_MONTH = "bill_unlimited_in_month"
     BILL_LIMIT_AGREED = "bill_limit_agreed"
     BILL_LIMIT_LIKELY = "bill_limit_likely"
     BILL_LIMIT_REACHED = "bill_limit_reached"
@@ -60,6 +62,16 @@ KINDS: Final[dict[NoticeKind, Kind]] = {
     ),
     NoticeKind.BILL_LIMIT_REMOVED: Kind(
         NoticeClass.STATUTORY, f"{_BILL_LIMITS}(7)", "a bill limit was removed", "decision"
+    ),
+    NoticeKind.BILL_LIMIT_IN_MONTH: Kind(
+        NoticeClass.STATUTORY,
+        f"{_BILL_LIMITS}(7)",
+        "a bill limit was set for one month",
+        "decision",
+        ("limit", "month"),
+    ),
+    NoticeKind.BILL_UNLIMITED_IN_MONTH: Kind(
+        NoticeClass.STATUTORY, f"{_BILL_LIMITS}(7)", "the limit was removed for one month", "decision", ("month",)
     ),
     NoticeKind.BILL_LIMIT_AGREED: Kind(
         NoticeClass.STATUTORY,

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from gateway.balance.changes import Change, SubscriberUnknown
-from gateway.balance.spending import ABROAD, AGREED, BILL, NO_LIMIT, REMOVED, SET, Spending, decode, period_of
+from gateway.balance.spending import ABROAD, AGREED, BILL, NO_LIMIT, REMOVED, SET, Spending, decode, month_of, period_of
 from gateway.balance.wallets import Wallet
 from gateway.charging.credit_control import ChargingPolicy
 from gateway.events.times import rfc3339
@@ -18,6 +18,7 @@ from gateway.ledger.money import format_amount
 from gateway.messaging.keywords.amounts import Money
 from gateway.notices.kinds import NoticeKind
 from gateway.notices.sending import NoticeSender
+from gateway.notices.wording import Month, Value
 from gateway.store import tables
 from gateway.store.batch import Batch
 
@@ -58,7 +59,7 @@ def shown(subscriber_id: int, currency: str, spending: Spending, month: int, cap
         subscriber_id=subscriber_id,
         currency=currency,
         period=period_of(month),
-        limit=spending.limit,
+        limit=spending.limit_in(month),
         charged=spending.charged_in(month),
         agreed=spending.agreed == month,
         cap_abroad=cap or NO_LIMIT,
@@ -99,30 +100,49 @@ class _Decision(Change):
         batch.add(tables.bill_limits, (number, wallet.subscriber_id, batch.now, *said))
         return number
 
-    def confirm(self, batch: Batch, wallet: Wallet, kind: NoticeKind, decision: int, **values: str | Money) -> None:
+    def confirm(self, batch: Batch, wallet: Wallet, kind: NoticeKind, decision: int, **values: Value) -> None:
         """Confirm it in writing, if the line can be written to."""
         batch.policy(NoticeSender).send(batch, wallet.subscriber_id, kind, str(decision), values)
 
 
 class SetBillLimit(_Decision):
-    """A bill limit from now on (micro-units of the wallet's currency, 0 allowed), or none (NO_LIMIT)."""
+    """A bill limit from now on (micro-units of the wallet's currency, 0 allowed), or none (NO_LIMIT).
+
+    With `period` it is for that month alone, this one or one to come; else for all, those too that had one of their own.
+    """
 
     limit: int
+    period: str = ""
 
-    def apply(self, batch: Batch, wallet: Wallet, month: int) -> LimitRefused | None:  # noqa: ARG002  (as above)
+    def apply(self, batch: Batch, wallet: Wallet, month: int) -> LimitRefused | None:
         """Set it; what was said of the limit before does not hold for this one."""
-        spending = wallet.spending
-        spending.limit, spending.agreed = self.limit, 0
-        for kind in _TOLD[BILL]:
-            spending.marks.pop(kind, None)
-        if self.limit < 0:
-            self.confirm(
-                batch, wallet, NoticeKind.BILL_LIMIT_REMOVED, self.keep(batch, wallet, BILL, REMOVED, None, "")
-            )
-            return None
-        number = self.keep(batch, wallet, BILL, SET, self.limit, "")
-        self.confirm(batch, wallet, NoticeKind.BILL_LIMIT_SET, number, limit=Money(self.limit, wallet.currency))
+        spending, of = wallet.spending, month_of(self.period) if self.period else month
+        if of < month:
+            return LimitRefused("limit.period", f"{self.period} is over: a limit is for this month, or one to come")
+        if self.period:
+            ahead = {each: limit for each, limit in spending.months.items() if each >= spending.month}
+            spending.months = {**ahead, of: self.limit}
+        else:
+            spending.limit, spending.months = self.limit, {}
+        if of == month:
+            spending.agreed = 0
+            for kind in _TOLD[BILL]:
+                spending.marks.pop(kind, None)
+        self._confirm(batch, wallet)
         return None
+
+    def _confirm(self, batch: Batch, wallet: Wallet) -> None:
+        """Write the evidence, and confirm it in writing."""
+        is_none = self.limit < 0
+        amount = None if is_none else self.limit
+        number = self.keep(batch, wallet, BILL, REMOVED if is_none else SET, amount, self.period)
+        values: dict[str, Value] = {} if is_none else {"limit": Money(self.limit, wallet.currency)}
+        if self.period:
+            kind = NoticeKind.BILL_UNLIMITED_IN_MONTH if is_none else NoticeKind.BILL_LIMIT_IN_MONTH
+            values["month"] = Month(self.period)
+        else:
+            kind = NoticeKind.BILL_LIMIT_REMOVED if is_none else NoticeKind.BILL_LIMIT_SET
+        self.confirm(batch, wallet, kind, number, **values)
 
 
 class AgreeToExceed(_Decision):
@@ -143,11 +163,11 @@ class AgreeToExceed(_Decision):
             detail = f"the customer was not told in {period_of(month)} that the {named} is near: nothing can be agreed to yet"
             return LimitRefused("limit.agreement", detail)
         if self.what == BILL:
-            spending.agreed, amount = month, spending.limit
+            spending.agreed, amount = month, spending.limit_in(month)
         else:
             spending.cap_agreed, amount = month, batch.policy(ChargingPolicy).tariff.cap_abroad
         number = self.keep(batch, wallet, self.what, AGREED, amount, period_of(month))
-        kind, values = self.confirmations[self.what], {"month": period_of(month)}
+        kind, values = self.confirmations[self.what], {"month": Month(period_of(month))}
         self.confirm(batch, wallet, kind, number, **values, limit=_money(amount, wallet), cap=_money(amount, wallet))
         return None
 

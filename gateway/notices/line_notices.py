@@ -19,7 +19,7 @@ from gateway.ledger.money import format_amount, is_payable
 from gateway.messaging.keywords.amounts import Money
 from gateway.notices.kinds import NoticeKind
 from gateway.notices.sending import NoticeSender
-from gateway.notices.wording import SERVICES
+from gateway.notices.wording import Service, Values
 from gateway.rating.plans import Plan, Rate, Zone
 from gateway.rating.prices import price
 from gateway.store.batch import Batch
@@ -62,7 +62,7 @@ class LineNotices:
         spending = wallet.spending
         if use.network and use.network[:MCC_DIGITS] != spending.country:
             self._country_changed(batch, wallet, profile, use.network)
-        if spending.limit >= 0:
+        if spending.limit >= 0 or spending.months:
             self._bill_limit(batch, wallet, refused=use.limited == BILL)
         if spending.abroad or use.limited:
             self._cap_abroad(batch, wallet, refused=use.limited == ABROAD)
@@ -82,7 +82,7 @@ class LineNotices:
         room = spending.room(month)
         if room is None or spending.marks.get(NoticeKind.BILL_LIMIT_REACHED) == month:
             return
-        charged, limit = spending.charged_in(month), spending.limit
+        charged, limit = spending.charged_in(month), spending.limit_in(month)
         values = {"limit": Money(limit, wallet.currency), "charged": Money(charged, wallet.currency)}
         if refused or (limit and room < CENT):
             self._once(batch, wallet, NoticeKind.BILL_LIMIT_REACHED, month, period_of(month), values)
@@ -140,8 +140,7 @@ class LineNotices:
         whole = {"data": plan.bundle.data, "voice": plan.bundle.voice, "sms": plan.bundle.sms}[service]
         if not whole or (whole - allowance.left.get(service, 0)) * 100 < whole * self._terms.allowance:
             return
-        named = SERVICES[self._sender.language][service]
-        values = {"percent": str(self._terms.allowance), "service": named}
+        values: Values = {"percent": str(self._terms.allowance), "service": Service(service)}
         mark = f"{NoticeKind.ALLOWANCE_LOW}:{service}"
         if wallet.spending.marks.get(mark) != allowance.ends_at and self._sender.send(
             batch, wallet.subscriber_id, NoticeKind.ALLOWANCE_LOW, f"{allowance.ends_at} {service}", values
@@ -155,9 +154,7 @@ class LineNotices:
             balance = {"balance": Money(wallet.balance, wallet.currency)}
             self._once(batch, wallet, NoticeKind.LOW_BALANCE, 1, "", balance)
 
-    def _once(
-        self, batch: Batch, wallet: Wallet, kind: NoticeKind, mark: int, period: str, values: Mapping[str, str | Money]
-    ) -> None:
+    def _once(self, batch: Batch, wallet: Wallet, kind: NoticeKind, mark: int, period: str, values: Values) -> None:
         """Send a notice, unless it was sent for this period."""
         marks = wallet.spending.marks
         if marks.get(kind) != mark and self._sender.send(batch, wallet.subscriber_id, kind, period, values):

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 from sqlalchemy import select
 
+from gateway.balance.preferences import preferences_of
 from gateway.messaging.submit import Draft, make
 from gateway.messaging.texts import Text, TextRows
 from gateway.notices.kinds import NoticeKind, is_statutory
@@ -18,12 +19,13 @@ from gateway.subscribers.identifier_history import MSISDN
 class NoticeSender(msgspec.Struct, frozen=True):
     """What notices are written with: who they come from, the words of each kind, how long they may take (microseconds).
 
-    `segments` counts the parts of a text. `linked`: there is a link that they can go out by; without one none is written.
+    `words` are by language, that of customers who said none is `language`. `segments` counts the parts of a text. `linked`:
+    there is a link that they can go out by; without one none is written.
     """
 
     source: str
     language: str
-    words: Mapping[NoticeKind, str]
+    words: Mapping[str, Mapping[NoticeKind, str]]
     common: Values
     quiet: QuietHours
     validity: int
@@ -32,10 +34,11 @@ class NoticeSender(msgspec.Struct, frozen=True):
 
     def send(self, batch: Batch, subscriber_id: int, kind: NoticeKind, period: str, values: Values) -> bool:
         """Write a notice; False where it cannot be sent now, and has to be looked for again."""
-        text = self.write(batch, subscriber_id, kind, values)
+        language = self.language_of(batch, subscriber_id)
+        text = self.write(batch, subscriber_id, kind, values, language)
         if text is None:
             return False
-        row = (text.id, subscriber_id, str(kind), period, batch.now, self.language, version_of(self.words[kind]))
+        row = (text.id, subscriber_id, str(kind), period, batch.now, language, version_of(self.words[language][kind]))
         batch.add(tables.notices, row)
         return True
 
@@ -43,7 +46,7 @@ class NoticeSender(msgspec.Struct, frozen=True):
         """Tell whether a kind can go out now: a courtesy waits for the end of the quiet hours."""
         return self.linked and (is_statutory(kind) or not self.quiet.holds(now))
 
-    def write(self, batch: Batch, subscriber_id: int, kind: NoticeKind, values: Values) -> Text | None:
+    def write(self, batch: Batch, subscriber_id: int, kind: NoticeKind, values: Values, language: str) -> Text | None:
         """Write the text of a notice, without a row that says which it is; None where it cannot be sent now.
 
         A courtesy that is still under way when the quiet hours begin expires.
@@ -53,14 +56,19 @@ class NoticeSender(msgspec.Struct, frozen=True):
         number = number_of(batch, subscriber_id)
         if number is None:
             return None
-        statutory = is_statutory(kind)
-        body = fill_in(self.words[kind], {**self.common, **values})
+        body = fill_in(self.words[language][kind], {**self.common, **values}, language)
         until = batch.now + self.validity
+        statutory = is_statutory(kind)
         if not statutory:
             until = min(until, self.quiet.next_start(batch.now) or until)
         text = make(batch, Draft(self.source, number, body, self.segments(body), until, always=statutory))
         batch.row_set(TextRows).rows[text.id] = text
         return text
+
+    def language_of(self, batch: Batch, subscriber_id: int) -> str:
+        """Give the language that a customer is written to in: the operator's where no other was asked for, or is offered."""
+        preferred = preferences_of(batch.connection, subscriber_id).language
+        return preferred if preferred in self.words else self.language
 
 
 def number_of(batch: Batch, subscriber_id: int) -> str | None:

@@ -5,8 +5,10 @@ They are written in the letters of the GSM alphabet, one part each as far as tha
 
 import hashlib
 from collections.abc import Mapping
-from typing import Final
+from datetime import date
+from typing import Final, NamedTuple
 
+from gateway.languages.dates import write_day, write_month
 from gateway.messaging.keywords.amounts import Money, write_amount
 from gateway.messaging.keywords.answers import gsm_safe
 from gateway.messaging.keywords.catalogue import TemplateInvalid, placeholders_in
@@ -20,6 +22,8 @@ VERSION_DIGITS: Final = 12
 _EN: Final = {
     NoticeKind.BILL_LIMIT_SET: "{operator}: your bill limit is now {limit} a month, beyond your plan's own price.",
     NoticeKind.BILL_LIMIT_REMOVED: "{operator}: your line has no bill limit any more, as you asked.",
+    NoticeKind.BILL_LIMIT_IN_MONTH: "{operator}: your bill limit in {month} is {limit}, beyond your plan's own price.",
+    NoticeKind.BILL_UNLIMITED_IN_MONTH: "{operator}: your line has no bill limit in {month}, as you asked.",
     NoticeKind.BILL_LIMIT_AGREED: "{operator}: as you agreed, use beyond your bill limit is charged in {month}.",
     NoticeKind.BILL_LIMIT_LIKELY: "{operator}: {charged} of your bill limit of {limit} is used this month.",
     NoticeKind.BILL_LIMIT_REACHED: (
@@ -57,6 +61,8 @@ _EN: Final = {
 _ES: Final = {
     NoticeKind.BILL_LIMIT_SET: "{operator}: su límite de gasto es ahora de {limit} al mes, aparte del precio de su plan.",
     NoticeKind.BILL_LIMIT_REMOVED: "{operator}: su línea ya no tiene límite de gasto, como pidió.",
+    NoticeKind.BILL_LIMIT_IN_MONTH: "{operator}: su límite de gasto en {month} es de {limit}, aparte del precio de su plan.",
+    NoticeKind.BILL_UNLIMITED_IN_MONTH: "{operator}: su línea no tiene límite de gasto en {month}, como pidió.",
     NoticeKind.BILL_LIMIT_AGREED: "{operator}: como acordó, el uso por encima de su límite se cobra en {month}.",
     NoticeKind.BILL_LIMIT_LIKELY: "{operator}: ha gastado {charged} de su límite de {limit} este mes.",
     NoticeKind.BILL_LIMIT_REACHED: (
@@ -95,6 +101,8 @@ _ES: Final = {
 _FR: Final = {
     NoticeKind.BILL_LIMIT_SET: "{operator} : votre plafond est de {limit} par mois, hors prix du forfait.",
     NoticeKind.BILL_LIMIT_REMOVED: "{operator} : votre ligne n'a plus de plafond, comme demandé.",
+    NoticeKind.BILL_LIMIT_IN_MONTH: "{operator} : votre plafond est de {limit} en {month}, hors prix du forfait.",
+    NoticeKind.BILL_UNLIMITED_IN_MONTH: "{operator} : votre ligne n'a pas de plafond en {month}, comme demandé.",
     NoticeKind.BILL_LIMIT_AGREED: "{operator} : comme convenu, l'usage au-delà du plafond est facturé en {month}.",
     NoticeKind.BILL_LIMIT_LIKELY: "{operator} : {charged} de votre plafond de {limit} sont utilisés ce mois-ci.",
     NoticeKind.BILL_LIMIT_REACHED: (
@@ -137,7 +145,28 @@ SERVICES: Final = {
     "fr": {"data": "données", "voice": "appels", "sms": "textos"},
 }
 """What a service is called in each language."""
-Values = Mapping[str, str | Money]
+
+
+class Service(NamedTuple):
+    """A service that a notice names: data, voice or sms."""
+
+    name: str
+
+
+class Day(NamedTuple):
+    """A day of the calendar that a notice names."""
+
+    date: date
+
+
+class Month(NamedTuple):
+    """A calendar month, such as 2026-11, that a notice names."""
+
+    period: str
+
+
+Value = str | Money | Service | Day | Month
+Values = Mapping[str, Value]
 
 
 def check_wording(kind: NoticeKind, template: str) -> str | None:
@@ -154,10 +183,38 @@ def check_wording(kind: NoticeKind, template: str) -> str | None:
     return f"must name {', '.join(f'{{{name}}}' for name in absent)}" if absent else None
 
 
-def fill_in(template: str, values: Values) -> str:
+def longest(kind: NoticeKind, template: str, language: str, operator: str) -> str:
+    """Fill in a wording with about the longest that it may have to say, to see how many parts it takes at most."""
+    most = Money(99_999_990_000, "GBP")
+    values: dict[str, Value] = dict.fromkeys((*KINDS[kind].must, *KINDS[kind].may), most)
+    known: dict[str, Value] = {
+        "operator": operator,
+        "care": "+44 20 7946 0123",
+        "percent": "80",
+        "service": Service("voice"),
+    }
+    known |= {"month": Month("2026-09"), "date": Day(date(2026, 9, 30)), "reference": "RF18539007547034"}
+    return fill_in(template, {**values, **known}, language)
+
+
+def fill_in(template: str, values: Values, language: str) -> str:
     """Give a notice's text; amounts in the currency's usual way, letters in the GSM alphabet where they have a twin there."""
-    written = {name: write_amount(value) if isinstance(value, Money) else value for name, value in values.items()}
-    return gsm_safe(template.format_map(written))
+    return gsm_safe(template.format_map({name: _written(value, language) for name, value in values.items()}))
+
+
+def _written(value: Value, language: str) -> str:
+    """Write what a notice names in its language."""
+    match value:
+        case Money():
+            return write_amount(value)
+        case Service(name):
+            return SERVICES[language][name]
+        case Day(day):
+            return write_day(day, language)
+        case Month(period):
+            return write_month(period, language)
+        case str():
+            return value
 
 
 def version_of(template: str) -> str:

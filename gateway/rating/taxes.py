@@ -7,7 +7,8 @@ which is no voucher but what is supplied, the sale (Lycamobile v HMRC [2024] UKF
 Rates are parts per million, money is micro-units, times are microseconds.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Final
 
 import msgspec
@@ -31,7 +32,8 @@ class AddedTax(msgspec.Struct, frozen=True, omit_defaults=True):
     """A tax or fee that is added to what a line in an area pays, from a time on, until one of the same name follows it.
 
     It is `rate` of the part `of` of the charges, and `fixed` micro-units a month. With `zips` it is for the places whose ZIP
-    begins so, without any for the whole state. `kind` is state, local, 911 or usf, as bills label it.
+    begins so, without any for the whole state. `kind` is state, local, 911 or usf, as bills label it. With `on_taxes` it is on
+    the charges and on the taxes and fees that are not on taxes themselves.
     """
 
     name: str
@@ -41,6 +43,7 @@ class AddedTax(msgspec.Struct, frozen=True, omit_defaults=True):
     fixed: int = 0
     of: int = MILLION
     zips: tuple[str, ...] = ()
+    on_taxes: bool = False
 
     def is_for(self, zip_code: str) -> bool:
         """Tell whether it is for the place with a ZIP."""
@@ -58,6 +61,8 @@ class Jurisdiction(msgspec.Struct, frozen=True, omit_defaults=True):
     added: dict[str, tuple[AddedTax, ...]] = {}
 
 
+FEDERAL: Final = "usf"
+"""The kind of the taxes that are of no state: contributions to the Universal Service Fund."""
 EVERYWHERE: Final = "*"
 """Stands for every state of a jurisdiction."""
 TaxTable = Mapping[str, Jurisdiction]
@@ -71,13 +76,27 @@ class TaxArea(msgspec.Struct, frozen=True):
     zip: str
 
 
-class TaxLine(msgspec.Struct, frozen=True):
-    """A labelled line of tax on a bill: what it is on, and what it comes to, both in micro-units."""
+class TaxLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A labelled line of tax on a bill: what it is on, and what it comes to, both in micro-units.
+
+    `rate` is that of a tax on charges (parts per million of the part `of` of them), `state` the one that it is of where the
+    line is in another one by the month's end. Lines from before have neither.
+    """
 
     name: str
     kind: str
     base: int
     amount: int
+    rate: int = 0
+    state: str = ""
+
+
+class TaxedCharges(msgspec.Struct, frozen=True):
+    """What a line was charged (micro-units) while some taxes were in force for it in a state; fees are those of the last."""
+
+    taxes: Sequence[AddedTax]
+    charges: int
+    state: str = ""
 
 
 def rate_at(table: TaxTable, tax: PlanTax, at: int) -> int | None:
@@ -126,15 +145,34 @@ def knows(table: TaxTable, tax: PlanTax, area: TaxArea) -> bool:
     return jurisdiction is not None and area.state in jurisdiction.added
 
 
-def tax_lines(taxes: Iterable[AddedTax], charges: int, *, unit: int, months: int = 1) -> list[TaxLine]:
-    """Give the lines of tax on what a line was charged in some months, each rounded half-even to whole `unit`s.
+def tax_lines(parts: Sequence[TaxedCharges], *, unit: int) -> list[TaxLine]:
+    """Give the lines of tax on what a line was charged in a month, each rounded half-even to whole `unit`s.
 
-    `unit` is the currency's minor unit in micro-units: a bill shows what is paid. Taxes are on the charges, not on each other.
+    `unit` is the currency's minor unit in micro-units: a bill shows what is paid. Each tax is on the charges of its time and
+    place; one whose rate changed has a line for each rate. Fees are those of the last part. What a tax on taxes is on has those
+    unrounded, so that the order of the table makes no difference.
     """
-    lines = []
-    for each in taxes:
-        exact = charges * each.of * each.rate + each.fixed * months * MILLION * MILLION
-        amount = half_even(exact, MILLION * MILLION * unit) * unit
+    exact: dict[tuple[str, AddedTax], list[Fraction]] = {}
+    for place, part in enumerate(parts):
+        is_last = place == len(parts) - 1
+        others = sum((_exact(each, part.charges, fees=is_last) for each in part.taxes if not each.on_taxes), Fraction())
+        for each in part.taxes:
+            base = part.charges + others if each.on_taxes else Fraction(part.charges)
+            state = "" if each.kind == FEDERAL else part.state
+            known = exact.setdefault((state, each), [Fraction(), Fraction()])
+            known[0] += base
+            known[1] += _exact(each, base, fees=is_last)
+    lines, order = [], list(dict.fromkeys((each.kind, each.name) for part in parts for each in part.taxes))
+    for (state, each), (base, tax) in sorted(
+        exact.items(), key=lambda known: order.index((known[0][1].kind, known[0][1].name))
+    ):
+        amount = half_even(tax.numerator, tax.denominator * unit) * unit
         if amount:
-            lines.append(TaxLine(each.name, each.kind, charges, amount))
+            on = half_even(base.numerator, base.denominator)
+            lines.append(TaxLine(each.name, each.kind, on, amount, each.rate, state))
     return lines
+
+
+def _exact(tax: AddedTax, charges: Fraction | int, *, fees: bool) -> Fraction:
+    """Give what a tax comes to, unrounded, in micro-units."""
+    return Fraction(charges * tax.of * tax.rate) / MILLION**2 + (tax.fixed if fees else 0)

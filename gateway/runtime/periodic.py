@@ -26,7 +26,7 @@ from gateway.charity.publication import MonthReader, PublishMonth
 from gateway.fraud.cases import open_cases
 from gateway.ledger.added_taxes import due_month
 from gateway.ledger.row_tree import Numbers
-from gateway.ledger.seals import RowTree, SealKey, WriteSeal, append_missing, due, kept
+from gateway.ledger.seals import RowTree, SealKey, WriteSeal, append_missing, due_with_usage, kept
 from gateway.ledger.tax_days import BookTaxDay, due_day
 from gateway.messaging.queries import count_open
 from gateway.messaging.retention import SweepMessaging
@@ -301,12 +301,13 @@ class PeriodicWork(Component):
     async def _seal_node(self, node: int, *, is_over: bool) -> bool:
         """Seal a node's day, if it is due; tells whether it was."""
         context = self._context
-        found, ranges = await context.read_async(partial(_to_seal, node=node, now=context.clock(), is_over=is_over))
+        wanted = partial(_to_seal, node=node, now=context.clock(), is_over=is_over)
+        found, usage, ranges = await context.read_async(wanted)
         tree = await self._row_tree(node, ranges) if ranges else None
         if found is None or (tree is None and ranges):  # where the gateway ends, the next start seals
             return False
         seal = SealKey(context.evidence_key).sign(node, *found, tree)
-        if await submit(context.lane, WriteSeal(seal, context.node_name, tree)):
+        if await submit(context.lane, WriteSeal(seal, context.node_name, tree, usage)):
             self._log("ledger.sealed", {"day": found[0], "links": found[1].sequence})
         return True
 
@@ -368,7 +369,10 @@ class PeriodicWork(Component):
 
 def _to_seal(
     connection: Connection, node: int, now: int, *, is_over: bool
-) -> tuple[tuple[str, Tip] | None, list[tuple[int, int]]]:
-    """Give the day that is to be sealed, if one is, and the numbers that its tree is of, from one snapshot."""
-    found = due(connection, node, now, is_over=is_over)
-    return found, ranges_due(connection, node) if found is not None else []
+) -> tuple[tuple[str, Tip] | None, int, list[tuple[int, int]]]:
+    """Give the day that is to be sealed, if one is, the last usage that it stands for, and the numbers that its tree is of.
+
+    All from one snapshot.
+    """
+    found, usage = due_with_usage(connection, node, now, is_over=is_over)
+    return found, usage, ranges_due(connection, node) if found is not None else []

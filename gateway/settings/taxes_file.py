@@ -66,11 +66,15 @@ class AddedEntry(Section):
     of: Parts = MILLION
     fixed: Price | None = None
     zips: list[ZipPrefix] = Field(default_factory=list)
+    on_taxes: bool = False
 
     @model_validator(mode="after")
     def _comes_to_something(self) -> "AddedEntry":
         if (self.percent is None) == (self.fixed is None):
             message = "give percent, or fixed: so much a month"
+            raise ValueError(message)
+        if self.on_taxes and self.percent is None:
+            message = "on_taxes: is of a percentage"
             raise ValueError(message)
         return self
 
@@ -84,6 +88,7 @@ class AddedEntry(Section):
             self.fixed or 0,
             self.of,
             tuple(self.zips),
+            self.on_taxes,
         )
 
 

@@ -88,6 +88,7 @@ class EraseSubscriber(Unit):
             (t.awaited_receipts, t.awaited_receipts.c.text_id.in_(texts)),
             (t.texts, t.texts.c.id.in_(texts)),
             (t.notices, t.notices.c.subscriber_id == own),
+            (t.preferences, t.preferences.c.subscriber_id == own),
             (t.orders, and_(t.orders.c.iccid.in_(cards), t.orders.c.open == 0)),
             (t.questions, or_(t.questions.c.subscriber_id == own, t.questions.c.msisdn.in_(free))),
             (t.opt_outs, t.opt_outs.c.msisdn.in_(free)),

@@ -5,6 +5,7 @@ turns; meanwhile the default partition takes every row, so that nothing ever fai
 makes the changes, under the lock that migrations take.
 """
 
+from collections.abc import Mapping
 from functools import partial
 from typing import ClassVar, Final
 
@@ -22,7 +23,7 @@ from gateway.store.months import (
     month_start,
     partitions,
 )
-from gateway.store.nodes import store_clock
+from gateway.store.nodes import SPAN_BITS, store_clock
 from gateway.store.partitioning import (
     PATIENCE,
     attempt,
@@ -35,8 +36,8 @@ from gateway.store.partitioning import (
     make_month,
     size_of,
 )
-from gateway.store.releases import release_usage
-from gateway.store.tables import usage
+from gateway.store.releases import release_usage, sealed_usage
+from gateway.store.tables import nodes, usage
 
 AHEAD: Final = 2
 """Months that are there before they begin."""
@@ -113,7 +114,23 @@ def _begin(connection: Connection, table: Table, now: int, kept: MonthsKept) -> 
 
 
 def _drop_due(connection: Connection, table: Table, before: int, kept: MonthsKept) -> None:
+    sealed = sealed_usage(connection)
     for each in partitions(connection, table):
-        if each.is_month and each.until is not None and each.until <= before:
+        if (
+            each.is_month
+            and each.until is not None
+            and each.until <= before
+            and _is_sealed(connection, each.name, sealed)
+        ):
             gone = attempt(connection, partial(drop, connection, each.name))
             (kept.dropped if gone else kept.busy).append(each.name)
+
+
+def _is_sealed(connection: Connection, partition: str, sealed: Mapping[int, int]) -> bool:
+    """Tell whether a seal stands for each row of a partition; the last of each node is found by the index."""
+    for node in connection.scalars(select(nodes.c.id)).all():
+        last = text(f"SELECT max(id) FROM {partition} WHERE id >= :low AND id < :high")  # noqa: S608  (a name of ours)
+        found = connection.scalar(last, {"low": node << SPAN_BITS, "high": (node + 1) << SPAN_BITS})
+        if found is not None and found > sealed.get(node, 0):
+            return False
+    return True

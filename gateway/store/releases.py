@@ -1,23 +1,30 @@
 """Releases: which rows may be missed or unproved, as proved rows themselves (store.evidence).
 
 Usage goes when its retention is over, in steps and in no order of days: the day up to which it may be gone is written down with
-the first of them.
+the first of them. It goes only once a seal stands for it (ledger.seals): no day is released that has none, and no row goes that
+was booked after the latest one, as a late report may be.
 """
 
+from datetime import date
 from typing import Final
 
 import msgspec
 from sqlalchemy import Connection, delete, func, insert, select, text, update
 
-from gateway.store.append_only import ERASING, RELEASED, raise_mark
+from gateway.store.append_only import ERASING, RELEASED, SEALED, raise_mark
 from gateway.store.batch import Batch
 from gateway.store.evidence import DAY_US, Evidence
-from gateway.store.tables import chains, choices, nodes, releases
+from gateway.store.nodes import in_shard
+from gateway.store.tables import chains, choices, marks, nodes, releases, seals, usage
 
 USAGE: Final = "usage"
 UNPROVED: Final = "unproved"
 RESTORED: Final = "restored"
 CHOICE: Final = "choice"
+
+
+PROVED: Final = "usage.sealed"
+"""The mark up to which seals stand for a node's usage, by its numbers."""
 
 
 class Released(msgspec.Struct, frozen=True):
@@ -37,11 +44,40 @@ class Released(msgspec.Struct, frozen=True):
 
 
 def release_usage(batch: Batch, before: int) -> None:
-    """Let usage go that is of before a time, UTC microseconds; written down once a day."""
-    day = before // DAY_US
+    """Let usage go that is of before a time, UTC microseconds, and of a day that is sealed; written down once a day."""
+    day = min(before // DAY_US, _sealed_day(batch.connection, batch.node.id))
     if day > 0 and day > _until(batch.connection, USAGE):
         batch.add(releases, (batch.take_id(), batch.now, USAGE, batch.node.id, day))
         raise_mark(batch.connection, 0, RELEASED, (day + 1) * DAY_US)
+
+
+def _sealed_day(connection: Connection, node: int) -> int:
+    """Give the latest day that a node sealed, counted from 1970; -1 where it sealed none."""
+    latest = connection.scalar(select(func.max(seals.c.day)).where(seals.c.node == node))
+    return -1 if latest is None else (date.fromisoformat(latest) - date(1970, 1, 1)).days
+
+
+def usage_upto(connection: Connection, node: int) -> int:
+    """Give the last number that a node gave usage so far, also where it stands in sealed files; 0 without any.
+
+    Whoever reads the chain's tip after it has a link that stands for all of that.
+    """
+    here = select(func.max(usage.c.id)).where(*in_shard(usage.c.id, node))
+    filed = select(func.max(marks.c.value)).where(marks.c.node == node, marks.c.name == SEALED)
+    return max(connection.scalar(here) or 0, connection.scalar(filed) or 0)
+
+
+def prove_usage(connection: Connection, node: int, number: int) -> None:
+    """Note that a seal stands for a node's usage up to a number."""
+    if number > sealed_usage(connection).get(node, 0):
+        raise_mark(connection, node, PROVED, number)
+
+
+def sealed_usage(connection: Connection) -> dict[int, int]:
+    """Give up to which numbers seals stand for usage, by node: what is above, and of other nodes, does not go yet."""
+    known = select(nodes.c.id)
+    found = select(marks.c.node, marks.c.value).where(marks.c.node.in_(known), marks.c.name == PROVED)
+    return dict(map(tuple, connection.execute(found)))
 
 
 def release_choices(batch: Batch, subscriber_id: int) -> int:

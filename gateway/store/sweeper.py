@@ -6,7 +6,7 @@ their making within a node: they need no index of their times, and a step that f
 Conditions that a partial index stands on are literal text, since SQLite takes such an index for nothing else.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Final
 
 import msgspec
@@ -17,7 +17,7 @@ from gateway.store.batch import Batch, Unit
 from gateway.store.months import outside_months
 from gateway.store.node_requests import sweep_requests
 from gateway.store.nodes import in_shard
-from gateway.store.releases import release_usage
+from gateway.store.releases import release_usage, sealed_usage
 from gateway.store.tables import (
     access_log,
     answers,
@@ -124,10 +124,22 @@ def sweep_answers(connection: Connection, before: int, limit: int) -> int:
     return sum(1 + held.get(session, 0) for session in chosen)
 
 
-def sweep_oldest(connection: Connection, before: int, limit: int, *, table: Table, time: ColumnElement[Any]) -> int:
-    """Delete a node's rows from the oldest on, up to the first that is not due; one without a time never is."""
+def sweep_oldest(
+    connection: Connection,
+    before: int,
+    limit: int,
+    *,
+    table: Table,
+    time: ColumnElement[Any],
+    upto: Mapping[int, int] | None = None,
+) -> int:
+    """Delete a node's rows from the oldest on, up to the first that is not due; one without a time never is.
+
+    `upto` says up to which number rows of each node may go, where that is said at all: then those of other nodes stay.
+    """
     swept = 0
-    for own in _ranges(connection, table):
+    for node, within in _ranges(connection, table):
+        own = within if upto is None else (*within, table.c.id <= upto.get(node, 0))
         front = select(table.c.id).where(*own).order_by(table.c.id).limit(limit - swept).subquery()
         last = connection.scalar(select(func.max(front.c.id)))
         if last is None:
@@ -141,10 +153,10 @@ def sweep_oldest(connection: Connection, before: int, limit: int, *, table: Tabl
 
 
 def sweep_usage(connection: Connection, before: int, limit: int) -> int:
-    """Delete usage that is no month's: a server's months go as a whole (`store.partitioning`)."""
-    swept = 0
+    """Delete usage that is no month's, once it is sealed: a server's months go as a whole (`store.partitioning`)."""
+    swept, sealed = 0, sealed_usage(connection)
     for part in outside_months(connection, usage):
-        swept += sweep_oldest(connection, before, limit - swept, table=part, time=part.c.event_at)
+        swept += sweep_oldest(connection, before, limit - swept, table=part, time=part.c.event_at, upto=sealed)
     return swept
 
 
@@ -172,7 +184,7 @@ def sweep_keys(connection: Connection, before: int, limit: int) -> int:
     return connection.execute(delete(idempotency_keys).where(tuple_(*key).in_(due))).rowcount
 
 
-def _ranges(connection: Connection, table: Table) -> Iterator[tuple[ColumnElement[bool], ColumnElement[bool]]]:
-    """Give each node's range of identifiers as a condition."""
+def _ranges(connection: Connection, table: Table) -> Iterator[tuple[int, tuple[ColumnElement[bool], ...]]]:
+    """Give each node with its range of identifiers as a condition."""
     for node in connection.scalars(select(nodes.c.id).order_by(nodes.c.id)).all():
-        yield in_shard(table.c.id, node)
+        yield node, in_shard(table.c.id, node)

@@ -12,6 +12,8 @@ ERASED = "erased"
 """What may change."""
 TAX_AREA, PRICES = "tax area", "prices"
 """Where the line is taxed; which version of its plan it has."""
+LANGUAGE, BILLS = "language", "bills"
+"""In which language its customer is written to; whether its bills are itemised."""
 
 
 def record(

@@ -22,7 +22,6 @@ from support.gateways import ROOT
 
 from gateway.billing import close_job
 from gateway.billing.pdf import write_pdf
-from gateway.billing.reading import NO_TAXES
 from gateway.billing.statement import bill_of
 from gateway.billing.words import Writer
 from gateway.charity.months import begin_of, end_of
@@ -143,7 +142,7 @@ def _close(folder, answers):
     context = GatewayContext(load(folder / "gateway.yaml"), make_policies)
     began = time.monotonic()
     close = close_job.begin(context, PERIOD, end_of(PERIOD, UTC), "bench")
-    close = close_job.run(context, close, NO_TAXES, 14 * 86_400_000_000)
+    close = close_job.run(context, close, 14 * 86_400_000_000)
     seconds = time.monotonic() - began
     pdfs = _pdfs(context)
     context.close()

@@ -23,6 +23,7 @@ from support import charging_fixture as charging
 from support import postgres
 from support.books import check
 from support.gateways import ROOT
+from support.sealing import seal_day
 
 from gateway.balance.opening_balances import Enrol, Enrolment
 from gateway.balance.topups import Payment, TopUp
@@ -149,7 +150,8 @@ class Month:
         self.context.run_all(payments)
 
     def sweep(self):
-        """Let go what is past its retention at the end of the month; the events count as published."""
+        """Let go what is past its retention at the end of the month, and sealed; the events count as published."""
+        seal_day(self.context, self.context.clock(), self.context.evidence_key)
         retention = msgspec.convert(self.context.settings.retention, Retention, from_attributes=True)
         while self.context.lane.run(Sweep(retention, published_only=False)):
             continue

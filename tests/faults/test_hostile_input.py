@@ -57,6 +57,7 @@ PARAMETERS = {
     "subscriber.limit": {**LINE, "amount": "5.00", "reason": "r"},
     "subscriber.tax-area": {**LINE, "state": "NY", "zip": "10001", "reason": "r"}, "subscriber.agree": {**LINE, "reason": "r"},
     "usage.refund": {"record_id": "7", "reason": "r"},
+    "subscriber.preferences": LINE, "subscriber.prefer": {**LINE, "language": "fr", "itemised": False, "reason": "r"},
     "subscriber.family": {**LINE, "payer": "447700900001", "cap": "5.00", "reason": "r"},
     "subscriber.add-on": {**LINE, "add_on": "boost", "reference": "r"},
     "subscriber.credit": {**LINE, "amount": "5.00", "currency": "GBP", "days": 30, "reference": "r"},

@@ -8,6 +8,7 @@ from sqlalchemy import LargeBinary, String, text
 from support.books import check
 from support.charging_fixture import INITIAL, MSISDN, TERMINATION, UPDATE, ccr, charging_place, service
 from support.lane_fixture import EVIDENCE_KEY
+from support.sealing import seal_day
 
 from gateway.balance.changes import ChooseCauses
 from gateway.charity.choices import Share
@@ -303,6 +304,7 @@ def test_usage_past_its_retention_is_not_missed_and_other_usage_is(place):
     kept = dict.fromkeys(("answers", "outbox", "sessions", "orders", "access_log"), 1 << 40)
     place.ticks = itertools.count(next(place.ticks) + 3 * DAY_US, 1_000)
     count = one(place, "SELECT count(*) FROM usage")
+    seal_day(place, next(place.ticks))
     assert place.lane.run(Sweep(Retention(usage=2 * 86_400, **kept), published_only=False)) == count
     assert not [each for each in findings(place) if each[0] in ("evidence", "chain")]
     place.ask(ccr(INITIAL, 0, service(ask=0), session="pgw;9"))

@@ -8,7 +8,18 @@ import pytest
 from sqlalchemy import select
 from support.books import check
 from support.charging_fixture import INITIAL, TERMINATION, UPDATE, ccr, charging_place, service
-from support.sealing import at, folder, months_of, next_of, publish_all, remove_rows, rows_in_store, seal_all, seal_one
+from support.sealing import (
+    at,
+    folder,
+    months_of,
+    next_of,
+    publish_all,
+    remove_rows,
+    rows_in_store,
+    seal_all,
+    seal_day,
+    seal_one,
+)
 
 from gateway.charging import usage_export
 from gateway.charging.check_sessions import wrong_sessions
@@ -139,6 +150,8 @@ def test_usage_past_its_retention_goes_as_a_file_and_what_was_in_it_is_remembere
     set_clock(place, at(2026, 11, 20))
     first, second, _ = months_of(place)
     days = (at(2026, 11, 20) - second.usage.first_at) // 86_400_000_000
+    assert place.lane.run(DropUsage(days * 86_400)) == []  # no seal stands for it yet
+    seal_day(place, at(2026, 11, 20))
     assert place.lane.run(DropUsage(days * 86_400)) == [first.usage.file]
     (folder(place) / first.usage.file).unlink()
     with place.reader.connect() as connection:

@@ -6,7 +6,6 @@ from datetime import UTC
 from gateway.billing import close_job
 from gateway.billing.content import read_content
 from gateway.billing.cuts import closes
-from gateway.billing.reading import NO_TAXES
 from gateway.charity.months import end_of, period_of
 from gateway.ledger.accounts import HIGHEST_SYSTEM
 from gateway.store.engine import reading
@@ -36,13 +35,13 @@ class BillingPlace(charging.ChargingPlace):
         self.ticks.now = max(self.ticks.now, end + 60_000_000)
         return period
 
-    def close_month(self, period=None, *, actor="ann", taxes=NO_TAXES, ended=lambda: False, told=lambda _close: None):
+    def close_month(self, period=None, *, actor="ann", ended=lambda: False, told=lambda _close: None):
         """Close a month (the one that has ended) by the job; gives the close, or why not."""
         period = period or self.pass_month()
         begun = close_job.begin(self, period, end_of(period, UTC), actor)
         if isinstance(begun, Exception):
             return begun
-        return close_job.run(self, begun, taxes, DUE, ended=ended, told=told)
+        return close_job.run(self, begun, DUE, ended=ended, told=told)
 
     def use(self, octets, session, *, at=None, imsi=charging.IMSI):
         """A whole data session of so many octets; `at` (seconds) is its Event-Timestamp."""

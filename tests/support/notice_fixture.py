@@ -43,7 +43,7 @@ class WatchedPlace(TextPlace):
         tariff = msgspec.structs.replace(self.policy.tariff, months=BillingMonths(UTC), cap_abroad=cap)
         self.policy.tariff = tariff
         self.sender = NoticeSender(
-            CODE, language, WORDS[language], {"operator": "TPO", "care": ""}, quiet, 48 * HOUR,
+            CODE, language, WORDS, {"operator": "TPO", "care": ""}, quiet, 48 * HOUR,
             lambda body: count_parts(body, Alphabet.GSM7), linked,
         )  # fmt: skip
         observers = (LineNotices(terms or NoticeTerms("GBP"), self.sender, tariff),)
@@ -59,9 +59,9 @@ class WatchedPlace(TextPlace):
         """Let time pass, however much of it."""
         self.ticks = itertools.count(next(self.ticks) + seconds * 1_000_000, 1_000)
 
-    def limit(self, amount=NO_LIMIT, number=MSISDN):
-        """A customer sets a bill limit (micro-units), or removes it."""
-        return self.lane.run(SetBillLimit("msisdn", number, "call", "2026-1", "desk", amount))
+    def limit(self, amount=NO_LIMIT, number=MSISDN, period=""):
+        """A customer sets a bill limit (micro-units), or removes it; for one month, if that is said."""
+        return self.lane.run(SetBillLimit("msisdn", number, "call", "2026-1", "desk", amount, period))
 
     def agree(self, what="bill", number=MSISDN):
         return self.lane.run(AgreeToExceed("msisdn", number, "call", "2026-1", "desk", what))

@@ -11,6 +11,7 @@ from gateway.charging import usage_export
 from gateway.charity.publication import MARK
 from gateway.context import EVIDENCE
 from gateway.ledger import balances, journal
+from gateway.ledger.seals import SealKey, WriteSeal, due_with_usage
 from gateway.privacy.pseudonyms import derive
 from gateway.store.append_only import APPEND_ONLY, recreate
 from gateway.store.engine import open_writer, sqlite_path
@@ -21,11 +22,21 @@ from gateway.store.sealed_months.records import JOURNAL, USAGE, folder_of, seale
 from gateway.store.sealed_months.units import RemoveSealed, SealMonth
 from gateway.store.sealed_months.writing import Comparison, FileWriter
 from gateway.store.tables import chains, evidence, marks, nodes, releases, seals
+from support.lane_fixture import EVIDENCE_KEY
 
 
 def at(*date):
     """Give a time in UTC microseconds."""
     return int(datetime(*date, tzinfo=UTC).timestamp()) * 1_000_000
+
+
+def seal_day(place, now, key=EVIDENCE_KEY):
+    """Seal the day before a time, as a gateway does once it is over: until then no usage goes. `place` has lane and node."""
+    connect = place.reading if hasattr(place, "reading") else place.reader.connect
+    with connect() as connection:
+        found, usage = due_with_usage(connection, place.node.id, now)
+    assert found is not None
+    assert place.lane.run(WriteSeal(SealKey(key).sign(place.node.id, *found), "gw", usage=usage))
 
 
 def publish_all(writer):

@@ -3,27 +3,28 @@
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
+import msgspec
 from sqlalchemy import Connection, select
 
 from gateway.ledger.accounts import added_tax_account
-from gateway.ledger.added_taxes import AddedTax, charged, end_of, lines_of, recorded, spans_of
+from gateway.ledger.added_taxes import ADDED, AddedTax, Places, charged, end_of, recorded, spans_of
 from gateway.ledger.balances import account_names
 from gateway.ledger.checks.examined import SHOWN, Examined, Finding
 from gateway.ledger.checks.operator_zones import operator_zones
+from gateway.ledger.money import minor_unit
 from gateway.ledger.tax_days import booked
-from gateway.ledger.taxable import PlansByVersion, taxes_of
-from gateway.rating.plan_taxes import PlanTax, Treatment
+from gateway.ledger.taxable import Charges, PlansByVersion, TaxVersions, taxes_of
+from gateway.rating.taxes import AddedTax as Tax
+from gateway.rating.taxes import TaxedCharges, TaxLine, tax_lines
 from gateway.store.nodes import SPAN_BITS
 from gateway.store.releases import released
 from gateway.store.sealed_months.parts import Part
-from gateway.store.tables import subscribers, tax_areas, transfers
+from gateway.store.tables import subscribers, transfers
 
 CHECK: Final = "tax"
 ENDED: Final = "terminated"
 """The status (subscribers.status) of a line that has ended: it is settled, and pays no more."""
-ADDED, BACK = "added_tax", "added_tax_back"
 
 
 def added_taxes_right(books: Examined) -> Iterator[Finding]:
@@ -42,12 +43,18 @@ def wrong_added_taxes(connection: Connection, found: Sequence[Part], trusted: Ma
     ended = set(connection.scalars(select(subscribers.c.id).where(subscribers.c.status == ENDED))) if rows else set()
     for _, month in groupby(sorted(rows, key=_month), key=_month):
         mine = list(month)
-        charges = _charges(connection, found, mine[0], trusted)
+        first, taxes = mine[0], taxes_of(connection, mine[0].versions)
+        again = [
+            _Again(connection, found, first, taxes, end_of(first.period, zone), trusted)
+            for zone in dict.fromkeys(zones)
+        ]
         for row in mine:
             what = f"added taxes of {row.period} of wallet:{row.subscriber_id} (row {row.id})"
-            if charges is not None and charges.get(row.subscriber_id, 0) != row.charges:
-                yield f"{what} are on {row.charges} micro-units, its charges come to {charges.get(row.subscriber_id, 0)}"
-            if not (row.subscriber_id in ended and not row.lines) and not _are_right(connection, row, zones):
+            wrong = again[0].wrong_charges(row) if again else None
+            if wrong is not None:
+                yield f"{what} are on {row.charges} micro-units, its charges come to {wrong}"
+            settled = row.subscriber_id in ended and not row.lines
+            if not settled and not any(each.is_right(row) for each in again):
                 yield f"{what} are not those of its place"
             yield from _wrong_entries(what, row, entries, names)
     known = {f"added-tax:{row.id}:{place}" for row in rows for place in range(len(row.lines))}
@@ -55,44 +62,83 @@ def wrong_added_taxes(connection: Connection, found: Sequence[Part], trusted: Ma
         yield f"entry {entries[reference][0].id} adds a tax by {reference or 'nothing'}, which is no line's month"
 
 
-def _month(row: AddedTax) -> tuple[str, str]:
-    return row.period, _country(row)
+def _month(row: AddedTax) -> tuple[str, list[tuple[str, int]]]:
+    """Rows of one month are computed by the same taxes, as long as nothing changed while several gateways booked it."""
+    return row.period, sorted(row.versions.items())
 
 
 def _country(row: AddedTax) -> str:
     return next(iter(row.versions), "")
 
 
-def _charges(
-    connection: Connection, found: Sequence[Part], row: AddedTax, trusted: Mapping[int, int]
-) -> dict[int, int] | None:
-    """Sum the charges of a month again; None where that is not asked, or usage whose retention is over may be gone."""
-    spans = spans_of(booked(connection), row.period)
-    if released(connection).usage_day >= 0 or all(upto <= trusted.get(upto >> SPAN_BITS, 0) for _, upto in spans):
-        return None
-    return charged(connection, found, PlansByVersion(connection), spans, _country(row))
+class _Again:
+    """A month computed again, as one that ends at a time."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        found: Sequence[Part],
+        row: AddedTax,
+        taxes: TaxVersions,
+        ends_at: int,
+        trusted: Mapping[int, int],
+    ) -> None:
+        self._ends_at, self._charges, self._places = ends_at, None, None
+        if _country(row) not in taxes.table:
+            return
+        self._places = Places(connection, taxes, _country(row), ends_at)
+        self._listed = [each for listed in taxes.table[_country(row)].added.values() for each in listed]
+        self._charges = self._charged(connection, found, row.period, trusted)
+
+    def _charged(
+        self, connection: Connection, found: Sequence[Part], period: str, trusted: Mapping[int, int]
+    ) -> Charges | None:
+        """Sum the charges again; None where that is not asked, or usage whose retention is over may be gone."""
+        spans = spans_of(booked(connection), period)
+        is_trusted = all(upto <= trusted.get(upto >> SPAN_BITS, 0) for _, upto in spans)
+        if self._places is None or released(connection).usage_day >= 0 or is_trusted:
+            return None
+        return charged(connection, found, PlansByVersion(connection), spans, self._places)
+
+    def wrong_charges(self, row: AddedTax) -> int | None:
+        """Give what a row's charges come to where that is not what it says."""
+        if self._charges is None:
+            return None
+        amount = sum(self._charges.get(row.subscriber_id, {}).values())
+        return amount if amount != row.charges else None
+
+    def is_right(self, row: AddedTax) -> bool:
+        """Tell whether a row's taxes are those of its place, as they are booked now, or were before each had its own time."""
+        places, owner = self._places, row.subscriber_id
+        if places is None or places.area_at(owner, self._ends_at) != row.area:
+            return False
+        if self._charges is not None and row.lines == places.lines(owner, self._charges.get(owner, {}), self._ends_at):
+            return True
+        at_its_end = places.lines(owner, {places.periods.of(owner, self._ends_at): row.charges}, self._ends_at)
+        if row.lines == [msgspec.structs.replace(line, rate=0) for line in at_its_end]:
+            return True
+        return self._charges is None and all(self._follows(line, places.currency) for line in row.lines)
+
+    def _follows(self, line: TaxLine, currency: str) -> bool:
+        """Tell whether a line is what some tax comes to of what it says that it is on."""
+        return any(
+            each.on_taxes or any(line.amount == found.amount for found in _alone(each, line.base, currency))
+            for each in self._listed
+            if (each.name, each.kind, each.rate) == (line.name, line.kind, line.rate)
+        )
 
 
-def _are_right(connection: Connection, row: AddedTax, zones: Sequence[ZoneInfo]) -> bool:
-    taxes, tax = taxes_of(connection, row.versions), PlanTax(Treatment.EXCLUSIVE, _country(row))
-    a = tax_areas.c
-    for ends_at in {end_of(row.period, zone) for zone in zones}:
-        area = connection.execute(
-            select(a.state, a.zip).where(a.subscriber_id == row.subscriber_id, a.valid_from <= ends_at)
-            .order_by(a.valid_from.desc()).limit(1)
-        ).one_or_none()  # fmt: skip
-        if area is not None and tuple(area) == (row.area.state, row.area.zip):
-            return lines_of(taxes, tax, row.area, row.charges, row.currency, ends_at) == row.lines
-    return False
+def _alone(tax: Tax, base: int, currency: str) -> list[TaxLine]:
+    return tax_lines([TaxedCharges([tax], base)], unit=minor_unit(currency))
 
 
 def _wrong_entries(
     what: str, row: AddedTax, entries: Mapping[str, list[Any]], names: Mapping[int, str]
 ) -> Iterator[str]:
     for place, line in enumerate(row.lines):
-        account = added_tax_account(_country(row), row.area.state, line.kind)
+        account = added_tax_account(_country(row), line.state or row.area.state, line.kind)
         sides = (f"wallet:{row.subscriber_id}", account)
-        wanted = (ADDED, *sides) if line.amount > 0 else (BACK, *reversed(sides))
+        wanted = (ADDED[0], *sides) if line.amount > 0 else (ADDED[1], *reversed(sides))
         booked_so = [
             (entry.kind, _name(entry.debit, names), _name(entry.credit, names), entry.amount)
             for entry in entries.get(f"added-tax:{row.id}:{place}", [])
@@ -108,6 +154,6 @@ def _name(number: int, names: Mapping[int, str]) -> str:
 def _entries(found: Sequence[Part]) -> dict[str, list[Any]]:
     by_reference: dict[str, list[Any]] = {}
     for part in found:
-        for entry in part.connection.execute(select(transfers).where(transfers.c.kind.in_((ADDED, BACK)))):
+        for entry in part.connection.execute(select(transfers).where(transfers.c.kind.in_(ADDED))):
             by_reference.setdefault(entry.reference or "", []).append(entry)
     return by_reference

@@ -55,7 +55,7 @@ def wrong_reratings(
             if row.replaces != replaced or (stood is not None and row.price_before != stood):
                 yield CHECK, f"{what} does not go on from what the record was priced before it"
             if record is not None:
-                yield from _wrong_price(what, row, record, prices)
+                yield from _wrong_price(what, row, record, prices, plans)
                 if not plans.priced_anew(row.version, record.plan, record.subscriber_id, record.event_at, row.at):
                     yield CHECK, f"{what} went by version {row.version}, which was not its line's of {record.plan} then"
             plan = plans.plan(row.version)
@@ -70,11 +70,14 @@ def wrong_reratings(
             replaced, stood = row.id, row.price
 
 
-def _wrong_price(what: str, row: Any, record: Any, prices: Prices) -> _Found:  # noqa: ANN401  (rows)
+def _wrong_price(what: str, row: Any, record: Any, prices: Prices, plans: PlanVersions) -> _Found:  # noqa: ANN401  (rows)
+    """Name a price that is not the version's, nor what one of its caps may have left of that."""
     charged = record.units - (record.covered or 0)
     key, place = record.rate_key or "", record.rated_before or 0
     expected = prices.of(Facts(row.version, key, record.service, record.rating_group, place, charged))
-    if expected != row.price:
+    rate = prices.rate(row.version, key, record.service, record.rating_group)
+    is_capped = rate is not None and rate.service is None and plans.may_cap(row.version, rate, record.service)
+    if expected != row.price and not (is_capped and expected is not None and 0 <= row.price < expected):
         yield CHECK, f"{what} priced it {row.price} micro-units, by version {row.version} it is {expected}"
 
 

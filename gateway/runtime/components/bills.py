@@ -15,7 +15,6 @@ from gateway.api.bill_views import close_view
 from gateway.api.callers import Caller
 from gateway.billing import close_job, dunning_job
 from gateway.billing.cuts import RUNNING, Close
-from gateway.billing.taxation import tax_points
 from gateway.metrics.sources import bill_metrics
 from gateway.runtime.component import Component, Services, Stage
 from gateway.store.errors import LaneClosed, StoreError
@@ -106,8 +105,7 @@ class BillsComponent(Component):
     def _run(self, close: Close) -> Close:
         context = self._context
         due = context.settings.bills.due * SECOND
-        points = tax_points(context.settings)
-        return close_job.run(context, close, points, due, ended=self._ending.is_set, told=self._tell)
+        return close_job.run(context, close, due, ended=self._ending.is_set, told=self._tell)
 
     def _tell(self, close: Close) -> None:
         """Note how far it is, and rest: charging goes first."""

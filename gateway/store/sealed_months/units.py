@@ -7,7 +7,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from gateway.store.append_only import SEALED, raise_mark
 from gateway.store.batch import Batch, Unit
 from gateway.store.nodes import SPAN_BITS
-from gateway.store.releases import release_usage
+from gateway.store.releases import release_usage, sealed_usage
 from gateway.store.schema import raise_oldest_writer
 from gateway.store.sealed_months.records import TABLES, SealedFile, SealedMonth, row_of, sealed_months
 from gateway.store.tables import sealed_files
@@ -55,7 +55,10 @@ class RemoveSealed(Unit):
 
 
 class DropUsage(Unit):
-    """Give up the files of usage of which all is past retention, in seconds from the time of use; their rows here stay."""
+    """Give up the files of usage of which all is past retention, in seconds from the time of use; their rows here stay.
+
+    None goes before a seal stands for the last number in it.
+    """
 
     alone: ClassVar[bool] = True
 
@@ -65,10 +68,12 @@ class DropUsage(Unit):
         """Name the files: nobody reads them from this commit on."""
         before = batch.now - self.usage_seconds * MICROSECONDS
         release_usage(batch, before)
+        sealed = sealed_usage(batch.connection)
         due = [
             month.usage
             for month in sealed_months(batch.connection)
             if month.is_removed and month.usage.dropped_at is None and month.is_used_before(before)
+            if all(last <= sealed.get(last >> SPAN_BITS, 0) for _, last in month.ranges)
         ]
         for file in due:
             key = (sealed_files.c.period == file.period, sealed_files.c.content == file.content)

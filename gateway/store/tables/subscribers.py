@@ -82,6 +82,16 @@ tax_areas = Table(
 )
 """Where a subscriber's line is taxed from when on, for plans to whose prices tax is added, append-only. Never swept."""
 
+preferences = Table(
+    "preferences",
+    metadata,
+    Column("subscriber_id", IDENTIFIER, primary_key=True, autoincrement=False),
+    Column("language", String(2), nullable=False),
+    Column("itemised", SmallInteger, nullable=False),
+)
+"""How a customer wants to be written to (balance.preferences): the language, empty for the operator's, and whether bills tell
+of calls one by one. A line without a row has said nothing. `subscriber_history` says who changed it and why. Never swept."""
+
 families = Table(
     "families",
     metadata,

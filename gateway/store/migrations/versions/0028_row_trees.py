@@ -10,7 +10,7 @@ from alembic import op
 from gateway.store.append_only import add
 
 revision = "0028"
-down_revision = "0026"
+down_revision = "0027"
 branch_labels = None
 depends_on = None
 compatible_from = "0026"

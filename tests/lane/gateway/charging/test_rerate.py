@@ -1,7 +1,14 @@
 """A wrong price is put right: customers and causes stand as if it had been right from the start, and the books say how."""
 
+import itertools
+import tempfile
+from datetime import UTC
+from functools import partial
+
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sqlalchemy import func, select, text
 from support.books import check
 from support.charging_fixture import (
@@ -19,15 +26,18 @@ from support.charging_fixture import (
 
 from gateway.balance.changes import ChooseCauses
 from gateway.charging.rerate import Rerated
+from gateway.charging.rerate_lines import page_of_lines
 from gateway.charging.rerate_reading import Wanted, page
 from gateway.charity.choices import Share
 from gateway.charity.policies import recompute
 from gateway.ledger.balances import account_names, journal_totals
 from gateway.rating.plans import Bundle, Cap, Rate
+from gateway.rating.prices import price
 from gateway.store import tables
 from protocols.diameter.messages import UsedServiceUnit
 
 MEGABYTE, POUND = 1_000_000, 1_000_000
+DATABASES = itertools.count()
 RIGHT = PLANS["payg-gb"]
 WRONG = msgspec.structs.replace(RIGHT, data=Rate(10 * PENNY, MEGABYTE), voice=Rate(7 * PENNY, 60))
 OTHER = {"imsi": "234150000000002", "msisdn": "447700900002"}
@@ -57,14 +67,16 @@ def go_on(place):
 
 def rerate(place, plan="payg-gb", since=0, dry_run=False, limit=1):
     """Price all pages anew, as the command does; gives what came of it."""
-    version = place.policy.tariff.plans[plan].version
-    together, after = Rerated(), 0
-    while after is not None:
-        with place.reader.connect() as connection:
-            found = page(connection, Wanted(plan, version, since, "ops", dry_run), after=after, limit=limit)
-        for unit in found.units:
-            together.add(place.lane.run(unit))
-        after = found.next
+    wanted = Wanted(plan, place.policy.tariff.plans[plan].version, since, "ops", dry_run)
+    together = Rerated()
+    for look in (page, partial(page_of_lines, zone=UTC)):
+        after = 0
+        while after is not None:
+            with place.reader.connect() as connection:
+                found = look(connection, wanted, after=after, limit=limit)
+            for unit in found.units:
+                together.add(place.lane.run(unit))
+            after = found.next
     return together
 
 
@@ -104,7 +116,7 @@ def near(found, wanted):
 def either(request, tmp_path):
     url = f"sqlite:///{tmp_path}/t.db"
     if request.param == "postgresql":
-        url = request.getfixturevalue("database")("rerated", empty=True)
+        url = request.getfixturevalue("database")(f"rerated_{next(DATABASES)}", empty=True)
     with charging_place(url, plans={**PLANS, "payg-gb": WRONG}) as opened:
         opened.unguard()
         yield opened
@@ -283,16 +295,127 @@ def test_what_a_cap_counts_is_put_right_where_no_price_reaches_it(place):
 
 
 @pytest.mark.parametrize(
-    ("used", "right"),
+    ("used", "right", "pays"),
     [
-        (7, {"caps": (CAP,)}),  # something was taken off
-        (4, {"caps": (CAP,), "data": Rate(11 * PENNY, MEGABYTE)}),  # dearer: the day may reach it
-        (4, {"caps": (Cap(10 * PENNY, ("data",)),)}),  # the cap is lower than it was
-        (4, {"caps": (CAP, Cap(60 * PENNY, ("data",), monthly=True))}),  # one that nobody counted
+        (7, {"caps": (CAP,)}, 7),  # something was taken off
+        (7, {"caps": (CAP,), "data": Rate(8 * PENNY, MEGABYTE)}, 50),  # by both
+        (4, {"caps": (CAP,), "data": Rate(20 * PENNY, MEGABYTE)}, 50),  # by the right price alone
+        (4, {"caps": (Cap(10 * PENNY, ("data",)),), "data": Rate(4 * PENNY, MEGABYTE)}, 10),  # lower than it was
+        (4, {"caps": (CAP, Cap(6 * PENNY, ("data",), monthly=True)), "data": Rate(4 * PENNY, MEGABYTE)}, 6),
+        (9, {"data": Rate(9 * PENNY, MEGABYTE)}, 81),  # no cap any more
     ],
 )
-def test_what_a_cap_counts_stays_where_it_may_be_reached(place, used, right):
+def test_under_caps_a_day_comes_to_the_lesser_of_sum_and_cap_again(place, used, right, pays):
     capped(place, used)
     place.price_by({**PLANS, "payg-gb": msgspec.structs.replace(RIGHT, **right)})
-    assert rerate(place).left == {"limited": 1}
+    told = rerate(place, dry_run=True)
+    assert (told.left, told.price_after) == ({}, pays * PENNY)
+    assert rerate(place) == told
+    (((balance, _),), _) = standing(place)
+    assert balance == 90 * POUND - pays * PENNY
+    assert rerate(place).records == 0
+    place.ask(
+        ccr(UPDATE, 2, service(used=[100 * MEGABYTE // 10], ask=0))
+    )  # what is used next goes on from the new sums
+    (((after, _),), _) = standing(place)
+    caps = right.get("caps", ())
+    cost = 10 * right.get("data", RIGHT.data).price
+    assert balance - after == min([cost, *(cap.price - pays * PENNY for cap in caps)])
+
+
+def test_a_cap_is_of_all_sessions_of_its_day_also_of_those_that_had_the_right_price_already(either):
+    place = either
+    capped(place, 4)  # 40 pence of a cap of 50
+    place.price_by({**PLANS, "payg-gb": msgspec.structs.replace(RIGHT, caps=(CAP,), data=Rate(8 * PENNY, MEGABYTE))})
+    place.ask(ccr(INITIAL, 0, service(ask=0), session="pgw;2"))
+    place.ask(ccr(TERMINATION, 1, service(used=[4 * MEGABYTE]), session="pgw;2"))  # 32 pence, of which 10 are paid
+    assert [cost for (cost,) in place.read(select(tables.usage.c.price).order_by(tables.usage.c.id))] == [
+        40 * PENNY, 10 * PENNY,
+    ]  # fmt: skip
+    result = rerate(place)
+    assert (result.left, result.records) == ({}, 2)
+    (((balance, _),), _) = standing(place)
+    assert balance == 90 * POUND - 50 * PENNY  # 32 and 18
+    assert place.read(select(tables.reratings.c.price).order_by(tables.reratings.c.record_id)) == [
+        (32 * PENNY,), (18 * PENNY,),
+    ]  # fmt: skip
+
+
+def test_what_was_beyond_the_customers_own_limit_is_left_and_so_is_a_line_that_goes_on_meanwhile(place):
+    capped(place, 4)
+    place.price_by({**PLANS, "payg-gb": msgspec.structs.replace(RIGHT, caps=(CAP,))})
+    wanted = Wanted("payg-gb", place.policy.tariff.plans["payg-gb"].version, 0, "ops", dry_run=False)
+    with place.reader.connect() as connection:
+        (unit,) = page_of_lines(connection, wanted, after=0, limit=9, zone=UTC).units
+    place.ask(ccr(UPDATE, 2, service(used=[MEGABYTE], ask=0)))
+    assert place.lane.run(unit).left == {"meanwhile": 1}
+    assert place.lane.run(msgspec.structs.replace(unit, seen={}, is_known=False)).left == {"limited": 1}
+    assert rerate(place).left == {}
     standing(place)
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.integers(1, 9), st.integers(0, 2), st.sampled_from(["data", "data", "voice", "day", "reprice", "rerate"])
+    ),
+    min_size=2,
+    max_size=12,
+)
+CAPS = (Cap(30 * PENNY, ("data", "voice")), Cap(70 * PENNY, ("data",), monthly=True))
+
+
+@settings(max_examples=25, deadline=None)
+@given(STEPS, st.permutations([0, 1, 2]))
+def test_in_any_order_of_use_days_and_prices_the_totals_are_those_of_the_right_plan(steps, sessions):
+    with tempfile.TemporaryDirectory() as folder, charging_place(f"sqlite:///{folder}/t.db") as place:
+        place.unguard()
+
+        def reprice(pence):
+            plan = msgspec.structs.replace(
+                RIGHT, data=Rate(pence * PENNY, MEGABYTE), voice=Rate(pence * PENNY, 60), caps=CAPS[: 1 + pence % 2]
+            )
+            place.price_by({**PLANS, "payg-gb": plan})
+
+        reprice(9)
+        place.enrol(90 * POUND)
+        for number, (size, which, what) in enumerate(steps):
+            if what == "data":
+                call(place, sessions[which], number, service(used=[size * 333_333], ask=0))
+            elif what == "voice":
+                call(
+                    place, 3 + which, number, service(None, used=[UsedServiceUnit(cc_time=size * 20)]), "32260@3gpp.org"
+                )
+            elif what == "day":
+                place.ticks.skip(30_000 * size)
+            elif what == "reprice":
+                reprice(size)
+            else:
+                assert rerate(place).left == {}
+        plan = msgspec.structs.replace(RIGHT, data=Rate(7 * PENNY, MEGABYTE), voice=Rate(5 * PENNY, 60), caps=CAPS)
+        place.price_by({**PLANS, "payg-gb": plan})
+        assert rerate(place, limit=2).left == {}
+        (((balance, _),), _) = standing(place)
+        assert 90 * POUND - balance == total(place, plan)
+
+
+def call(place, session, number, use, context="32251@3gpp.org"):
+    place.ask(ccr(UPDATE, number, use, session=f"pgw;{session}", context=context))
+
+
+def total(place, plan):
+    """What a plan asks for all that was used: of each day the lesser of sum and cap, then of the month."""
+    columns = (tables.usage.c.event_at, tables.usage.c.service, tables.usage.c.octets, tables.usage.c.seconds,
+               tables.usage.c.rated_before, tables.usage.c.id)  # fmt: skip
+    days, paid, month = {}, 0, 0
+    for at, kind, octets, seconds, before, _ in sorted(place.read(select(*columns)), key=lambda row: row[-1]):
+        rate = plan.data if kind == "data" else plan.voice
+        cost = price(rate, before + (octets or seconds)) - price(rate, before)
+        day = at // 86_400_000_000
+        of_day = days.get(day, 0)
+        days[day] = of_day + cost
+        cost = min(of_day + cost, CAPS[0].price) - min(of_day, CAPS[0].price)
+        if kind == "data":
+            month, cost = month + cost, min(month + cost, CAPS[1].price) - min(month, CAPS[1].price)
+        paid += cost
+    assert paid <= sum(min(each, CAPS[0].price) for each in days.values())
+    return paid

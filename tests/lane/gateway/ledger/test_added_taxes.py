@@ -145,6 +145,47 @@ def test_what_is_given_back_in_a_later_month_takes_its_taxes_back(place):
     assert findings(place) == []
 
 
+def test_a_rate_that_changes_and_a_line_that_moves_within_the_month_count_from_then_on(tmp_path):
+    later = 1_700_300_000_000_000  # the 18th
+    added = {
+        "*": TAXES.added["*"],
+        "NY": (*TAXES.added["NY"], AddedTax("Sales tax", "state", later, rate=100_000)),
+        "NJ": (
+            AddedTax("Sales tax", "state", 0, rate=200_000),
+            AddedTax("Levy on all of it", "local", 0, rate=500_000, on_taxes=True),
+        ),
+    }
+    with charging_place(f"sqlite:///{tmp_path}/books.db", plans=TAXED) as place:
+        record(place, msgspec.structs.replace(TAXES, added=added))
+        place.enrol(50 * POUND)
+        use(place, "pgw;0")  # before anybody said where it is
+        place.lane.run(SetTaxArea("msisdn", MSISDN, "NY", "10001", "me", "form"))
+        use(place, "pgw;1")
+        place.ticks.skip(6 * DAY)
+        use(place, "pgw;2")
+        place.lane.run(SetTaxArea("msisdn", MSISDN, "NJ", "07001", "me", "moved"))
+        use(place, "pgw;3")
+        place.ticks.skip(11 * DAY)
+        (month,) = add(place)
+        ((row),) = month.rows
+        assert (row.charges, row.area.state) == (40 * PENNY, "NJ")
+        assert [(line.name, line.base, line.rate, line.state, line.amount) for line in row.lines] == [
+            ("Universal Service", 40 * PENNY, 381_000, "", 6 * PENNY),
+            ("Sales tax", 20 * PENNY, 40_000, "NY", PENNY),
+            ("Sales tax", 10 * PENNY, 100_000, "NY", PENNY),
+            ("Sales tax", 10 * PENNY, 200_000, "", 2 * PENNY),
+            ("Levy on all of it", 134_135, 500_000, "", 7 * PENNY),  # 10, 2 and 1.4135 of Universal Service
+        ]
+        assert [name for _, name, *_ in booked(place)] == [
+            "tax:US-usf", "tax:US-NY-state", "tax:US-NY-state", "tax:US-NJ-state", "tax:US-NJ-local",
+        ]  # fmt: skip
+        assert findings(place) == []
+        place.unguard()
+        with place.writer.begin() as connection:
+            connection.exec_driver_sql("UPDATE added_taxes SET lines = replace(lines, '40000', '50000')")
+        assert any("are not those of its place" in found for found in findings(place))
+
+
 @pytest.mark.parametrize(
     ("spoilt", "said"),
     [

@@ -9,12 +9,14 @@ from support.gy_samples import avp
 from support.notice_fixture import POUND, watched_place
 
 from gateway.balance.changes import SubscriberUnknown
+from gateway.balance.spending import BillingMonths, period_of
 from gateway.ledger.totals import totals
 from gateway.notices.limit_changes import LimitRefused
 from gateway.store import tables
 from protocols.diameter.messages import RequestedServiceUnit
 
 MEGABYTE = 1_000_000
+MONTHS = BillingMonths()
 VOICE = "32260@3gpp.org"
 
 
@@ -194,3 +196,28 @@ def test_a_late_report_of_last_month_is_held_against_last_months_limit_and_says_
     assert place.kinds() == ["bill_limit_set"]
     granted = only(place.ask(ccr(UPDATE, 2, service(ask=0))))
     assert granted.granted_service_unit.cc_total_octets == 3 * MEGABYTE
+
+
+def test_a_limit_of_one_month_stands_in_place_of_that_of_all_and_ends_with_it(place):
+    place.enrol(5 * POUND)
+    place.limit(10 * PENNY)
+    this, following = period_of(MONTHS.number(next(place.ticks))), period_of(MONTHS.number(next(place.ticks)) + 1)
+    wide = place.limit(30 * PENNY, period=this)
+    assert (wide.limit, wide.period) == (30 * PENNY, this)
+    place.ask(ccr(TERMINATION, 0, service(used=(8 * MEGABYTE,)), session="m;1"))
+    place.ask(ccr(TERMINATION, 0, service(used=(8 * MEGABYTE,)), session="m;2"))
+    assert (charged(place), absorbed(place)) == (16 * PENNY, [])
+    assert isinstance(place.limit(PENNY, period=period_of(MONTHS.number(next(place.ticks)) - 1)), LimitRefused)
+    place.limit(period=following)
+    place.ticks.skip(31 * 86_400)
+    place.ask(ccr(TERMINATION, 0, service(used=(9 * MEGABYTE,)), session="m;3"))
+    place.ask(ccr(TERMINATION, 0, service(used=(9 * MEGABYTE,)), session="m;4"))
+    assert (charged(place), absorbed(place)) == (34 * PENNY, [])
+    place.ticks.skip(31 * 86_400)
+    place.ask(ccr(TERMINATION, 0, service(used=(9 * MEGABYTE,)), session="m;5"))
+    place.ask(ccr(TERMINATION, 0, service(used=(9 * MEGABYTE,)), session="m;6"))
+    assert (charged(place), absorbed(place)) == (44 * PENNY, [8 * PENNY])
+    kinds = place.kinds()
+    assert kinds[:2] == ["bill_limit_set", "bill_limit_in_month"]
+    assert kinds.count("bill_unlimited_in_month") == 1
+    assert place.limit(20 * PENNY).limit == 20 * PENNY  # of all months: none has one of its own any more

@@ -182,14 +182,14 @@ def test_nothing_that_can_be_asked_for_without_the_right_names_a_cause_beside_an
         "node.list": {}, "subscriber.allowances": {"number": ROWS[0][0]}, "fraud.list": {"all": True},
         "subscriber.bill-limits": {"number": ROWS[0][0]}, "notice.list": {}, "subscriber.gifts": {"number": ROWS[0][0]},
         "bill.preview": {"period": "2999-12"}, "bill.closes": {}, "bill.list": {}, "bill.overdue": {},
-        "charity.gift-aid.list": {"number": ROWS[0][0]},
+        "charity.gift-aid.list": {"number": ROWS[0][0]}, "subscriber.preferences": {"number": ROWS[0][0]},
     }  # fmt: skip
     writes = {"subscriber.import", "subscriber.topup", "subscriber.cause", "sim.import", "order.show"}
     writes |= {"usage.review.book", "usage.review.drop", "usage.rerate", "sim.amend", "sim.scrap", "usage.refund"}
     writes |= {"subscriber.renewal", "subscriber.limit", "subscriber.family", "subscriber.add-on", "subscriber.credit"}
     writes |= {"subscriber.bill-limit", "fraud.clear", "subscriber.gift", "subscriber.gift-withdraw"}
     writes |= {"charity.gift-aid.declare", "charity.gift-aid.cancel", "charity.gift-aid.export", "charity.audit"}
-    writes |= {"subscriber.tax-area", "subscriber.agree", "subscriber.erase"}
+    writes |= {"subscriber.tax-area", "subscriber.agree", "subscriber.erase", "subscriber.prefer"}
     writes |= {"subscriber.plan", "subscriber.number", "node.adopt", "node.retire"}
     writes |= {"bill.close", "bill.reopen", "bill.paid", "bill.pay"}
     writes |= {"bill.show", "bill.note"}  # of a month that is over: tests/session/test_bills_by_command.py

@@ -19,6 +19,8 @@ MEGABYTE = 1_000_000
         ({"limit": 50 * POUND}, "limit"),
         ({"limit": -1}, "limit"),
         ({"agreed": 2023 * 12 + 10}, "limit"),
+        ({"months": {}}, "limit"),
+        ({"months": {2023 * 12 + 11: 90 * POUND}}, "limit"),
         ({"charged": 0}, "spending"),
         ({}, None),
     ],
@@ -27,6 +29,7 @@ def test_what_a_wallet_says_of_its_line_is_held_against_decisions_and_usage(tmp_
     with watched_place(f"sqlite:///{tmp_path}/lines.db") as place:
         sub = place.enrol(5 * POUND)
         place.limit(20 * PENNY)
+        place.limit(30 * PENNY, period="2023-12")
         place.ask(ccr(INITIAL, 0, service(ask=0)))
         place.ask(ccr(UPDATE, 1, service(used=(5 * MEGABYTE,), ask=0)))
         ((kept,),) = place.read(select(wallets.c.spending))

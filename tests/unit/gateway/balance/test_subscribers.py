@@ -1,3 +1,5 @@
+import json
+
 import msgspec
 import pytest
 from sqlalchemy import select
@@ -7,6 +9,7 @@ from support.lane_fixture import CAUSE_SEALS, CAUSES
 from gateway.balance import queries
 from gateway.balance.changes import ChooseCauses, SubscriberUnknown
 from gateway.balance.opening_balances import Enrol, RowInvalid, read_row
+from gateway.balance.preferences import Preferences, preferences_of
 from gateway.charity.choices import Share
 from gateway.store import tables
 from gateway.subscribers.identifier_history import IdentifierPeriod, IdentifierRows
@@ -28,7 +31,7 @@ def place(tmp_path):
 
 
 def enrol(place, **changes):
-    row = read_row(ROW | changes, PLANS, CAUSES)
+    row = read_row(ROW | changes, PLANS, CAUSES, languages=("en", "fr"))
     return place.lane.run(Enrol(row, "GBP"))
 
 
@@ -71,6 +74,23 @@ def test_a_row_that_differs_from_the_first_import_is_reported_and_changes_nothin
     assert show(place, first.subscriber_id) == before
 
 
+def test_an_import_may_say_how_a_customer_is_written_to_and_rows_that_do_not_are_as_they_always_were(place):
+    first = enrol(place)
+    with place.reader.connect() as connection:
+        assert preferences_of(connection, first.subscriber_id) == Preferences()
+        columns = connection.scalar(
+            select(tables.idempotency_keys.c.result).where(tables.idempotency_keys.c.scope == "import")
+        )
+    assert set(json.loads(columns)["columns"]) == {"msisdn", "imsi", "iccid", "plan", "cause", "balance"}
+    assert enrol(place, language="fr").message == "language: not as first imported; nothing was changed"
+    other = {"msisdn": "447700900009", "imsi": "234150000000009", "iccid": "8944100000000000009"}
+    second = enrol(place, **other, language="fr", bills="unitemised")
+    with place.reader.connect() as connection:
+        assert preferences_of(connection, second.subscriber_id) == Preferences("fr", itemised=False)
+    assert enrol(place, **other, language="fr", bills="unitemised").outcome == "unchanged"
+    assert enrol(place, **other, language="fr").message == "bills: not as first imported; nothing was changed"
+
+
 @pytest.mark.parametrize("column", ["msisdn", "imsi"])
 def test_a_number_that_somebody_has_is_refused(place, column):
     enrol(place)
@@ -93,11 +113,13 @@ def test_a_number_that_somebody_has_is_refused(place, column):
         ("balance", "-1", "not negative"),
         ("balance", "1000000.01", "at most 1000000"),
         ("balance", "999999999999", "at most 1000000"),
+        ("language", "de", "none of en, fr"),
+        ("bills", "no", "neither itemised nor unitemised"),
     ],
 )
 def test_a_row_at_fault_names_its_column_and_never_the_whole_number(column, value, words):
     with pytest.raises(RowInvalid, match=words) as refused:
-        read_row(ROW | {column: value}, PLANS, CAUSES)
+        read_row(ROW | {column: value}, PLANS, CAUSES, languages=("en", "fr"))
     assert column.lower() in str(refused.value).lower() or "cause" in str(refused.value)
     assert len(value) < 8 or value not in str(refused.value)
 

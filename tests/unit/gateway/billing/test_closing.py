@@ -15,7 +15,6 @@ from gateway.balance.wallets import WalletRows
 from gateway.billing import close_job
 from gateway.billing.check_bills import wrong_bills
 from gateway.billing.closing import CloseRefused, ReopenMonth
-from gateway.billing.reading import TaxPoints
 from gateway.billing.statement import bill_of, credit_note_of
 from gateway.billing.text import write_text
 from gateway.billing.words import Writer
@@ -175,22 +174,6 @@ def test_months_that_stand_in_sealed_files_are_billed_like_others(place):
     with place.reading() as connection:
         assert wrong_bills(connection) == []
         assert len(bill_of(connection, place.bills()[0].subscriber_id, first, itemised=True).items) == 2
-
-
-def test_taxes_within_prices_are_told_at_the_rate_of_each_use_by_the_plan_of_the_line(place):
-    place.enrol(5_000_000)
-    change = place.ticks.now + 3_600_000_000
-    taxes = TaxPoints((change,), lambda plan, at: ("GB", 200_000 if at < change else 100_000))
-    place.use(5_000_000, "i;1")
-    place.ticks.skip(7_200)
-    place.use(4_000_000, "i;2")
-    place.close_month(taxes=taxes)
-    with place.reading() as connection:
-        bill = bill_of(connection, place.bills()[0].subscriber_id, place.bills()[0].period, itemised=False)
-    assert [(tax.rate, tax.gross, tax.tax, tax.net) for tax in bill.taxes] == [
-        ("10", 40_000, 0, 40_000),
-        ("20", 50_000, 10_000, 40_000),
-    ]
 
 
 def test_a_line_that_ended_has_a_final_bill_with_its_credit_given_back(place):

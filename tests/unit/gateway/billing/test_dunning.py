@@ -140,7 +140,7 @@ def silent():
     from gateway.notices.wording import WORDS
 
     quiet = QuietHours(0, 0, ZoneInfo("UTC"))
-    return NoticeSender("70070", "en", WORDS["en"], {}, quiet, 1, len, linked=False)
+    return NoticeSender("70070", "en", WORDS, {}, quiet, 1, len, linked=False)
 
 
 def test_each_measure_is_told_before_it_is_taken():

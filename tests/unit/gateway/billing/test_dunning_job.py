@@ -1,5 +1,7 @@
 """The turn of dunning in an open gateway: a suspension is an order for credit, its end another one, each once."""
 
+from datetime import date
+
 import pytest
 from sqlalchemy import select, update
 from support.sims_context_fixture import card, serve_plans, settings_of
@@ -94,13 +96,13 @@ def test_a_bill_that_was_due_is_told_by_a_statutory_notice_with_the_day_of_the_m
     from gateway.billing.dunning import DUNNING, State
     from gateway.messaging.keywords.amounts import Money
     from gateway.notices.kinds import KINDS, NoticeClass
-    from gateway.notices.wording import WORDS, fill_in
+    from gateway.notices.wording import WORDS, Day, fill_in
 
     kind = DUNNING[State.OPEN].notice
     assert KINDS[kind].notice_class is NoticeClass.STATUTORY
-    values = {"amount": Money(OWED, "GBP"), "date": "2026-12-15", "reference": "RF2771", "operator": "TPO", "care": ""}
-    for words in WORDS.values():
-        text = fill_in(words[kind], values)
-        assert "£3.00" in text
-        assert "2026-12-15" in text
-        assert "RF2771" in text
+    day = Day(date(2026, 12, 15))
+    values = {"amount": Money(OWED, "GBP"), "date": day, "reference": "RF2771", "operator": "TPO", "care": ""}
+    said = {"en": "15 December 2026", "fr": "15 décembre 2026", "es": "15 de diciembre de 2026"}
+    for language, words in WORDS.items():
+        text = fill_in(words[kind], values, language)
+        assert all(each in text for each in ("£3.00", said[language], "RF2771"))

@@ -12,6 +12,7 @@ from gateway.charity.policies import recompute
 from gateway.ledger import seals
 from gateway.ledger.seals import SealKey, WriteSeal
 from gateway.store.evidence import DAY_US, Evidence, Tip
+from gateway.store.nodes import enter
 from gateway.store.releases import record_restore
 from gateway.store.sweeper import Retention, Sweep
 
@@ -28,9 +29,9 @@ def place(tmp_path):
 
 def seal(place, now):
     with place.reader.connect() as connection:
-        found = seals.due(connection, place.node.id, now)
+        found, usage = seals.due_with_usage(connection, place.node.id, now)
     made = found and SealKey(EVIDENCE_KEY).sign(place.node.id, *found)
-    return made if made and place.lane.run(WriteSeal(made, "ocs")) else None
+    return made if made and place.lane.run(WriteSeal(made, "ocs", usage=usage)) else None
 
 
 def findings(place, *kept):
@@ -106,6 +107,44 @@ def test_the_file_has_each_seal_once_and_is_private(place, tmp_path):
     assert file.stat().st_mode & 0o777 == 0o600
 
 
+def test_usage_stays_until_a_seal_stands_for_it_however_late_that_is(place):
+    kept = dict.fromkeys(("answers", "outbox", "sessions", "orders", "access_log"), 1 << 40)
+    sweep = Sweep(Retention(usage=2 * 86_400, **kept), published_only=False)
+    for number, session in enumerate(("pgw;1", "pgw;2")):
+        place.ask(ccr(INITIAL, 0, service(ask=0), session=session))
+        place.ask(ccr(TERMINATION, 1, service(used=[8_000_000]), session=session))
+        if not number:
+            seal(place, DAY_AFTER)
+    place.ticks = itertools.count(DAY_AFTER + 9 * DAY_US, 1_000)
+    assert place.lane.run(sweep) == 1  # what the seal stands for; the second came after it
+    assert place.lane.run(sweep) == 0
+    assert findings(place) == []
+    seal(place, DAY_AFTER + 9 * DAY_US)
+    assert place.lane.run(sweep) == 1
+    assert place.read(text("SELECT count(*) FROM usage")) == [(0,)]
+    assert findings(place) == []
+
+
+def test_the_chain_of_a_gateway_that_is_gone_is_sealed_until_a_seal_stands_for_its_end(place):
+    with place.writer.begin() as connection:
+        gone = enter(connection, "gone", DAY_AFTER).id
+        Evidence(EVIDENCE_KEY, gone).append(
+            connection, {"releases": [(gone << 40, DAY_AFTER, "unproved", gone, 0)]}, DAY_AFTER
+        )
+    for day, sealed in ((0, True), (1, False), (2, False)):
+        with place.reader.connect() as connection:
+            found = seals.due(connection, gone, DAY_AFTER + day * DAY_US, is_over=True)
+        assert (found is not None) == sealed
+        if found is not None:
+            assert place.lane.run(WriteSeal(SealKey(EVIDENCE_KEY).sign(gone, *found), "ocs"))
+    assert {each.node for each in kept_seals(place)} == {gone}
+
+
+def kept_seals(place):
+    with place.reader.connect() as connection:
+        return seals.kept(connection)
+
+
 def test_what_retention_takes_leaves_the_links_and_the_seals_of_its_days_and_says_so_by_a_proved_row(place):
     place.ask(ccr(INITIAL, 0, service(ask=0)))
     place.ask(ccr(TERMINATION, 1, service(used=[8_000_000])))
@@ -118,7 +157,7 @@ def test_what_retention_takes_leaves_the_links_and_the_seals_of_its_days_and_say
     assert place.read(text("SELECT id, head FROM evidence ORDER BY id"))[: len(links)] == links
     assert findings(place, made) == []
     ((content, day),) = place.read(text("SELECT content, until FROM releases"))
-    assert (content, day * DAY_US) == ("usage", DAY_AFTER + 3 * DAY_US - DAY_AFTER % DAY_US - 2 * DAY_US)
+    assert (content, day * DAY_US) == ("usage", DAY_AFTER - DAY_AFTER % DAY_US - DAY_US)  # the day that is sealed
     place.unguard()
     with place.writer.begin() as connection:
         connection.execute(text("UPDATE releases SET until = until - 5"))

@@ -9,6 +9,7 @@ from gateway.rating.taxes import (
     AddedTax,
     Jurisdiction,
     TaxArea,
+    TaxedCharges,
     TaxRate,
     added_taxes,
     included,
@@ -110,12 +111,12 @@ def test_added_taxes_are_those_of_the_place_and_time() -> None:
 
 def test_lines_are_rounded_to_what_can_be_paid_and_fixed_ones_are_by_the_month() -> None:
     taxes = added_taxes(TABLE, US, TaxArea("NY", "10001"), DAY)
-    found = {each.name: each.amount for each in tax_lines(taxes, 25_010_000, unit=10_000, months=2)}
+    found = {each.name: each.amount for each in tax_lines([TaxedCharges(taxes, 25_010_000)], unit=10_000)}
     assert found == {
         "Universal Service": 3_540_000,  # 38.1 % of 37.1 % of 25.01 is 3.535...
         "Sales tax": 1_000_000,
         "City sales tax": 1_130_000,
-        "Public safety surcharge": 2_400_000,
+        "Public safety surcharge": 1_200_000,
     }
 
 
@@ -131,7 +132,42 @@ def test_added_lines_add_up_in_currencies_of_none_two_and_three_digits(
     taxes = [
         AddedTax(str(n), "state", 0, rate=rate, fixed=fixed, of=of) for n, (rate, fixed, of) in enumerate(given_taxes)
     ]
-    lines = tax_lines(taxes, charges, unit=unit)
+    lines = tax_lines([TaxedCharges(taxes, charges)], unit=unit)
     exact = sum(charges * each.of * each.rate / 10**12 + each.fixed for each in taxes)
     assert all(each.amount % unit == 0 and each.base == charges for each in lines)
     assert abs(sum(each.amount for each in lines) - exact) <= unit * len(taxes) / 2 + 1
+
+
+def test_a_tax_on_taxes_is_on_the_charges_and_on_the_taxes_and_fees_beside_it() -> None:
+    taxes = [
+        AddedTax("County tax on all of it", "local", 0, rate=100_000, on_taxes=True),
+        AddedTax("Sales tax", "state", 0, rate=40_000),
+        AddedTax("911 fee", "911", 0, fixed=600_000),
+        AddedTax("Town tax on all of it", "local", 0, rate=50_000, on_taxes=True),
+    ]
+    found = {each.name: (each.base, each.amount) for each in tax_lines([TaxedCharges(taxes, 10_000_000)], unit=10_000)}
+    assert found == {
+        "County tax on all of it": (11_000_000, 1_100_000),
+        "Sales tax": (10_000_000, 400_000),
+        "911 fee": (10_000_000, 600_000),
+        "Town tax on all of it": (11_000_000, 550_000),
+    }
+    reordered = tax_lines([TaxedCharges(taxes[::-1], 10_000_000)], unit=10_000)
+    assert {each.name: (each.base, each.amount) for each in reordered} == found
+
+
+def test_charges_of_two_times_and_places_have_the_taxes_of_each_and_the_fees_of_the_last() -> None:
+    usf = AddedTax("Universal Service", "usf", 0, rate=100_000)
+    before, after = AddedTax("Sales tax", "state", 0, rate=40_000), AddedTax("Sales tax", "state", DAY, rate=50_000)
+    fee, other = AddedTax("911 fee", "911", 0, fixed=600_000), AddedTax("Levy", "911", 0, fixed=100_000)
+    parts = [
+        TaxedCharges([usf, before, fee], 10_000_000, "NY"),
+        TaxedCharges([usf, after, fee], 4_000_000, "NY"),
+        TaxedCharges([usf, other], 1_000_000),
+    ]
+    assert [(each.name, each.base, each.amount, each.state) for each in tax_lines(parts, unit=10_000)] == [
+        ("Universal Service", 15_000_000, 1_500_000, ""),
+        ("Sales tax", 10_000_000, 400_000, "NY"),
+        ("Sales tax", 4_000_000, 200_000, "NY"),
+        ("Levy", 1_000_000, 100_000, ""),
+    ]

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import msgspec
 from sqlalchemy import insert, text, update
 from support.lane_fixture import unguard
-from support.sealing import at, publish_all
+from support.sealing import at, publish_all, seal_day
 from support.sims_context_fixture import settings_of
 
 from gateway.background import Background
@@ -191,6 +191,7 @@ async def test_usage_past_retention_is_given_up_and_its_file_goes_a_day_later_he
         august = component.months[0].usage.file
         here, there = tmp_path / "sealed" / august, tmp_path / "backup" / "sealed" / august
         context.set_clock(at(2026, 9, 2) + 400 * DAY * 1_000_000)
+        await asyncio.to_thread(seal_day, context, context.clock(), context.evidence_key)
         await component.turn()
         assert events(logged, "store.month.dropped") == [{"partition": august}]
         assert here.exists()

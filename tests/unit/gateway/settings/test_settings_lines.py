@@ -23,8 +23,31 @@ def test_what_is_no_quiet_hours_is_refused(written):
 
 def test_own_words_stand_in_the_place_of_ours_and_the_others_stay():
     words = Notices(language="fr", wording={"low_balance": "Solde : {balance}"}).words
-    assert words[NoticeKind.LOW_BALANCE] == "Solde : {balance}"
-    assert "plafond" in words[NoticeKind.BILL_LIMIT_REACHED]
+    assert words["fr"][NoticeKind.LOW_BALANCE] == "Solde : {balance}"
+    assert "plafond" in words["fr"][NoticeKind.BILL_LIMIT_REACHED]
+
+
+def test_every_language_is_offered_unless_some_are_named_or_words_are_in_one_alone():
+    own = {"low_balance": {"en": "{balance} left", "fr": "reste {balance}"}}
+    assert Notices().offered == ("en", "es", "fr")
+    assert Notices(wording={"low_balance": "{balance}"}).offered == ("en",)
+    both = Notices(languages=["en", "fr"], wording=own)
+    assert both.offered == ("en", "fr")
+    assert {language: words["low_balance"] for language, words in both.words.items()} == own["low_balance"]
+
+
+@pytest.mark.parametrize(
+    ("languages", "wording", "wrong"),
+    [
+        (["en", "fr"], {"low_balance": "{balance}"}, "low_balance has no words in fr, which languages offers"),
+        ([], {"low_balance": {"en": "{balance}"}}, "low_balance has no words in es, fr"),
+        (["fr"], {}, "languages must have en"),
+        (["en"], {"low_balance": {"en": "{balance}", "de": "{balance}"}}, "de"),
+    ],
+)
+def test_words_that_lack_a_language_are_refused(languages, wording, wrong):
+    with pytest.raises(ValidationError, match=wrong):
+        Notices(languages=languages, wording=wording)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +58,8 @@ def test_own_words_stand_in_the_place_of_ours_and_the_others_stay():
         ({"low_balance": "{balance} {amount}"}, r"unknown placeholder \{amount\}"),
         ({"low_balance": "{balance"}, "brace"),
         ({"low_balance": "{balance}" + "!" * 480}, "at most 480 characters"),
+        ({"low_balance": "{balance}" + "!" * 460}, "takes up to 4 parts, at most 3 are sent"),
+        ({"low_balance": "{balance} ж" + "!" * 200}, "takes up to 4 parts, at most 3 are sent"),
     ],
 )
 def test_words_that_would_not_tell_what_they_have_to_are_refused(wording, wrong):

@@ -1,0 +1,1 @@
+"""How the languages of customers write what both bills and notices have."""
