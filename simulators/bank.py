@@ -111,9 +111,8 @@ class Bank:
         SubElement(SubElement(SubElement(statement, "Acct"), "Id"), "IBAN").text = account.iban
         self._balance(statement, "OPBD", opening, day)
         self._balance(statement, "CLBD", self.balances[account], day)
-        for entry in entries:
-            self._entry(statement, entry)
-        return _written(document)
+        head, end, tail = _written(document).rpartition(b"</Stmt>")
+        return head + b"".join(map(self._entry, entries)) + end + tail  # one of many entries is never a tree as a whole
 
     def _book(
         self,
@@ -139,8 +138,8 @@ class Bank:
         self._amount(balance, amount)
         SubElement(SubElement(balance, "Dt"), "Dt").text = day
 
-    def _entry(self, statement: Element, entry: Entry) -> None:
-        element = SubElement(statement, "Ntry")
+    def _entry(self, entry: Entry) -> bytes:
+        element = Element("Ntry")
         self._amount(element, entry.amount)
         SubElement(SubElement(element, "Sts"), "Cd").text = "BOOK"
         SubElement(SubElement(element, "BookgDt"), "Dt").text = entry.day
@@ -152,6 +151,8 @@ class Bank:
             SubElement(SubElement(details, "RmtInf"), "Ustrd").text = entry.remittance
         if entry.returned:
             SubElement(SubElement(SubElement(details, "RtrInf"), "Rsn"), "Cd").text = entry.returned
+        octets: bytes = tostring(element, encoding="utf-8", xml_declaration=False)
+        return octets
 
     def _amount(self, element: Element, amount: int) -> None:
         SubElement(element, "Amt", Ccy=self.currency).text = written(abs(amount))

@@ -4,6 +4,7 @@ from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Sequence
 from decimal import ROUND_CEILING, Decimal
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -90,8 +91,7 @@ class Office:
         """Book what the bank says that came in, and what it took back."""
         file = self._keep(f"company-{day}.xml", self.bank.statement(COMPANY, day))
         lines = lines_of(file)
-        for begin in range(0, len(lines), LINES):
-            some = lines[begin : begin + LINES]
+        while some := list(islice(lines, LINES)):
             done = await gateway.ask(MAKER, "bill.paid", LinesPaid, lines=some)
             for said, result in zip(some, done.results, strict=True):
                 self.paid[result.outcome] += minor_units(str(said["amount"]))
