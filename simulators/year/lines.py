@@ -47,7 +47,7 @@ class Line(msgspec.Struct):
     @property
     def iccid(self) -> str:
         """An ICCID whose check digit is right (Luhn)."""
-        digits = f"894410{self.place + 1_000_001:012d}"
+        digits = f"894410{self.place:011d}7"  # so that it does not end as a number that was rounded
         doubled = (sum(divmod(2 * int(digit), 10)) if place % 2 == 0 else int(digit) for place, digit in
                    enumerate(reversed(digits)))  # fmt: skip
         return f"{digits}{-sum(doubled) % 10}"

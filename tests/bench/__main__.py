@@ -49,7 +49,9 @@ def parse(words=None):
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("parts", nargs="*", metavar="PART", help="charging, texts, sims, bills, month, proof (charging texts)")
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help="charging, texts, sims, bills, month, proof (charging texts)"
+    )
     parser.add_argument("--rounds", type=int, default=5, help="of each part (5)")
     parser.add_argument("--seconds", type=float, default=3.0, help="that a round drives each charging server (3)")
     parser.add_argument("--concurrency", type=int, default=64, help="charging sessions, so requests, at once (64)")

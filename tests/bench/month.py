@@ -170,7 +170,7 @@ def fill(folder, lines):
 
 def _row(place):
     numbers = {"msisdn": f"447{place + 400_000_000:09d}", "imsi": f"23415{place:010d}", "iccid": f"8944{place:015d}"}
-    return {**numbers, "iccid": _with_check_digit(f"89441{place + 10_000_001:013d}"), "plan": "monthly", "cause": "aid"}
+    return {**numbers, "iccid": _with_check_digit(f"89441{place:012d}7"), "plan": "monthly", "cause": "aid"}
 
 
 def _with_check_digit(digits):
