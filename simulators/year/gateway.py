@@ -27,12 +27,13 @@ from gateway.privacy.access import CAUSES
 from gateway.runtime.component import Component, Services, stop_in_stages
 from gateway.runtime.components.bills import BillsComponent
 from gateway.runtime.components.orders import OrdersComponent
+from gateway.runtime.components.sealed_months import SealedMonthsComponent
 from gateway.runtime.components.store import StoreComponent
 from gateway.runtime.components.texts import TextsComponent
 from gateway.runtime.periodic import PeriodicWork
 from gateway.settings import Settings
 from gateway.store.batch import Unit
-from gateway.store.errors import StoreError
+from gateway.store.errors import StoreError, StoreUnavailable
 from gateway.store.lane import Job
 from gateway.store.tables import orders
 
@@ -45,6 +46,7 @@ DESK: Final = Caller("desk", OPERATOR, channel="desk")
 DAILY: Final = ("keep_wallets", "make_gifts", "seal_day", "book_taxes", "dunning")
 SELDOM: Final = ("supervise", "expire", "publish_months", "keep_months", "retire_due", "sweep")
 """The daemon's timers that matter to money and to what is kept, in the order in which a day, or every fifth, turns them."""
+STORE: Final = "tpo.db"
 WRONG: Final = ("error", "critical")
 PATIENCE: Final = 60.0
 LOOK_SECONDS: Final = 0.002
@@ -90,6 +92,7 @@ class Gateway:
         orders_component = OrdersComponent(services, texts.client, None)
         periodic = PeriodicWork(services, texts.client, orders_component.executor)
         bills = BillsComponent(services)
+        self._sealed = SealedMonthsComponent(services, settings.folder / STORE)
         self._components: list[Component] = [
             StoreComponent(self.context),
             texts,
@@ -116,6 +119,12 @@ class Gateway:
         """Let these timers have their turn, one after the other."""
         for name in names:
             await self.timers.works[name]()
+
+    async def seal_month(self) -> None:
+        """Move a month that is over into files of its own, as the gateway does by itself; StoreUnavailable where it cannot."""
+        await self._sealed.turn()
+        if self._sealed.trouble:
+            raise StoreUnavailable(self._sealed.trouble)
 
     async def ask(self, who: Caller, action: str, kind: type[Answer], **params: object) -> Answer:
         """Ask for an action as a command does; Problem where it is refused."""

@@ -102,7 +102,7 @@ def _write_key(path: Path, seed: int) -> None:
 def _gateway(host_url: str) -> str:
     return f"""# A simulated operator: no customer, no money of this file exists.
 operator: {{name: {OPERATOR}, country: GB, currency: GBP, timezone: Europe/London}}
-store: {{url: "sqlite:///tpo.db", lane: thread}}
+store: {{url: "sqlite:///tpo.db", lane: thread, seal_after: 5d}}
 api: {{listen: "127.0.0.1:8080", socket: tpo.sock}}
 messaging: {{short_codes: ["{SHORT_CODE}"], answers_per_hour: 100}}
 charging: {{slice: 100000000, slice_seconds: 600}}

@@ -36,6 +36,8 @@ HOURS: Final = (6, 12, 18)
 """When, of a day, what was used since is played; the last time is its end."""
 RIGHT_PRICE, WRONG_PRICE = "0.01", "0.02"
 SAMPLE: Final = 50
+SEALING: Final = 11
+"""The day on which the month before moves to files of its own."""
 MISTAKES: Final = 2
 """The month in which a price is wrong for two days, and clients report what nobody used."""
 SHORT: Final = 100
@@ -157,6 +159,8 @@ class Year:
         self._clock.move(self._clock.midnight(day) + timedelta(minutes=5))
         await self._gateway.turn(*DAILY, *(SELDOM if day.day % 5 == 1 else ()))
         await self._gateway.orders_done()
+        if day.day == SEALING:
+            await self._gateway.seal_month()
 
     # What the company does
 
