@@ -15,11 +15,16 @@ DATA, VOICE, SMS = "data", "voice", "sms"
 PREMIUM, FRIEND = "449098790123", "447700800123"
 ROUNDS: Final = {DATA: 3.0, VOICE: 2.5, SMS: 2.0}
 """Sessions, calls and texts of a line and month on average."""
+BY_APP: Final = 0.15
 MEGABYTE: Final = 1_000_000
 
 
 class Use(msgspec.Struct, frozen=True):
-    """What a line uses at a time: octets, seconds or texts. `beyond`: its client reports more than it was granted."""
+    """What a line uses at a time: octets, seconds or texts.
+
+    `beyond`: its client reports more than it was granted. `by_app`: a text that is sent by an app of the company, and so through
+    its message queue.
+    """
 
     at: datetime
     line: Line
@@ -28,6 +33,7 @@ class Use(msgspec.Struct, frozen=True):
     called: str = ""
     network: str = ""
     beyond: bool = False
+    by_app: bool = False
 
 
 class Wish(StrEnum):
@@ -92,7 +98,7 @@ def _use(line: Line, service: str, random: Random, at: datetime) -> Use:
     if service == VOICE:
         premium = line.plan == PAYG and random.random() < 0.02
         return Use(at, line, VOICE, random.randint(3, 900), called=PREMIUM if premium else FRIEND)
-    return Use(at, line, SMS, 1, called=FRIEND)
+    return Use(at, line, SMS, 1, called=FRIEND, by_app=random.random() < BY_APP)
 
 
 def _deeds(line: Line, random: Random, begin: datetime, end: datetime) -> Iterator[Deed]:

@@ -112,8 +112,9 @@ class Gateway:
             await component.start()
 
     async def stop(self) -> None:
-        """Stop in order, and close the store."""
-        await stop_in_stages(self._components, self._log)
+        """Stop in order, and close the store; again, nothing is left to stop."""
+        components, self._components = self._components, []
+        await stop_in_stages(components, self._log)
 
     async def turn(self, *names: str) -> None:
         """Let these timers have their turn, one after the other."""

@@ -6,7 +6,7 @@ What a request says is posted as the Diameter server posts it.
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Final
 
 import msgspec
@@ -25,10 +25,12 @@ from gateway.charging.request import (
     Used,
     usage_digest,
 )
+from gateway.charity.months import period_of
 from simulators.year.clock import microseconds
 from simulators.year.diary import DATA, SMS, VOICE, Use
 from simulators.year.gateway import Gateway
 from simulators.year.lines import Line
+from simulators.year.message_centre import MessageCentre
 
 PEER: Final = "pgw.host.example"
 TOO_MUCH: Final = 400_000_000
@@ -55,15 +57,19 @@ class Session(msgspec.Struct):
 class Network:
     """Plays use; `reported` sums what was acknowledged, by service and the month of its use."""
 
-    def __init__(self) -> None:
-        """Begin with nothing."""
+    def __init__(self, zone: tzinfo) -> None:
+        """Begin with nothing; months are those of a zone."""
+        self._zone = zone
         self._sessions = 0
+        self.centre = MessageCentre()
         self.reported: Counter[tuple[str, str]] = Counter()
         self.outcomes: Counter[str] = Counter()
 
     async def play(self, gateway: Gateway, uses: Sequence[Use], now: int) -> None:
         """Let lines use what they want, or are granted."""
-        texts = [self._session(use) for use in uses if use.service == SMS]
+        by_app = [use for use in uses if use.by_app]
+        self.reported[period_of(now, self._zone), SMS] += await self.centre.take(gateway, by_app, now)
+        texts = [self._session(use) for use in uses if use.service == SMS and not use.by_app]
         open_sessions = [self._session(use) for use in uses if use.service != SMS]
         answers = await self._asked(gateway, [(each, EVENT, 0, 1) for each in texts], now)
         for each, answer in zip(texts, answers, strict=True):

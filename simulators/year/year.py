@@ -56,7 +56,7 @@ class Year:
         self._folder, self._months, self._seed, self._tell = folder, months, seed, tell
         self._lines = draw(Random(seed), lines)  # noqa: S311  (customers who do not exist)
         self._clock = Clock(ZONE, datetime(YEAR - 1, 12, 15, 9, tzinfo=ZONE))
-        self._network, self._customers, self._proofs = Network(), Customers(self._clock), Proofs()
+        self._network, self._customers, self._proofs = Network(ZONE), Customers(self._clock), Proofs()
         self._office = Office(Bank([COMPANY, CHARITY]), folder / "bank")
         self._host = HostApi(seed=seed)
         self._gateway: Gateway
@@ -137,7 +137,7 @@ class Year:
 
     def _hold_back(self, diary: Sequence[Use | Deed], end: datetime) -> list[Use | Deed]:
         """Hold back some of the last day's use, which comes after the month was closed."""
-        last = [each for each in diary if isinstance(each, Use) and each.at >= end - DAY and not each.network]
+        last = [each for each in diary if isinstance(each, Use) and each.at >= end - DAY and not each.by_app]
         self._late = last[:: max(1, len(last) // max(1, len(self._lines) // 100))]
         late = set(map(id, self._late))
         return [each for each in diary if id(each) not in late]
@@ -313,6 +313,9 @@ class Year:
             "payments to causes refused": office.causes_paid["rejected"],
             "payments to causes returned": office.causes_paid["returned"],
             "late uses": self._late_uses,
+            "texts delivered": self._network.centre.delivered,
+            "texts not delivered": self._network.centre.failed,
+            "texts refused": self._network.centre.refused,
         }
         found |= {f"dunning: {state}": count for state, count in self._dunned.items()}
         found |= {f"refused: {what}": count for what, count in self._customers.refused.items()}
