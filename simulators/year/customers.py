@@ -41,8 +41,6 @@ class Customers:
         self._known_use = 0
         self.done: Counter[Wish] = Counter()
         self.refused: Counter[str] = Counter()
-        self.paid_in = 0
-        """Pence that were paid in by top-ups."""
         self._number = 0
 
     def begin_month(self, gateway: Gateway) -> None:
@@ -58,9 +56,10 @@ class Customers:
             payment = Payment("shop", f"shop-{self._number}", deed.amount * POUND, "GBP")
             units.append(TopUp(MSISDN, deed.line.msisdn, payment, limit))
         for deed, answer in zip(deeds, await gateway.run_all(units), strict=True):
-            assert isinstance(answer, ToppedUp), answer
-            self.done[deed.wish] += 1
-            self.paid_in += deed.amount * 100
+            if isinstance(answer, ToppedUp):
+                self.done[deed.wish] += 1
+            else:
+                self.refused[f"{deed.wish}: {getattr(answer, 'code', type(answer).__name__)}"] += 1
 
     async def ask(self, gateway: Gateway, deed: Deed, causes: Sequence[CauseTerms]) -> None:
         """Do what one customer wishes; `causes` are those that may be chosen."""

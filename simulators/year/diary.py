@@ -22,8 +22,8 @@ MEGABYTE: Final = 1_000_000
 class Use(msgspec.Struct, frozen=True):
     """What a line uses at a time: octets, seconds or texts.
 
-    `beyond`: its client reports more than it was granted. `by_app`: a text that is sent by an app of the company, and so through
-    its message queue.
+    `beyond`: its client reports more than it was granted. `by_app`: a text that is sent by an app of the company, and so
+    through its message queue.
     """
 
     at: datetime

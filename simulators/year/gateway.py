@@ -53,6 +53,16 @@ LOOK_SECONDS: Final = 0.002
 """Seconds of the machine's clock: how long orders may take in all, and between two looks at them."""
 
 
+class Unexpected(Exception):
+    """The gateway did something else than a year needs to go on; the text says what."""
+
+
+def expect(holds: bool, what: str, found: object) -> None:  # noqa: FBT001  (what holds, or not)
+    """Raise Unexpected unless something holds."""
+    if not holds:
+        raise Unexpected(f"expected that {what}; found: {found}")
+
+
 class Timers(Background):
     """Keeps what the gateway does at intervals, for the year to turn."""
 
@@ -133,7 +143,8 @@ class Gateway:
             answer = await self._running[action].perform(params, who)
         else:
             answer = await asyncio.to_thread(ACTIONS[action].perform, self.context, params, who)
-        assert isinstance(answer, kind), f"{action} answered {type(answer).__name__}"
+        if not isinstance(answer, kind):
+            raise Unexpected(f"{action} answered {type(answer).__name__}")
         return answer
 
     async def run_all(self, units: Iterable[Unit]) -> list[object]:

@@ -28,7 +28,7 @@ from gateway.charging.request import (
 from gateway.charity.months import period_of
 from simulators.year.clock import microseconds
 from simulators.year.diary import DATA, SMS, VOICE, Use
-from simulators.year.gateway import Gateway
+from simulators.year.gateway import Gateway, Unexpected
 from simulators.year.lines import Line
 from simulators.year.message_centre import MessageCentre
 
@@ -159,7 +159,7 @@ def _request(session: Session, kind: int, used: int, wanted: int | None, now: in
 
 
 def _item(answer: object) -> ItemOutcome:
-    assert isinstance(answer, CreditControlResult)
-    outcome = answer.outcome
-    assert isinstance(outcome, RequestOutcome)
+    outcome = answer.outcome if isinstance(answer, CreditControlResult) else None
+    if not isinstance(outcome, RequestOutcome):
+        raise Unexpected(f"a charging request came to {type(answer).__name__}")
     return outcome.items[0] if outcome.items else ItemOutcome(Outcome(outcome.code), None, ())

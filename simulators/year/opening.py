@@ -9,17 +9,20 @@ import msgspec
 from gateway.api.answers import ImportedRows, ImportedSims, OrderTaken
 from gateway.api.charity_answers import BankDetails, RegisterImported
 from gateway.balance.changes import ChooseCauses
+from gateway.balance.families import SetPayer
 from gateway.balance.line_terms import SetCreditLimit, SetRenewal
 from gateway.charity.choices import parse
 from gateway.charity.sealed_causes import Consent
 from gateway.store.batch import Unit
 from gateway.subscribers.identifier_history import MSISDN
-from simulators.year.gateway import CHECKER, MAKER, Gateway
+from simulators.year.gateway import CHECKER, MAKER, Gateway, expect
 from simulators.year.lines import CREDIT_LIMIT, Line
 from simulators.year.settings_files import BUNDLE, CAUSES, REGULATOR, CauseTerms
 
 ROWS: Final = 1000
 """Lines that are imported at once."""
+FAMILY, CAP = 20, 3_000_000
+"""One of so many lines has its use paid by the next one's wallet, at most so many micro-units a month."""
 WORDING: Final = "2025-1"
 """The version of what customers were asked when they chose."""
 
@@ -30,9 +33,10 @@ async def bring_in(gateway: Gateway, lines: Sequence[Line], key: int) -> None:
         rows = [_row(line) for line in lines[begin : begin + ROWS] if not line.has_card]
         if rows:
             done = await gateway.ask(MAKER, "subscriber.import", ImportedRows, rows=rows)
-            assert {row.outcome for row in done.results} == {"created"}, done.results[0]
+            expect({row.outcome for row in done.results} == {"created"}, "all lines are imported", done.results[0])
     await _activate(gateway, [line for line in lines if line.has_card], key)
-    await gateway.run_all(_terms(lines))
+    refused = [answer for answer in await gateway.run_all(_terms(lines)) if isinstance(answer, Exception)]
+    expect(not refused, "all terms are set", refused[:1])
 
 
 async def _activate(gateway: Gateway, lines: Sequence[Line], key: int) -> None:
@@ -65,6 +69,9 @@ def _terms(lines: Sequence[Line]) -> Iterator[Unit]:
             yield SetRenewal(MSISDN, line.msisdn, consent=True, billing_day=1, actor="desk", reason="agreed at signup")
         if line.pays_later:
             yield SetCreditLimit(MSISDN, line.msisdn, CREDIT_LIMIT, "desk", "pays at the end of the month")
+    prepaid = [line for line in lines if not line.pays_later]
+    for member, payer in zip(prepaid[::FAMILY], prepaid[1::FAMILY], strict=False):
+        yield SetPayer(member.msisdn, payer.msisdn, CAP, "desk", "one bill for two")
 
 
 async def register_causes(gateway: Gateway, day: str) -> None:
@@ -72,7 +79,7 @@ async def register_causes(gateway: Gateway, day: str) -> None:
     rows = [{"number": cause.number, "name": cause.name, "status": "registered"} for cause in CAUSES]
     told = {"regulator": REGULATOR, "extracted_on": day, "rows": rows}
     found = await gateway.ask(MAKER, "charity.register", RegisterImported, **told)
-    assert found.registered == len(CAUSES), found
+    expect(found.registered == len(CAUSES), "all causes are registered", found.not_registered)
     for cause in CAUSES:
         await agree_account(gateway, cause, cause.account.number)
 

@@ -13,13 +13,15 @@ from zoneinfo import ZoneInfo
 
 from gateway.api.answers import HeldReportDecided
 from gateway.api.bill_answers import BillRow, OverduePage
+from gateway.api.problems import Problem
 from gateway.api.row_answers import HeldReportPage
+from gateway.store.errors import StoreError
 from simulators.bank import Bank
 from simulators.host_api import HostApi
 from simulators.year.clock import DAY, Clock
 from simulators.year.customers import Customers
 from simulators.year.diary import DATA, Deed, Use, Wish, month_of
-from simulators.year.gateway import DAILY, MAKER, SELDOM, Gateway
+from simulators.year.gateway import DAILY, MAKER, SELDOM, Gateway, Unexpected
 from simulators.year.lines import LATE, PROMPT, RETURNED, draw
 from simulators.year.network import Network
 from simulators.year.office import Office
@@ -73,7 +75,8 @@ class Year:
 
     async def run(self) -> Result:
         """Play it to its end."""
-        began = self._began = time.monotonic()
+        began, pack = time.monotonic(), ""
+        self._began = began
         async with self._host:
             await self._open(RIGHT_PRICE)
             try:
@@ -86,6 +89,8 @@ class Year:
                     self._month = Month(YEAR, number, self._months)
                     await self._play_month()
                 pack = await self._end()
+            except (Problem, StoreError, TimeoutError, Unexpected) as error:
+                self._proofs.failures.append(f"{self._clock.moment:%Y-%m-%d %H:%M}: the year ends here: {error!r}")
             finally:
                 await self._close()
         done = {str(wish): count for wish, count in self._customers.done.items()} | self._done()
@@ -246,7 +251,7 @@ class Year:
         elif day.day == 9:
             page = await self._gateway.ask(MAKER, "usage.review.list", HeldReportPage)
             self._proofs.hold("absurd reports are held", len(page.rows), 2, "review")
-            for action, row in zip(("book", "drop"), page.rows, strict=True):
+            for action, row in zip(("book", "drop"), page.rows, strict=False):
                 told = {"id": row.id, "reason": "as the host explained"}
                 await self._gateway.ask(MAKER, f"usage.review.{action}", HeldReportDecided, **told)
                 if action == "book":

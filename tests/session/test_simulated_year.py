@@ -5,6 +5,10 @@ import json
 import signal
 import sys
 
+from simulators.bank import Bank
+from simulators.year.report import page
+from simulators.year.year import Year
+
 COMMAND = (sys.executable, "-m", "gateway.cli", "simulate", "year")
 
 
@@ -51,3 +55,12 @@ async def test_a_year_that_is_interrupted_ends_at_once_and_leaves_nothing(tmp_pa
     assert (process.returncode, out) == (1, b"")
     assert b"Traceback" not in errors
     assert list((tmp_path / "own").iterdir()) == []
+
+
+async def test_a_year_whose_bank_pays_a_penny_less_is_said_not_to_hold(tmp_path, monkeypatch):
+    received = Bank._receive
+    monkeypatch.setattr(Bank, "_receive", lambda bank, order, amount: received(bank, order, amount - 1))
+    result = await Year(tmp_path, lines=12, months=2, seed=1, tell=lambda _text: None).run()
+    assert not result.held
+    assert {failure.split(": ")[1] for failure in result.failures} == {"causes received what the books say"}
+    assert "DID NOT HOLD:" in list(page(result))
