@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -183,6 +184,7 @@ def _causes(month: Month) -> Iterator[str]:
             yield f"  successor: {{cause: {cause.heir}, {named}}}\n"
 
 
+@cache
 def _keywords() -> str:
     """The shipped services of the short code in English, for the causes of the year; JSON is YAML, too."""
     shipped = yaml.load((initial_folder() / "keywords.yaml").read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506  (texts alone)
