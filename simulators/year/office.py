@@ -22,6 +22,7 @@ from gateway.api.charity_answers import (
 )
 from gateway.billing.references import reference_of
 from gateway.cli.bank_files import lines_of
+from gateway.ledger.accounts import UNASSIGNED
 from gateway.subscribers.queries import find
 from simulators.bank import Bank, Order, minor_units
 from simulators.year.gateway import CHECKER, MAKER, Gateway, expect, pause
@@ -148,10 +149,11 @@ class Office:
         self.causes_paid.update(paid=settled.paid, returned=settled.returned, rejected=settled.rejected)
         return settled
 
-    async def share_profit(self, gateway: Gateway, period: str, amount: str) -> ProfitShared:
-        """Book a quarter of a profit for causes."""
+    async def share_profit(self, gateway: Gateway, period: str, amount: str) -> Decimal:
+        """Book a quarter of a profit for causes; gives what causes have of it, beside what nobody chose one for."""
         told = {"period": period, "amount": amount, "book": True}
-        return await gateway.ask(MAKER, "charity.profit-share", ProfitShared, **told)
+        shared = await gateway.ask(MAKER, "charity.profit-share", ProfitShared, **told)
+        return sum((Decimal(row.amount) for row in shared.rows if row.cause != UNASSIGNED), Decimal(0))
 
     async def put_right(self, gateway: Gateway, plan: str, since: int) -> int:
         """Price again what was used at a wrong price; gives how many records were put right."""

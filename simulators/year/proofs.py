@@ -6,7 +6,7 @@ import sys
 import tarfile
 from base64 import b64decode
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
@@ -64,8 +64,11 @@ class Proofs:
             )
         return found
 
-    async def remittances(self, gateway: Gateway, period: str) -> list[RemittanceRow]:
-        """Have each cause's lines add up, and open with what the month before closed with."""
+    async def remittances(self, gateway: Gateway, period: str, shared: Decimal) -> list[RemittanceRow]:
+        """Have each cause's lines add up, and open with what the month before closed with.
+
+        What heirs take is what closed causes hand on, so that what is carried comes to what was `shared` of a profit.
+        """
         found = (await gateway.ask(MAKER, "charity.remittance", RemittanceRows, period=period)).rows
         closings: dict[Account, Decimal] = {}
         for row in found:
@@ -79,9 +82,21 @@ class Proofs:
             self.hold("the states of the tenth make up what is owed", states, Decimal(row.closing), where)
             closings[account] = Decimal(row.closing)
             self._paid[account] = self._paid.get(account, ZERO) - Decimal(row.paid)
+        carried = sum((Decimal(row.carried) for row in found), ZERO)
+        self.hold("nothing is carried but what was shared of a profit", carried, shared, period)
         self.hold("no cause is left out", sorted(self._closings.keys() - closings.keys()), [], period)
         self._closings = closings
         return found
+
+    def closings(self, rows: Iterable[RemittanceRow], heirs: Mapping[str, str], where: str) -> None:
+        """Have closed causes as they must be, by who takes what they are owed: handed on, or standing where it shows."""
+        for row in rows:
+            if row.cause in heirs:
+                left = row.confirmed if heirs[row.cause] else "0.00"
+                found = (row.payable, row.instructed, left)
+                self.hold(
+                    "closed causes are paid nothing more", found, ("0.00",) * 3, f"{where} {row.stream} {row.cause}"
+                )
 
     async def standings(self, gateway: Gateway, period: str, rows: Iterable[StandingRow]) -> None:
         """Have the balances that are kept by state be those that the journal adds up to in the month that runs."""

@@ -66,7 +66,7 @@ class Year:
         self._late: list[Use] = []
         self._bills: list[BillRow] = []
         self._figures: list[MonthFigures] = []
-        self._confirmed = sum_of(())
+        self._confirmed = self._shared = sum_of(())
         self._paid_bills = 0
         self._put_right = self._late_uses = self._wrong_since = 0
         self._began = 0.0
@@ -182,7 +182,7 @@ class Year:
         if day.day == 1:
             await self._turn_month(period, f"{day:%Y-%m}")
         elif day.day == 5 and len(self._figures) == 2:
-            await office.share_profit(gateway, period, f"{len(self._lines)}.00")
+            self._shared = await office.share_profit(gateway, period, f"{len(self._lines)}.00")
         elif day.day == 10:
             office.pay(self._bills, today, PROMPT)
             office.pay(self._bills, today, RETURNED, debit=True)
@@ -211,7 +211,8 @@ class Year:
         standing = await office.confirm(gateway, period)
         await proofs.books(gateway, period)
         totals = await proofs.totals(gateway, period, self._network.reported)
-        rows = await proofs.remittances(gateway, period)
+        rows = await proofs.remittances(gateway, period, self._shared)
+        self._shared = sum_of(())
         await proofs.standings(gateway, current, standing)
         proofs.payments(office.bank, _accounts(), period)
         records, money, tenths = charged(totals)
@@ -301,7 +302,9 @@ class Year:
             day = datetime.combine(day.date() + DAY, datetime.min.time(), ZONE)
         self._tell("the whole year is proved")
         period = f"{begin:%Y-%m}"
-        await self._proofs.remittances(self._gateway, period)
+        rows = await self._proofs.remittances(self._gateway, period, self._shared)
+        heirs = {cause.id: cause.heir for cause in CAUSES if self._month.is_closed(cause)}
+        self._proofs.closings(rows, heirs, period)
         self._proofs.payments(self._office.bank, _accounts(), period)
         await self._proofs.books(self._gateway, "the year", full=True)
         last = self._figures[-1].period
