@@ -88,11 +88,14 @@ class Proofs:
         self._closings = closings
         return found
 
-    def closings(self, rows: Iterable[RemittanceRow], heirs: Mapping[str, str], where: str) -> None:
-        """Have closed causes as they must be, by who takes what they are owed: handed on, or standing where it shows."""
+    def closings(self, rows: Iterable[RemittanceRow], heirs: Mapping[str, str], where: str, shared: Decimal) -> None:
+        """Have closed causes as they must be, by who takes what they are owed: handed on, or standing where it shows.
+
+        What was `shared` of a profit since the last confirmation is handed on by the next one.
+        """
         for row in rows:
             if row.cause in heirs:
-                left = row.confirmed if heirs[row.cause] else "0.00"
+                left = row.confirmed if heirs[row.cause] and not shared else "0.00"
                 found = (row.payable, row.instructed, left)
                 self.hold(
                     "closed causes are paid nothing more", found, ("0.00",) * 3, f"{where} {row.stream} {row.cause}"

@@ -304,7 +304,7 @@ class Year:
         period = f"{begin:%Y-%m}"
         rows = await self._proofs.remittances(self._gateway, period, self._shared)
         heirs = {cause.id: cause.heir for cause in CAUSES if self._month.is_closed(cause)}
-        self._proofs.closings(rows, heirs, period)
+        self._proofs.closings(rows, heirs, period, self._shared)
         self._proofs.payments(self._office.bank, _accounts(), period)
         await self._proofs.books(self._gateway, "the year", full=True)
         last = self._figures[-1].period
