@@ -9,7 +9,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import Final, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -38,6 +38,8 @@ from gateway.store.lane import Job
 from gateway.store.tables import orders
 
 Answer = TypeVar("Answer", bound=msgspec.Struct)
+Found = TypeVar("Found")
+Arguments = ParamSpec("Arguments")
 RIGHTS: Final = frozenset({CAUSES})
 MAKER: Final = Caller("ann", ADMIN, RIGHTS)
 CHECKER: Final = Caller("ben", ADMIN, RIGHTS)
@@ -87,7 +89,8 @@ class Gateway:
         self.dunned: Counter[str] = Counter()
         """Lines by the states of dunning that they came to."""
         self.troubles: list[str] = []
-        environment = Environment(clock=clock)
+        self._waiting = 0
+        environment = Environment(clock=clock, in_thread=self._here)
         self.context = GatewayContext(
             settings,
             make_policies,
@@ -142,7 +145,7 @@ class Gateway:
         if action in self._running:
             answer = await self._running[action].perform(params, who)
         else:
-            answer = await asyncio.to_thread(ACTIONS[action].perform, self.context, params, who)
+            answer = await self._here(ACTIONS[action].perform, self.context, params, who)
         if not isinstance(answer, kind):
             raise Unexpected(f"{action} answered {type(answer).__name__}")
         return answer
@@ -152,7 +155,7 @@ class Gateway:
         wanted = list(units)
         if not wanted:
             return []
-        answers = await asyncio.to_thread(self.context.run_all, wanted)
+        answers = await self._here(self.context.run_all, wanted)
         for answer in answers:
             if isinstance(answer, StoreError):
                 raise answer
@@ -169,9 +172,23 @@ class Gateway:
         due = select(orders.c.id).where(orders.c.open == 1, orders.c.due_at <= self.context.clock()).limit(1)
         return connection.execute(due).first() is not None
 
+    async def _here(
+        self, function: Callable[Arguments, Found], /, *arguments: Arguments.args, **named: Arguments.kwargs
+    ) -> Found:
+        """Run what may block on the loop's own thread: nobody else has anything to do, and a hop costs more than most of it."""
+        self._waiting += 1
+        try:
+            return function(*arguments, **named)
+        finally:
+            self._waiting -= 1
+
     def _deliver(self, jobs: list[Job]) -> None:
+        """Call back whoever posted; by the lane's thread where the loop's own waits for it, which then looks what there is."""
+        waiting = bool(self._waiting)
+        if waiting:
+            _finish(jobs)
         with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(_finish, jobs)
+            self._loop.call_soon_threadsafe(_finish, [] if waiting else jobs)
 
     def _log(self, event: str, fields: Mapping[str, object]) -> None:
         self.told[event] += 1
