@@ -15,7 +15,8 @@ def result(*failures):
 def test_a_page_has_a_line_for_each_month_under_its_heads_and_says_what_was_proved():
     lines = list(page(result()))
     assert len(lines[0]) == len(lines[1])
-    assert lines[1].split() == ["2025-01", "3,000", "29,111", "11884.53", "2,974", "0.00", "1127.09", "700.00", "0.00", "512.00", "12.5"]  # fmt: skip
+    assert lines[1].split()[:5] == ["2025-01", "3,000", "29,111", "11884.53", "2,974"]
+    assert lines[1].split()[5:] == ["0.00", "1127.09", "700.00", "0.00", "512.00", "12.5"]
     assert "         12  control totals add up" in lines
     assert lines[-1] == "Everything held."
 
