@@ -54,7 +54,7 @@ check: .venv/develop.stamp   ## lint, types, contracts and unit tests, in under 
 
 # What `make bench` takes: CTF=path of a load program (else ours, in Python); REFERENCE='command of another server', {port} being where
 # it is to listen; LINES=1000,300000; STORES=sqlite,postgresql; LANES=process,thread; ROUNDS, SECONDS (each);
-# PARTS='charging texts sims bills proof'; ROWS=10000000: entries whose proof is timed; RECORD=1: write the figures into
+# PARTS='charging texts sims bills month proof'; ROWS=10000000: entries whose proof is timed; RECORD=1: write the figures into
 # docs/performance.md. LINES and SECONDS count on make's own command line alone: a terminal's shell has variables of these names.
 bench: .venv/develop.stamp   ## charging requests and texts a second beside references in the same run: CTF=path REFERENCE='command' LINES=1000,300000 RECORD=1
 	$(BIN)/python -m tests.bench $(PARTS) $(if $(CTF),--ctf '$(CTF)') $(if $(REFERENCE),--reference '$(REFERENCE)') \

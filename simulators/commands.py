@@ -18,6 +18,7 @@ from simulators.exit import ExitCode, fail
 from simulators.host_api_command import host_api
 from simulators.smsc_command import smsc
 from simulators.standalone import chosen, scenario_of
+from simulators.year.command import year
 
 if TYPE_CHECKING:
     from simulators.customers import Customer
@@ -170,6 +171,7 @@ def network(
 
 
 app.command()(smsc)
+app.command()(year)
 
 
 app.command("host-api")(host_api)

@@ -8,15 +8,16 @@ read.
 import hashlib
 from collections.abc import Iterator
 from datetime import date
-from typing import Final
+from typing import BinaryIO, Final
 from xml.etree.ElementTree import Element
 
 import msgspec
 
-from gateway.bank.xml import BankFileInvalid, amount, needed, read_document, text
+from gateway.bank.xml import BankFileInvalid, amount, needed, read_document, read_parts, text
 
 MESSAGES: Final = ("camt.052.001.", "camt.053.001.", "camt.054.001.")
 BOOKED: Final = "BOOK"
+STATEMENTS: Final = ("Stmt", "Rpt", "Ntfctn")
 OPENING: Final = ("OPBD", "PRCD")
 """Balances that a statement begins with: that of its day, or that of the one before."""
 CLOSING: Final = "CLBD"
@@ -88,24 +89,46 @@ class Statement(msgspec.Struct, frozen=True):
 def read(data: bytes) -> list[Statement]:
     """Read a file. Raises BankFileInvalid, also where a batch or the balances do not add up."""
     message, document = read_document(data, MESSAGES)
-    statements = [_statement(message, each) for name in ("Stmt", "Rpt", "Ntfctn") for each in document.findall(name)]
+    statements = [_statement(message, each) for name in STATEMENTS for each in document.findall(name)]
     if not statements:
         raise BankFileInvalid("the file has no statement in it")
     return statements
 
 
+def stream(file: BinaryIO) -> Iterator[BankLine]:
+    """Read a file of any length line by line, keeping none of them. Raises BankFileInvalid, and that at the very end, too.
+
+    So whoever books by it reads all of it before: see `gateway.cli.bank_files`.
+    """
+    places: dict[bytes, int] = {}
+    statements = booked = 0
+    for message, statement, entry in read_parts(file, MESSAGES, STATEMENTS, "Ntry"):
+        if entry is not None:
+            for line in _lines(entry, _account(statement)):
+                booked += line.signed if line.status == BOOKED else 0
+                yield _known(line, places)
+            continue
+        number, balances = needed(statement, "Id"), tuple(map(_balance, statement.findall("Bal")))
+        if message.startswith("camt.053."):
+            _check_balances(Statement(message, number, _account(statement), balances, ()), booked)
+        statements, booked, places = statements + 1, 0, {}
+    if not statements:
+        raise BankFileInvalid("the file has no statement in it")
+
+
 def _statement(message: str, element: Element) -> Statement:
     account = _account(element)
     lines = [line for entry in element.findall("Ntry") for line in _lines(entry, account)]
+    places: dict[bytes, int] = {}
     found = Statement(
         message=message,
         id=needed(element, "Id"),
         account=account,
         balances=tuple(map(_balance, element.findall("Bal"))),
-        lines=tuple(_told_apart(lines)),
+        lines=tuple(_known(line, places) for line in lines),
     )
     if message.startswith("camt.053."):
-        _check_balances(found)
+        _check_balances(found, sum(line.signed for line in found.lines if line.status == BOOKED))
     return found
 
 
@@ -191,30 +214,28 @@ def _given(reference: str) -> str:
     return "" if reference == "NOTPROVIDED" else reference
 
 
-def _told_apart(lines: list[BankLine]) -> Iterator[BankLine]:
-    """Give each line its identity; of equal ones of a file, their place among these counts too.
+def _known(line: BankLine, places: dict[bytes, int]) -> BankLine:
+    """Give a line its identity; of equal ones of a file, their place among these counts too, which `places` counts.
 
     A notification and a statement may tell of one payment in more and fewer words: what the bank's reference, the payer's and
     the amount say is enough, where there is a reference.
     """
-    seen: dict[str, int] = {}
-    for line in lines:
-        known_by = [line.account, str(line.signed), line.currency, line.reference, line.end_to_end_id, line.returned]
-        if not line.reference:
-            known_by += [line.booked_on, line.payment_id, line.instruction_id, line.mandate_id, line.remittance]
-        said = "\x00".join(known_by)
-        place = seen[said] = seen.get(said, 0) + 1
-        identity = hashlib.sha256(f"{said}\x00{place}".encode()).hexdigest()[:32]
-        yield msgspec.structs.replace(line, identity=identity)
+    known_by = [line.account, str(line.signed), line.currency, line.reference, line.end_to_end_id, line.returned]
+    if not line.reference:
+        known_by += [line.booked_on, line.payment_id, line.instruction_id, line.mandate_id, line.remittance]
+    said = "\x00".join(known_by)
+    short = hashlib.sha256(said.encode()).digest()[:16]
+    place = places[short] = places.get(short, 0) + 1
+    identity = hashlib.sha256(f"{said}\x00{place}".encode()).hexdigest()[:32]
+    return msgspec.structs.replace(line, identity=identity)
 
 
-def _check_balances(statement: Statement) -> None:
+def _check_balances(statement: Statement, booked: int) -> None:
     """See that what was booked leads from the first balance to the last, where the bank says both."""
     opening = next(filter(None, map(statement.balance, OPENING)), None)
     closing = statement.balance(CLOSING)
     if opening is None or closing is None:
         return
-    booked = sum(line.signed for line in statement.lines if line.status == BOOKED)
     if opening.amount + booked != closing.amount:
         raise BankFileInvalid(
             f"statement {statement.id[:35]}: its entries do not lead from its first balance to its last"

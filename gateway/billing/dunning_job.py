@@ -18,14 +18,15 @@ from gateway.billing.references import reference_of
 from gateway.billing.series import BILL
 from gateway.context import GatewayContext
 from gateway.sims.accept_order import AcceptOrder, Asked
+from gateway.store.errors import StoreError
 from gateway.store.sealed_months.parts import parts
 from gateway.store.tables import bill_accounts, bills, sims, subscribers, transfers, wallets
 from gateway.subscribers.status import TERMINATED
 from provisioning.orders import Kind, OrderRefused, OrderRequest
 from provisioning.sim_lifecycle import SimState, SuspendReason
 
-LINES: Final = 500
-"""Lines that are looked at together: the journal since their bills is read once for all of them."""
+LINES: Final = 10_000
+"""Lines that are looked at together: the journal since their bills is read once for all of them, however few they are."""
 SECOND: Final = 1_000_000
 AGAIN: Final = 86_400 * SECOND
 """When a line is looked at again (microseconds) that could not be suspended or resumed."""
@@ -58,9 +59,15 @@ def turn(context: GatewayContext) -> Dunned:
             found = due_lines(connection, now)
         if not found:
             return done
-        moved = sum(_take(context, due, waits, now, done) for due in found)
+        steps = [_step(context, due, waits, now, done) for due in found]
+        moved = context.run_all(_unit(context, due, step, now) for due, step in zip(found, steps, strict=True))
+        for due, step, is_done in zip(found, steps, moved, strict=True):
+            if isinstance(is_done, StoreError):
+                raise is_done
+            if is_done and step.to != due.look.account.state:
+                done.steps[step.to] = done.steps.get(step.to, 0) + 1
         done.looked += len(found)
-        if not moved:  # somebody else is at them
+        if not any(moved):  # somebody else is at them
             return done
 
 
@@ -70,18 +77,19 @@ def waits_of(context: GatewayContext) -> Waits:
     return Waits(section.suspend * SECOND, section.write_off * SECOND)
 
 
-def _take(context: GatewayContext, due: Due, waits: Waits, now: int, done: Dunned) -> bool:
+def _step(context: GatewayContext, due: Due, waits: Waits, now: int, done: Dunned) -> NextState:
+    """Say where a line goes, once its suspension or the end of it was ordered; it stays where it is if that was refused."""
     account, step = due.look.account, decide(due.look, waits, now, dunned=due.dunned)
     refusal = _order(context, due, step)
-    if refusal is not None:
-        done.refused.append(refusal)
-        step = NextState(type(step.to)(account.state), now + AGAIN)
+    if refusal is None:
+        return step
+    done.refused.append(refusal)
+    return NextState(type(step.to)(account.state), now + AGAIN)
+
+
+def _unit(context: GatewayContext, due: Due, step: NextState, now: int) -> StepDunning:
     date = f"{datetime.fromtimestamp((step.next_at or now) / SECOND, ZoneInfo(context.settings.operator.timezone)):%Y-%m-%d}"
-    if not context.lane.run(StepDunning(due.look, step, date, reference_of(due.bill))):
-        return False
-    if step.to != account.state:
-        done.steps[step.to] = done.steps.get(step.to, 0) + 1
-    return True
+    return StepDunning(due.look, step, date, reference_of(due.bill))
 
 
 def _order(context: GatewayContext, due: Due, step: NextState) -> str | None:

@@ -6,28 +6,42 @@ import csv
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
-from gateway.bank.camt import BOOKED, BankLine, read
+from gateway.bank.camt import BOOKED, BankLine, stream
 from gateway.bank.xml import BankFileInvalid
 from gateway.cli.errors import CommandFailed
 from gateway.ledger.money import format_amount
 
 COLUMNS: Final = ("reference", "amount", "currency", "date", "bill")
 """Of a CSV file: the bank's own reference, what came in (below zero: what went back), the day, the bill's reference."""
+LOOK: Final = 64
+"""Octets that tell XML from CSV."""
 Line = dict[str, object]
 
 
-def lines_of(file: Path) -> list[Line]:
-    """Read the booked lines of a file, as `bill.paid` takes them; CommandFailed says what is wrong with it."""
+def lines_of(file: Path) -> Iterator[Line]:
+    """Read the booked lines of a file, as `bill.paid` takes them; CommandFailed says what is wrong with it.
+
+    The file is read to its end before the first line is given, so that nothing is booked of one that does not add up; then
+    again, so that one of any length is never whole in memory.
+    """
+    for _ in _read(file):
+        continue
+    return _read(file)
+
+
+def _read(file: Path) -> Iterator[Line]:
     try:
-        data = file.read_bytes()
+        with file.open("rb") as octets:
+            is_xml = octets.read(LOOK).lstrip()[:1] == b"<" or file.suffix.lower() == ".xml"
+            octets.seek(0)
+            if is_xml:
+                yield from (_from_bank(line) for line in stream(octets) if _counts(line))
+            else:
+                yield from _from_csv(io.TextIOWrapper(octets, "utf-8-sig", newline=""))
     except OSError as error:
         raise CommandFailed(f"{file} cannot be read: {error.strerror}", to_do="name the bank's file") from None
-    try:
-        if data.lstrip()[:1] == b"<" or file.suffix.lower() == ".xml":
-            return [_from_bank(line) for each in read(data) for line in each.lines if _counts(line)]
-        return list(_from_csv(data.decode("utf-8-sig")))
     except (BankFileInvalid, UnicodeDecodeError, csv.Error) as error:
         raise CommandFailed(f"{file} is not taken: {error}", to_do="give camt.053 or camt.054, or CSV") from None
 
@@ -50,8 +64,8 @@ def _from_bank(line: BankLine) -> Line:
     }
 
 
-def _from_csv(text: str) -> Iterator[Line]:
-    rows = csv.DictReader(io.StringIO(text))
+def _from_csv(text: TextIO) -> Iterator[Line]:
+    rows = csv.DictReader(text)
     if rows.fieldnames is None or not set(COLUMNS) <= set(rows.fieldnames):
         raise BankFileInvalid(f"the first line names the columns {', '.join(COLUMNS)}")
     for row in rows:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -291,12 +292,13 @@ def paid(
     from gateway.cli.bank_files import lines_of  # noqa: PLC0415  (as above)
 
     settings = context.of(ctx).client_settings
-    lines, results = lines_of(file), []
+    lines, found, left = lines_of(file), Counter[str](), []
     with asking(settings) as ask:
-        for place in range(0, len(lines), LINES):
-            results += ask("bill.paid", {"lines": lines[place : place + LINES]}, LinesPaid).results
-    counts = dict(sorted(Counter(result.outcome for result in results).items()))
-    left = [result for result in results if result.outcome in ("unmatched", "refused")]
+        while some := list(islice(lines, LINES)):
+            results = ask("bill.paid", {"lines": some}, LinesPaid).results
+            found.update(result.outcome for result in results)
+            left += [result for result in results if result.outcome in ("unmatched", "refused")]
+    counts = dict(sorted(found.items()))
     emit({"counts": counts, "left": left} if as_json else counts, as_json=as_json)
     for result in left:
         complain(f"{result.reference}: {result.outcome}: {result.message}")

@@ -150,6 +150,10 @@ class OrderExecutor:
         self._back = [(until, step) for until, step in self._back if until > monotonic]
         return self._context.clock() + sum(step for _, step in self._back)
 
+    def wake(self) -> None:
+        """Look for due orders now: somebody has accepted one by the lane alone."""
+        self._wake.set()
+
     def start(self) -> None:
         """Go on with every open order."""
         self._scanner = self._background.keep("orders", self._scan)

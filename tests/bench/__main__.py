@@ -1,6 +1,6 @@
 """`make bench`: charging requests and texts, each beside its reference in the same run; ratios, and CPU in turns.
 
-    python -m tests.bench [charging] [texts] [sims] [bills] [proof] [options]
+    python -m tests.bench [charging] [texts] [sims] [bills] [month] [proof] [options]
 
 Ends with 1 where a ratio misses its floor (tests/bench/floors.yaml) or the books are wrong, with 2 where it cannot measure.
 """
@@ -14,10 +14,10 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import bills, charging, floors, processes, proof, record, report, sims, texts
+from tests.bench import bills, charging, floors, month, processes, proof, record, report, sims, texts
 from tests.support import postgres
 
-PARTS = {"charging": charging, "texts": texts, "sims": sims, "bills": bills, "proof": proof}
+PARTS = {"charging": charging, "texts": texts, "sims": sims, "bills": bills, "month": month, "proof": proof}
 BY_DEFAULT = ("charging", "texts")
 
 
@@ -49,7 +49,9 @@ def parse(words=None):
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("parts", nargs="*", metavar="PART", help="charging, texts, sims, bills, proof (charging texts)")
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help="charging, texts, sims, bills, month, proof (charging texts)"
+    )
     parser.add_argument("--rounds", type=int, default=5, help="of each part (5)")
     parser.add_argument("--seconds", type=float, default=3.0, help="that a round drives each charging server (3)")
     parser.add_argument("--concurrency", type=int, default=64, help="charging sessions, so requests, at once (64)")

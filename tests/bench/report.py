@@ -18,6 +18,7 @@ COLUMNS = {
     "database_turns": "database's turns",
     "seconds": "seconds",
     "ideal_seconds": "at the rate",
+    "peak_mib": "MiB",
 }
 
 QUIET = 0.25

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from tests.bench import bills, charging, floors, proof, report, sims, texts
+from tests.bench import bills, charging, floors, month, proof, report, sims, texts
 from tests.bench.rounds import Round
 
 BOUNDS = {
@@ -83,4 +83,5 @@ def test_every_floor_is_of_a_figure_that_some_part_measures():
     measured |= set(texts.figures({name: [a_round] for name in (texts.OUT, texts.IN, texts.LINK, texts.SMPP34)}))
     measured |= set(charging.lock_figures([charging.Contestant("two", [], [], [object(), object()], lock_looks=1)]))
     measured |= {sims.FIGURE, proof.FIGURE, *bills.figures({"seconds": 1.0, "peak_mib": 1, "pdfs": 1.0}, 1)}
+    measured |= set(month.figures({"closed": {"seconds": 1.0, "peak_mib": 1}}, 1))
     assert set(floors.load()) <= measured

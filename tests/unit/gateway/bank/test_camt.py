@@ -1,12 +1,18 @@
-import contextlib
+import io
+import tracemalloc
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.bank_files import balance, entry, payment, statement
 
-from gateway.bank.camt import read
+from gateway.bank.camt import read, stream
 from gateway.bank.xml import BankFileInvalid
+
+
+def streamed(data):
+    """The lines of a file that is read line by line."""
+    return list(stream(io.BytesIO(data)))
 
 
 @pytest.mark.parametrize(("version", "newer"), [("camt.053.001.08", True), ("camt.053.001.02", False)])
@@ -62,9 +68,10 @@ def test_the_same_payment_has_one_identity_in_statement_and_notification_and_twi
         (statement(entry("1.00")).replace(b"CRDT", b"BOTH"), "neither"),
     ],
 )
-def test_what_no_bank_sends_or_does_not_add_up_is_refused_whole(data, why):
+@pytest.mark.parametrize("by", [read, streamed], ids=["whole", "streamed"])
+def test_what_no_bank_sends_or_does_not_add_up_is_refused_whole(by, data, why):
     with pytest.raises(BankFileInvalid, match=why):
-        read(data)
+        by(data)
 
 
 @pytest.mark.parametrize(
@@ -76,9 +83,10 @@ def test_what_no_bank_sends_or_does_not_add_up_is_refused_whole(data, why):
     ],
     ids=["external-entity", "external-dtd", "billion-laughs"],
 )
-def test_external_entities_and_billion_laughs_are_refused(head):
+@pytest.mark.parametrize("by", [read, streamed], ids=["whole", "streamed"])
+def test_external_entities_and_billion_laughs_are_refused(by, head):
     with pytest.raises(BankFileInvalid, match="document type"):
-        read(statement(entry("1.00", reference="&x;"), head=head))
+        by(statement(entry("1.00", reference="&x;"), head=head))
 
 
 def test_a_file_that_is_too_long_is_not_looked_at(monkeypatch):
@@ -88,10 +96,26 @@ def test_a_file_that_is_too_long_is_not_looked_at(monkeypatch):
 
 
 @given(st.data())
-def test_any_octets_are_read_or_refused(data):
+def test_any_octets_are_read_or_refused_and_alike_where_they_are_read_line_by_line(data):
     good = statement(balance("OPBD", "1.00"), entry("3.00", details=payment("A")), balance("CLBD", "4.00"))
     place = data.draw(st.integers(0, len(good)))
     more = data.draw(st.integers(0, 30))
     changed = good[:place] + data.draw(st.binary(max_size=8)) + good[place + more :]
-    with contextlib.suppress(BankFileInvalid):
-        read(changed)
+    try:
+        lines = [line for each in read(changed) for line in each.lines]
+    except BankFileInvalid:
+        with pytest.raises(BankFileInvalid):
+            streamed(changed)
+    else:
+        assert streamed(changed) == lines
+
+
+def test_a_file_that_is_read_line_by_line_keeps_no_line():
+    entries = "".join(entry("1.00", reference=f"R-{number}", details=payment(f"P-{number}")) for number in range(2000))
+    lines, peaks = stream(io.BytesIO(statement(entries))), []
+    tracemalloc.start()
+    for place, _ in enumerate(lines):
+        if place in (100, 1900):
+            peaks.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    assert peaks[1] - peaks[0] < 1000 * 1800
