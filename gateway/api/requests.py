@@ -385,7 +385,7 @@ class DecideLimit(msgspec.Struct, frozen=True):
     wording: Reason
     amount: MaybeText = ""
     period: Annotated[
-        str, Meta(pattern=f"({MONTH})|^$", extra=refused_as("limit.invalid", "a month, YYYY-MM, or nothing"))
+        str, Meta(pattern=f"({MONTH})|^$", extra=refused_as("limit.period", f"{MONTH_WANTED}, or nothing"))
     ] = ""
     what: Annotated[Literal["bill", "abroad"], Meta(extra=refused_as("limit.invalid", "bill or abroad"))] = "bill"
 
