@@ -43,9 +43,10 @@ def check_files(found: Found, report: Report) -> None:
     """Refuse two keys that name one file, where the gateway would write or remove one of them, and files of a wrong kind."""
     made = list(_made(found))
     others = [*made, *_read(found)]
+    places = {own.file: _place(own.file) for own in others}
     for number, own in enumerate(made):
         for other in others[:number] + others[len(made) :]:
-            if own.key != other.key and _same(own.file, other.file):
+            if own.key != other.key and not places[own.file].isdisjoint(places[other.file]):
                 at, of = (own, other) if own.key in report.document.value_lines else (other, own)
                 report.error(at.key, f"{at.file} is {of.what} ({dotted(of.key)})")
     if found.api and (wrong := _not_a_socket(found.api.socket)):
@@ -91,13 +92,13 @@ def _paths_in(value: object, key: KeyPath) -> Iterator[tuple[KeyPath, Path]]:
             yield from _paths_in(item, (*key, number))
 
 
-def _same(one: Path, other: Path) -> bool:
-    if one.resolve() == other.resolve():
-        return True
+def _place(file: Path) -> set[object]:
+    """Say what two names of one file have in common: where it lies, or which file it is."""
     try:
-        return one.samefile(other)
+        status = file.stat()
     except OSError:
-        return False
+        return {file.resolve()}
+    return {file.resolve(), (status.st_dev, status.st_ino)}
 
 
 def _not_a_socket(path: Path) -> str | None:

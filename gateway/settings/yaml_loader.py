@@ -5,8 +5,9 @@ of two equal keys and expands an alias bomb. This loader walks PyYAML's parse ev
 `true`, `false`, decimal integers without leading zeros, and decimals (as `Decimal`); everything else stays text.
 Keys are always text. Equal keys, anchors, aliases, tags and a second document are refused, each with its line.
 
-LibYAML's parser, which PyYAML's wheels bring, takes a thirtieth of the time of PyYAML's own: a third of what a short command
-costs. What it does not take is read again by PyYAML's own, so that the words of a problem are the same with and without it.
+LibYAML's parser, which PyYAML's wheels bring, takes a twentieth of the time of PyYAML's own: the files as they are shipped in
+one millisecond, not in twenty. What it does not take is read again by PyYAML's own, so that the words of a problem are the same
+with and without it.
 """
 
 from __future__ import annotations

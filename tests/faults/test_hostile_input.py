@@ -183,11 +183,17 @@ def hostile_bodies():
     yield from NO_OBJECT
 
 
-def replaced(good):
-    """A good object with one of its values after the other exchanged for each hostile one, as JSON."""
+def replaced(good, *, is_server=False):
+    """A good object with one of its values after the other exchanged for each hostile one, as JSON.
+
+    A server gets what may get through to a store: what is no text and no whole number is refused before, as with the other.
+    """
     for name in good:
         for value in VALUES:
-            yield json.dumps({**good, name: value}).encode()
+            if not is_server or type(value) in (str, int):
+                yield json.dumps({**good, name: value}).encode()
+        if is_server:
+            continue
         rest = json.dumps({key: value for key, value in good.items() if key != name})[1:]
         for raw in SURROGATES:
             yield b'{"%s": %s%s' % (name.encode(), raw, b", " * (rest != "}") + rest.encode())
@@ -204,7 +210,7 @@ def test_no_action_of_the_socket_fails_whatever_it_is_given(gateway, action):
         status, media, content = door.knock("POST", f"/v1/actions/{action}", body)
         assert (status, media) == (400, "application/problem+json"), (body[:60], content)
         refusal(content)
-    for body in replaced(PARAMETERS[action]):
+    for body in replaced(PARAMETERS[action], is_server=gateway.is_server):
         if action == "gateway.drain" and re.search(rb": -?[0-9]", body):
             continue  # some numbers are what it takes
         status, media, content = door.knock("POST", f"/v1/actions/{action}", body)
