@@ -1,6 +1,6 @@
 """Trees of rows under the seals: what is kept of each sealed day's tree, and its root beside the head (decision 060).
 
-Beside them stands which bills samples have told of, from now on. A program of before would take seals with a tree for false ones,
+Beside them stands which bills samples have told of, from now on. A program of before would take seals with a tree for false,
 and draw samples that nobody counts: it may not write these tables. The first tree covers what was booked before it, too.
 """
 
