@@ -1,7 +1,7 @@
 """Trees of rows under the seals: what is kept of each sealed day's tree, and its root beside the head (decision 060).
 
-Beside them stands which bills samples have told of, from now on. A program of before seals days without a tree, and draws
-samples that are not counted: the first seal of one that makes trees covers what was booked since.
+Beside them stands which bills samples have told of, from now on. A program of before would take seals with a tree for false,
+and draw samples that nobody counts: it may not write these tables. The first tree covers what was booked before it, too.
 """
 
 import sqlalchemy as sa
@@ -13,7 +13,6 @@ revision = "0028"
 down_revision = "0027"
 branch_labels = None
 depends_on = None
-compatible_from = "0026"
 
 
 def upgrade() -> None:
