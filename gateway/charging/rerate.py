@@ -36,6 +36,8 @@ from gateway.store.batch import Batch, RowSet, Unit
 from gateway.store.tables import allowance_entries, idempotency_keys, reratings
 from gateway.subscribers.status import TERMINATED
 
+ASKED: Final = 5_000
+"""Records that one query names."""
 ACTOR: Final = 64
 """Characters that are kept of who had it done."""
 
@@ -152,10 +154,13 @@ class RerateSession(Unit):
             batch.row_set(ProfileRows).get(self.subscriber_id),
         )
         plan = policy.tariff.plans.get(self.plan)
-        due = [record for record in self.due(batch, policy.tariff, result, profile) if not is_capped(plan, record)]
+        mine = self.due(policy.tariff, profile, batch.now)
+        settled = given_back(batch, self.subscriber_id, mine)
+        result.leave(Left.GIVEN_BACK, len(settled))
+        due = [record for record in mine if record.id not in settled]
         if wallet is None or profile is None or wallet.status == TERMINATED:
             result.leave(Left.ENDED, len(due))
-        elif plan is None or plan.version != self.version or self.is_overtaken(batch):
+        elif plan is None or plan.version != self.version or is_overtaken(batch, self.records):
             result.leave(Left.MEANWHILE, len(due))
         else:
             prices = self._new_prices(batch, plan, due, result)
@@ -163,41 +168,17 @@ class RerateSession(Unit):
                 self.book(batch, wallet, profile, policy, prices, result)
         return result
 
-    def due(
-        self, batch: Batch, tariff: Tariff, result: Rerated, profile: Profile | None, *, capped: bool = False
-    ) -> list[RatedRecord]:
-        """Give the records that are to be priced anew, those that a cap counts or the others; what was given back is left."""
+    def due(self, tariff: Tariff, profile: Profile | None, now: int, *, capped: bool = False) -> list[RatedRecord]:
+        """Give the records that are to be priced anew: those that a cap counts, or the others."""
         plan = tariff.plans.get(self.plan)
         mine = [record for record in self.records if self._is_due(record) and is_capped(plan, record) == capped]
         if profile is not None and plan is not None and plan.id in tariff.kept:
-            mine = [each for each in mine if is_theirs(plan, tariff, profile, each.event_at, batch.now)]
-        settled = self.given_back(batch, mine)
-        result.leave(Left.GIVEN_BACK, sum(record.id in settled for record in mine))
-        return [record for record in mine if record.id not in settled]
+            mine = [each for each in mine if is_theirs(plan, tariff, profile, each.event_at, now)]
+        return mine
 
     def _is_due(self, record: RatedRecord) -> bool:
         mine = record.plan == self.plan and record.event_at >= self.since
         return mine and record.version is not None and record.version != self.version
-
-    def is_overtaken(self, batch: Batch) -> bool:
-        """Tell whether one of them was priced anew since they were read."""
-        numbers = {record.id: record.rerating for record in self.records}
-        latest = select(reratings.c.record_id, func.max(reratings.c.id)).where(reratings.c.record_id.in_(numbers))
-        found = dict(map(tuple, batch.connection.execute(latest.group_by(reratings.c.record_id))))
-        return any(found.get(number, 0) != known for number, known in numbers.items())
-
-    def given_back(self, batch: Batch, records: Iterable[RatedRecord]) -> frozenset[int]:
-        """Name the records that were refunded, or that credit which ends paid for."""
-        numbers = [record.id for record in records]
-        keys = idempotency_keys.c
-        refunds = select(keys.key).where(keys.scope == REFUNDS, keys.key.in_([str(number) for number in numbers]))
-        own = allowance_entries.c
-        paid = select(own.usage_id).where(
-            own.subscriber_id == self.subscriber_id, own.service == MONEY, own.usage_id.in_(numbers)
-        )
-        if not numbers:
-            return frozenset()
-        return frozenset((*map(int, batch.connection.scalars(refunds)), *batch.connection.scalars(paid)))
 
     def _new_prices(self, batch: Batch, plan: Plan, due: Sequence[RatedRecord], result: Rerated) -> dict[int, int]:
         """Give the right price of each record that can be put right, also where it is the one it has."""
@@ -335,6 +316,32 @@ def is_theirs(plan: Plan, tariff: Tariff, profile: Profile, event_at: int, now: 
         return True
     theirs = version_for(versions, subscribed[0], now)
     return theirs is not None and theirs.version == plan.version
+
+
+def given_back(batch: Batch, subscriber_id: int, records: Sequence[RatedRecord]) -> frozenset[int]:
+    """Name the records of a line that were refunded, or that credit which ends paid for."""
+    keys, own, found = idempotency_keys.c, allowance_entries.c, set[int]()
+    for begin in range(0, len(records), ASKED):
+        some = [record.id for record in records[begin : begin + ASKED]]
+        refunds = select(keys.key).where(keys.scope == REFUNDS, keys.key.in_([str(number) for number in some]))
+        paid = select(own.usage_id).where(
+            own.subscriber_id == subscriber_id, own.service == MONEY, own.usage_id.in_(some)
+        )
+        found.update(map(int, batch.connection.scalars(refunds)), batch.connection.scalars(paid))
+    return frozenset(found)
+
+
+def is_overtaken(batch: Batch, records: Sequence[RatedRecord]) -> bool:
+    """Tell whether one of some records was priced anew since they were read."""
+    known = {record.id: record.rerating for record in records}
+    numbers = list(known)
+    for begin in range(0, len(numbers), ASKED):
+        some = numbers[begin : begin + ASKED]
+        latest = select(reratings.c.record_id, func.max(reratings.c.id)).where(reratings.c.record_id.in_(some))
+        found = dict(map(tuple, batch.connection.execute(latest.group_by(reratings.c.record_id))))
+        if any(found.get(number, 0) != known[number] for number in some):
+            return True
+    return False
 
 
 def is_capped(plan: Plan | None, record: RatedRecord) -> bool:

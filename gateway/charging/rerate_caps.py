@@ -15,7 +15,7 @@ from gateway.balance.caps import Recount, month_of
 from gateway.balance.profiles import Profile, ProfileRows
 from gateway.balance.wallets import Wallet, WalletRows
 from gateway.charging.credit_control import ChargingPolicy
-from gateway.charging.rerate import Left, RatedRecord, Rerated, RerateSession
+from gateway.charging.rerate import Left, RatedRecord, Rerated, RerateSession, given_back, is_overtaken
 from gateway.rating.plans import Cap, Plan, caps_of
 from gateway.store.batch import Batch, RowSet, Unit
 from gateway.store.nodes import SPAN_BITS
@@ -54,7 +54,10 @@ class RerateLine(Unit):
         wallet = batch.row_set(WalletRows).get(self.subscriber_id)
         profile = batch.row_set(ProfileRows).get(self.subscriber_id)
         plan = policy.tariff.plans.get(self.plan)
-        due = [each.due(batch, policy.tariff, result, profile, capped=True) for each in self.sessions]
+        mine = [each.due(policy.tariff, profile, batch.now, capped=True) for each in self.sessions]
+        settled = given_back(batch, self.subscriber_id, [record for records in mine for record in records])
+        result.leave(Left.GIVEN_BACK, len(settled))
+        due = [[record for record in records if record.id not in settled] for records in mine]
         count = sum(map(len, due))
         if wallet is None or profile is None or wallet.status == TERMINATED:
             result.leave(Left.ENDED, count)
@@ -75,7 +78,7 @@ class RerateLine(Unit):
             )
             if batch.connection.execute(since.limit(1)).first() is not None:
                 return True
-        return any(session.is_overtaken(batch) for session in self.sessions)
+        return is_overtaken(batch, [record for session in self.sessions for record in session.records])
 
     def _costs(self, batch: Batch, plan: Plan, due: list[list[RatedRecord]], result: Rerated) -> _Costs:
         found: dict[int, tuple[Sequence[Cap], int]] = {}
@@ -104,19 +107,18 @@ class RerateLine(Unit):
                 caps, cost = costs.get(record.id, (record.caps, record.cost))
                 recount.forget(record.caps, record.event_at)
                 paid[record.id] = recount.pay(caps, record.event_at, cost)
+        moved = [
+            each for each in every if each.id in paid and each.id not in costs and self._is_moved(each, paid[each.id])
+        ]
+        put_right = costs.keys() | {each.id for each in moved} - given_back(batch, self.subscriber_id, moved)
         for session in self.sessions:
-            settled = session.given_back(batch, session.records)
-            prices = {
-                record.id: paid[record.id]
-                for record in session.records
-                if record.id in costs or (record.id in paid and self._is_moved(record, paid[record.id], settled))
-            }
+            prices = {record.id: paid[record.id] for record in session.records if record.id in put_right}
             if prices:
                 session.book(batch, wallet, profile, policy, prices, result)
         if not self.dry_run:
             recount.settle(wallet, batch.now)
 
-    def _is_moved(self, record: RatedRecord, price: int, settled: frozenset[int]) -> bool:
+    def _is_moved(self, record: RatedRecord, price: int) -> bool:
         """Tell whether a record that the right version has priced has another part of a cap now."""
         mine = record.plan == self.plan and record.version == self.version and bool(record.caps)
-        return mine and record.id not in settled and record.charged.price != price
+        return mine and record.charged.price != price

@@ -149,7 +149,7 @@ class Places:
         return all(area is not None and knows(self._taxes.table, self._tax, area) for area in areas)
 
     def lines(self, owner: int, charges: Mapping[int, int], at: int) -> list[TaxLine]:
-        """Give the taxes on what a line was charged in its periods of a month that ends at a time."""
+        """Give the taxes on what a line was charged in its periods of a month that ends at a time; none of a place unknown."""
         here = self.area_at(owner, at)
         parts = []
         for when, amount in (
@@ -157,9 +157,11 @@ class Places:
             (at, 0),
         ):
             area = self.area_at(owner, when)
-            if area is not None and here is not None:
+            if area is not None and here is not None and knows(self._taxes.table, self._tax, area):
                 state = "" if area.state == here.state else area.state
                 parts.append(TaxedCharges(added_taxes(self._taxes.table, self._tax, area, when), amount, state))
+            else:
+                parts.append(TaxedCharges((), amount))
         return tax_lines(parts, unit=minor_unit(self.currency))
 
 

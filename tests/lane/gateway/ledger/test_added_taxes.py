@@ -168,7 +168,7 @@ def test_a_rate_that_changes_and_a_line_that_moves_within_the_month_count_from_t
         place.ticks.skip(11 * DAY)
         (month,) = add(place)
         ((row),) = month.rows
-        assert (row.charges, row.area.state) == (40 * PENNY, "NJ")
+        assert (row.charges, row.area.state, month.unknown) == (40 * PENNY, "NJ", 0)
         assert [(line.name, line.base, line.rate, line.state, line.amount) for line in row.lines] == [
             ("Universal Service", 40 * PENNY, 381_000, "", 6 * PENNY),
             ("Sales tax", 20 * PENNY, 40_000, "NY", PENNY),
@@ -184,6 +184,30 @@ def test_a_rate_that_changes_and_a_line_that_moves_within_the_month_count_from_t
         with place.writer.begin() as connection:
             connection.exec_driver_sql("UPDATE added_taxes SET lines = replace(lines, '40000', '50000')")
         assert any("are not those of its place" in found for found in findings(place))
+
+
+def test_what_was_used_in_a_state_that_nobody_has_the_taxes_of_has_none_and_is_told_of(tmp_path):
+    with charging_place(f"sqlite:///{tmp_path}/books.db", plans=TAXED) as place:
+        record(place, TAXES)
+        place.enrol(50 * POUND)
+        place.enrol(50 * POUND, **NOWHERE)
+        for number, state in ((MSISDN, "NY"), (NOWHERE["msisdn"], "OH")):
+            place.lane.run(SetTaxArea("msisdn", number, state, "10001", "me", "form"))
+        for number in range(10):
+            use(place, f"pgw;{number}")
+            use(place, f"pgw;1{number}", NOWHERE["imsi"])
+        place.ticks.skip(DAY)
+        place.lane.run(SetTaxArea("msisdn", MSISDN, "OH", "43004", "me", "moved"))
+        use(place, "pgw;99")
+        place.ticks.skip(16 * DAY)
+        (month,) = add(place)
+        assert month.unknown == 2
+        (row,) = month.rows
+        assert [(line.name, line.base, line.state) for line in row.lines] == [
+            ("Universal Service", POUND, ""),
+            ("Sales tax", POUND, "NY"),
+        ]
+        assert findings(place) == []
 
 
 @pytest.mark.parametrize(
