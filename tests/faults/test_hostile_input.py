@@ -40,7 +40,7 @@ PARAMETERS = {
     "subscriber.topup": {**LINE, "amount": "1.00", "currency": "GBP", "reference": "r", "key": "k"},
     "usage.review.list": {"after": 0, "all": True}, "usage.review.book": {"id": "1", "reason": "r"},
     "usage.review.drop": {"id": "1", "reason": "r"},
-    "usage.rerate": {"plan": "payg-gb", "since": 0, "after": 0, "dry_run": True},
+    "usage.rerate": {"plan": "payg-gb", "since": 0, "after": 0, "dry_run": True, "caps": True},
     "sim.import": {"rows": [], "first_line": 1}, "sim.list": {"after": "", "limit": 2, "state": "active"},
     "sim.show": {"iccid": ICCID}, "sim.history": {"iccid": ICCID}, "sim.bulk": {"rows": []},
     "sim.activate": {"iccid": ICCID, "msisdn": NUMBER, "plan": "payg-gb", "cause": "wwf", "key": "k"},
