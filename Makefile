@@ -39,7 +39,7 @@ run: .venv/run.stamp   ## the gateway with the simulated host network beside it
 
 # pytest compiles each test with its asserts rewritten, 7 s of CPU for all: once here, and not by each of the workers at once.
 .venv/compiled.stamp: .venv/develop.stamp $(shell find tests -name '*.py' -newer .venv/compiled.stamp 2>/dev/null)
-	$(PYTEST) --collect-only -qq $(PROCESSES) >/dev/null
+	$(PYTEST) --collect-only -qq $(PROCESSES) >$@.log || { tail -40 $@.log; exit 1; }
 	touch $@
 
 test: check .venv/peers.stamp .venv/compiled.stamp   ## everything: checks, real peers, kills, bad input
