@@ -16,11 +16,11 @@ from support.diameter_rig import (
     cer,
     dpa,
     echo,
-    free_port,
     proxy_info,
     two_nodes,
     until,
 )
+from support.ports import free_port
 
 from protocols.diameter.codec import decode_header, encode_avp, encode_message
 from protocols.diameter.errors import DiameterError, ResultCode
