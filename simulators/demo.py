@@ -6,7 +6,7 @@ import asyncio
 import csv
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -63,6 +63,7 @@ class Demo:
         self._host = HostApi()
         self._gateway: GatewayProcess | None = None
         self._pgw: Pgw | None = None
+        self._held: list[socket.socket] = []
 
     async def run(self) -> bool:
         """Tell it to its end, or to the first step that does not hold; True if all held."""
@@ -106,6 +107,8 @@ class Demo:
             await self._gateway.stop()
         await self._smsc.stop()
         await self._host.stop()
+        for held in self._held:
+            held.close()
 
     # The steps
 
@@ -116,7 +119,9 @@ class Demo:
         if shipped is None:
             shipped = self._folder / "shipped"
             await GatewayProcess.write_settings(shipped)
-        config.write_text(_settings(shipped, self._smsc.port, self._host.url), encoding="utf-8")
+        self._held = [_reserve_port(), _reserve_port()]
+        ports = [held.getsockname()[1] for held in self._held]
+        config.write_text(_settings(shipped, ports, self._smsc.port, self._host.url), encoding="utf-8")
         gateway = self._gateway = await GatewayProcess.read(config)
         assert gateway.diameter is not None
         await gateway.start()
@@ -282,14 +287,15 @@ def _expect_amount(accounts: dict[str, Decimal], account: str, amount: str) -> N
     _expect(found == Decimal(amount), f"{account} stands at {amount}", found)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def _reserve_port() -> socket.socket:
+    """Hold a free port for a server that sets SO_REUSEADDR, as asyncio's do: nobody else is given it until this is closed."""
+    held = socket.socket()
+    held.bind(("127.0.0.1", 0))
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return held
 
 
-def _settings(shipped: Path, smsc_port: int, host_url: str) -> str:
+def _settings(shipped: Path, ports: Sequence[int], smsc_port: int, host_url: str) -> str:
     """The gateway's configuration for the story: everything of its own but plans, causes and keywords."""
     for name in FILES:
         if not (shipped / name).is_file():
@@ -297,7 +303,7 @@ def _settings(shipped: Path, smsc_port: int, host_url: str) -> str:
     listed = "\n".join(f"{name.removesuffix('.yaml')}: {(shipped / name).resolve()}" for name in FILES)
     return f"""operator: {{name: The People's Operator}}
 store: {{url: "sqlite:///tpo.db"}}
-api: {{listen: "127.0.0.1:{_free_port()}", socket: tpo.sock}}
+api: {{listen: "127.0.0.1:{ports[0]}", socket: tpo.sock}}
 smpp:
   links:
     - {{name: host, host: 127.0.0.1, port: {smsc_port}, system_id: tpo}}
@@ -306,7 +312,7 @@ charity: {{gift_window: 0s}}
 diameter:
   identity: ocs.tpo.example
   realm: tpo.example
-  listen: ["127.0.0.1:{_free_port()}"]
+  listen: ["127.0.0.1:{ports[1]}"]
   peers:
     - {{identity: pgw.host.example, realm: host.example}}
 provisioning:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.diameter_rig import RawPeer, ccr
 from support.gateways import ROOT, subscribers
-from support.lateness import lateness
+from support.lateness import Lateness
 from support.sms_gateway import TOKENS, SmsGateway
 
 from gateway.api.web_requests import MAX_BODY
@@ -103,7 +103,7 @@ async def test_eight_strangers_who_do_their_worst_cost_the_others_little(gateway
     command = [sys.executable, "-m", "support.mad_neighbour", str(gateway.http_port), kind, str(SECONDS), token]
     stranger = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, cwd=ROOT / "tests")
     assert await stranger.stdout.readline() == b"ready\n"
-    async with lateness() as late:
+    with Lateness() as late:
         charged, looked = await asyncio.gather(charge(gateway, SECONDS - 1, number + 1), look(gateway, SECONDS - 1))
     heard = json.loads((await stranger.communicate())[0])
     _, most = resident(gateway)

@@ -1,16 +1,17 @@
 """Words of a command and rows of a file that are no text: said by what and where, whether the gateway runs or not."""
 
 import os
-import subprocess
-import sys
 
 import pytest
-from support.gateways import ROOT, Gateway, subscribers
+from support import warm_start
+from support.gateways import Gateway, subscribers
+
+pytestmark = pytest.mark.xdist_group("cli_hostile_words")
 
 
-@pytest.fixture(params=["running", "stopped"])
-def gateway(request, tmp_path):
-    with Gateway(tmp_path) as made:
+@pytest.fixture(params=["running", "stopped"], scope="module")
+def gateway(request, tmp_path_factory):
+    with Gateway(tmp_path_factory.mktemp(request.param)) as made:
         made.enrol(subscribers(1))
         if request.param == "stopped":
             made.stop()
@@ -19,17 +20,15 @@ def gateway(request, tmp_path):
 
 def tpo(gateway, *arguments):
     """Run a command whose words may be any octets."""
-    command = [sys.executable, "-m", "gateway.cli", "--config", str(gateway.config), *arguments]
-    environ = {**os.environ, "NO_COLOR": "1", "LC_ALL": "C.UTF-8"}
-    return subprocess.run(command, capture_output=True, timeout=60, check=False, cwd=ROOT, env=environ)
+    words = ("--config", str(gateway.config), *map(os.fsdecode, arguments))
+    return warm_start.run(words, timeout=60, env={**os.environ, "NO_COLOR": "1", "LC_ALL": "C.UTF-8"})
 
 
 def refused(done):
     assert done.returncode == 1, done
-    said = done.stderr.decode()
-    assert "Traceback" not in said
-    assert "what to do:" in said
-    return said
+    assert "Traceback" not in done.stderr
+    assert "what to do:" in done.stderr
+    return done.stderr
 
 
 @pytest.mark.parametrize(

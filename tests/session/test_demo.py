@@ -33,7 +33,7 @@ async def test_every_step_holds_and_nothing_is_left_behind(folder):
     process = await demo("--json")
     out, errors = await process.communicate()
     told = json.loads(out)
-    assert (process.returncode, told["held"]) == (0, True), (told, errors)
+    assert (process.returncode, told["held"]) == (0, True), f"{out.decode()}\n{errors.decode()}"
     assert len(told["steps"]) == 7
     assert told["seconds"] < 60
     figures = told["steps"][-1]["figures"]

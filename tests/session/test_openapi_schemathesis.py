@@ -9,7 +9,7 @@ from support.gateways import ROOT
 from support.sms_gateway import TOKENS, SmsGateway
 
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
-EXAMPLES = os.environ.get("TPO_API_EXAMPLES", "6")
+EXAMPLES = os.environ.get("TPO_API_EXAMPLES", "4")
 SEED = os.environ.get("TPO_API_SEED", "1")
 
 

@@ -18,7 +18,7 @@ from support.keys import SHARED_KEY
 from support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-READY_SECONDS = 30
+READY_SECONDS = 90
 LANE = os.environ.get("TPO_LANE", "process")
 """`process` or `thread`: where the write lane is, in tests that do not say it themselves (`store.lane`)."""
 

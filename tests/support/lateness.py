@@ -1,30 +1,34 @@
 """How long the machine keeps a process waiting that has only to wake up: what a bound in seconds is held against."""
 
-import asyncio
+import threading
 import time
-from contextlib import asynccontextmanager
 
 
 class Lateness:
-    """`most`: seconds by which a sleep ended too late, at the most, since this was made."""
+    """`most`: seconds by which a sleep ended too late, at the most, since this was made; measured on a thread until `end`.
+
+    A loop that is kept busy by what it is attacked with does not keep a thread waiting: it shows in what is measured, not here.
+    """
 
     def __init__(self):
-        self.most = 0.0
+        self.most, self._ended = 0.0, threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
 
-    async def watch(self):
-        """Sleep for a hundredth of a second, again and again."""
-        while True:
+    def _watch(self):
+        while not self._ended.is_set():
             began = time.monotonic()
-            await asyncio.sleep(0.01)
+            time.sleep(0.01)
             self.most = max(self.most, time.monotonic() - began - 0.01)
 
+    def end(self):
+        """Stop measuring; gives the most."""
+        self._ended.set()
+        self._thread.join()
+        return self.most
 
-@asynccontextmanager
-async def lateness():
-    """Watch while the block runs."""
-    watched = Lateness()
-    watching = asyncio.create_task(watched.watch())
-    try:
-        yield watched
-    finally:
-        watching.cancel()
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.end()

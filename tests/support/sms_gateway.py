@@ -20,7 +20,7 @@ from support.gateways import LANE, ROOT, Gateway
 
 CODE = "70070"
 TOKENS = {role: f"0123456789abcdef-{role}" for role in ("viewer", "operator", "auditor")}
-PATIENCE = 30
+PATIENCE = 90
 DAY = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
