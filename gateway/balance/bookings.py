@@ -240,7 +240,8 @@ def _revenue(
     entries = []
     if entry.amount:
         accruals = accrue(entry, giving.shares, giving.policy, giving.account, running)
-        wallet.given += sum(accrual.amount for accrual in accruals)
+        for accrual in accruals:
+            wallet.given += accrual.amount
         entries = [entry, *accruals]
     if not how.parts:
         return Booked(entries, [])

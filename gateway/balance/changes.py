@@ -27,7 +27,7 @@ class Change(Unit):
         """Name the number, then the subscriber whom it leads to."""
         if isinstance(row_set, IdentifierRows):
             return (self.number,)
-        if isinstance(row_set, (WalletRows, ProfileRows)):
+        if isinstance(row_set, WalletRows):
             owner = self._owner(batch)
             return () if owner is None else (owner,)
         return ()

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, delete, select
 
+from gateway.balance.wallets import WalletRows
 from gateway.charity.choices import Choice, Share
 from gateway.charity.sealed_causes import CauseSeals, Consent, ask_choices, write_choice
 from gateway.store.batch import Batch, RowSet
@@ -42,6 +43,7 @@ _PLANS = SelectAmong(
 class ProfileRows(RowSet[int, Profile]):
     """The profiles of the subscribers that a batch touches, by subscriber id; read after their wallets are locked."""
 
+    keyed_like = WalletRows
     kept = 32_768
     reads = (subscriptions, choices)
 

@@ -59,7 +59,7 @@ class BuyAddOn(Change):
         if isinstance(row_set, KeyRows):
             return (self._key,)
         family = self._family(batch)
-        if family is not None and isinstance(row_set, (WalletRows, ProfileRows)):
+        if family is not None and isinstance(row_set, WalletRows):
             return (*super().keys(row_set, batch), family.payer_id)
         return super().keys(row_set, batch)
 

@@ -24,7 +24,7 @@ from gateway.ledger.books import Books
 from gateway.ledger.entries import Entry
 from gateway.store import tables
 from gateway.store.batch import Batch, RowSet, Unit
-from gateway.subscribers.identifier_history import IMSI, MSISDN, IdentifierRows
+from gateway.subscribers.identifier_history import IMSI, MSISDN, Family, IdentifierRows
 
 
 class CreditControlResult(msgspec.Struct, gc=False):
@@ -71,37 +71,38 @@ class CreditControlUnit(Unit):
         """Name the numbers and the session, then the subscriber whom they lead to."""
         request, kind = self.request, type(row_set)
         if kind is IdentifierRows:
-            return [number for number in (request.imsi, *request.msisdns, request.called) if number]
+            named = [number for number in (request.imsi, request.msisdn, request.called) if number]
+            return named + list(request.other_msisdns) if request.other_msisdns else named
         if kind is SessionRows:
             return (request.session_id,)
-        if kind is WalletRows or kind is ProfileRows:
-            owner = self._owner(batch, batch.row_set(SessionRows).get(request.session_id))
+        if kind is WalletRows:
+            lines = batch.row_set(IdentifierRows)
+            owner = self._owner(lines, batch.row_set(SessionRows).rows.get(request.session_id))
             if owner is None:
                 return ()
-            family = batch.row_set(IdentifierRows).family_of(owner)
+            family = lines.family_of(owner)
             return (owner,) if family is None else (owner, family.payer_id)
         return ()
 
     def decide(self, batch: Batch) -> CreditControlResult:
         """Give a repeat its old answer; decide anything else and book what follows."""
-        session = batch.row_set(SessionRows).get(self.request.session_id)
+        session = batch.row_set(SessionRows).rows.get(self.request.session_id)
         if session is not None:
             repeat = self._repeat(batch, session)
             if repeat is not None:
                 return repeat
-        owner = self._owner(batch, session)
-        state = ChargingState(
-            session,
-            batch.row_set(WalletRows).get(owner) if owner is not None else None,
-            batch.row_set(ProfileRows).get(owner) if owner is not None else None,
-            self._calls_own_line(batch),
-        )
-        policy, request = batch.policy(ChargingPolicy), self.request
-        loan = self._borrow(batch, state, policy.tariff) if owner is not None else None
+        lines = batch.row_set(IdentifierRows)
+        policy, request, owner = batch.policy(ChargingPolicy), self.request, self._owner(lines, session)
+        wallet = batch.row_set(WalletRows).rows.get(owner) if owner is not None else None
+        profile = batch.row_set(ProfileRows).rows.get(owner) if owner is not None else None
+        is_own = bool(request.called) and lines.owner(MSISDN, request.called, request.as_of) is not None
+        state = ChargingState(session, wallet, profile, is_own)
+        family = lines.family_of(owner) if owner is not None else None
+        loan = self._borrow(batch, state, family, policy.tariff) if family is not None else None
         other_service = session is not None and request.service != session.service and request.request_type != EVENT
         if session is not None and other_service:
             request = as_part_of(request, session.service)
-        if session is not None and self._is_booked(batch, session):
+        if session is not None and session.terminated and self._is_booked(batch, session):
             decision = already_booked(request)
             session.last_number = max(session.last_number, request.request_number)
             session.changed = True
@@ -127,28 +128,23 @@ class CreditControlUnit(Unit):
             decision.alarms.append("charging.review.full")
         return CreditControlResult(outcome, self._alarms(batch, decision))
 
-    def _owner(self, batch: Batch, session: Session | None) -> int | None:
+    def _owner(self, lines: IdentifierRows, session: Session | None) -> int | None:
         """A session keeps its subscriber; else the IMSI tells, and the E.164 number where there is none."""
         if session is not None:
             return session.subscriber_id
-        lines, request = batch.row_set(IdentifierRows), self.request
+        request = self.request
         if request.imsi:
             return lines.owner(IMSI, request.imsi, request.as_of)
         owners = (lines.owner(MSISDN, number, request.as_of) for number in request.msisdns if number)
         return next((owner for owner in owners if owner is not None), None)
 
-    def _borrow(self, batch: Batch, state: ChargingState, tariff: Tariff) -> Loan | None:
+    def _borrow(self, batch: Batch, state: ChargingState, family: Family, tariff: Tariff) -> Loan | None:
         """Lend the line what its family's payer has, and let its tenth go by the payer's choice if it has made none."""
         wallet, profile = state.wallet, state.profile
-        family = batch.row_set(IdentifierRows).family_of(wallet.subscriber_id) if wallet is not None else None
-        if wallet is None or profile is None or family is None:
+        if wallet is None or profile is None:
             return None
         state.profile = with_causes_of(profile, batch.row_set(ProfileRows).get(family.payer_id))
         return lend(wallet, batch.row_set(WalletRows).get(family.payer_id), family, batch.now, tariff.zone)
-
-    def _calls_own_line(self, batch: Batch) -> bool:
-        called, at = self.request.called, self.request.as_of
-        return bool(called) and batch.row_set(IdentifierRows).owner(MSISDN, called, at) is not None
 
     def _repeat(self, batch: Batch, session: Session) -> CreditControlResult | None:
         request = self.request
@@ -171,9 +167,9 @@ class CreditControlUnit(Unit):
         return CreditControlResult(charging_outcome.decode(known.outcome), alarms, repeated=True)
 
     def _is_booked(self, batch: Batch, session: Session) -> bool:
-        """Tell whether this is the session's final report, again under another number: it is booked once."""
+        """Tell whether this is the final report of a session that has ended, under another number: it is booked once."""
         request = self.request
-        if request.request_type != TERMINATION or not session.terminated or session.origin_host != request.origin_host:
+        if request.request_type != TERMINATION or session.origin_host != request.origin_host:
             return False
         return any(used.octets or used.seconds or used.units for item in request.items for used in item.used) and (
             batch.row_set(AnswerRows).reported(batch.connection, session.id, TERMINATION, request.digest)

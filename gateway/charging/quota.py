@@ -192,29 +192,33 @@ class CreditControlRun:
         wanted = self.tariff.terms.wanted(service, item.requested or 0)
         if not item.used:  # else its report has released them
             self.release(item)
-        ahead = group.rated + sum(other.paid for other in group.grants.values())
+        ahead = group.rated
+        for other in group.grants.values():
+            ahead += other.paid
         terms = self.tariff.terms
         rate, change = self.pricing.of_grant(item, self.now, terms.validity)
         if change is not None:
             rate = dearer(rate, change.rate, ahead, wanted)
         parts = self._cover(rate, wanted)
-        covered = sum(part.units for part in parts)
-        paid, held, ends = self._afford(rate, ahead, wanted - covered)
+        covered = sum(part.units for part in parts) if parts else 0
+        before = price(rate, ahead)
+        paid, held, ends = self._afford(rate, ahead, wanted - covered, before)
         if covered + paid == 0:
             self._limit()
             return None
         self._hold(group, item, Grant(paid, held, covered), parts)
-        more = bool(self._cover(rate, 1)) or self._afford(rate, ahead + paid, 1)[0]
+        more = bool(self._cover(rate, 1)) or self._afford(rate, ahead + paid, 1, price(rate, ahead + paid))[0]
         if change is not None:
             self.tariff_change = min(self.tariff_change or change.at, change.at)
         if ends:
             self.validity = min(terms.validity, -(-(ends - self.now) // MICROSECONDS))
         return Quota(covered + paid, final=covered + paid < wanted or not more)
 
-    def _afford(self, rate: Rate, ahead: int, wanted: int) -> tuple[int, int, int]:
+    def _afford(self, rate: Rate, ahead: int, wanted: int, before: int) -> tuple[int, int, int]:
         """Give how many units the wallet can pay for after those `ahead`, what is held for them, and until when that is so.
 
-        Where the wallet has what a cap leaves, it can pay for any number, until the cap's day ends.
+        `before` is the price of those ahead. Where the wallet has what a cap leaves, it can pay for any number, until the
+        cap's day ends.
         """
         money = self._spendable
         if rate.service is not None:
@@ -223,9 +227,9 @@ class CreditControlRun:
             zone = self.tariff.zone
             room = cap_room(self.wallet, self.plan, rate, self.request.service, self.now, zone)
             if room is not None and max(money, 0) >= room:
-                return wanted, min(room, price(rate, ahead + wanted) - price(rate, ahead)), ends_at(self.now, zone)
-        paid = affordable(rate, ahead, wanted, money)
-        return paid, price(rate, ahead + paid) - price(rate, ahead), 0
+                return wanted, min(room, price(rate, ahead + wanted) - before), ends_at(self.now, zone)
+        paid = affordable(rate, ahead, wanted, money, before)
+        return paid, price(rate, ahead + paid) - before, 0
 
     def _allowed(self, rate: Rate, ahead: int, wanted: int) -> int:
         """Give how many units of a service that others are paid for are within the law's limits (balance.paid_services)."""
@@ -234,7 +238,7 @@ class CreditControlRun:
             return wanted
         of_call = price(rate.service.rate, ahead)
         left = min(limit.each - of_call, left_of_month(self.wallet, limit, self.now, self.tariff.zone))
-        return affordable(rate.service.rate, ahead, wanted, left)
+        return affordable(rate.service.rate, ahead, wanted, left, of_call)
 
     def debit(self, item: Item) -> Quota | None:
         """Charge a one-time event at once, whole or not at all (RFC 8506 §6.3); without a new bundle where that is too dear."""
@@ -248,7 +252,7 @@ class CreditControlRun:
         amounts = {"data": Used(wanted, 0, 0), "voice": Used(0, wanted, 0), "sms": Used(0, 0, wanted)}
         priced = self.pricing.of_use(item, amounts[service], group)
         to_pay = wanted - sum(part.units for part in self._cover(priced[0], wanted))
-        if self._afford(priced[0], group.rated, to_pay)[0] < to_pay:
+        if self._afford(priced[0], group.rated, to_pay, price(priced[0], group.rated))[0] < to_pay:
             self._limit()
             return None
         self._charge_used(amounts[service], group, priced, item.rating_group)

@@ -100,7 +100,8 @@ class Session(msgspec.Struct):
 
     def group(self, rating_group: int | None) -> Group:
         """Give the group of a rating group, made when first used."""
-        return self.named_group("" if rating_group is None else str(rating_group))
+        key = "" if rating_group is None else str(rating_group)
+        return self.groups.get(key) or self.named_group(key)
 
     def named_group(self, key: str) -> Group:
         """Give the group of this name, made when first used."""

@@ -112,4 +112,4 @@ class Tariff(msgspec.Struct, frozen=True):
         versions = self.kept.get(plan_id) if self.kept else None
         if versions is not None:
             return version_for(versions, since, at)
-        return plan_at(self.plans, self.earlier, plan_id, at)
+        return plan_at(self.plans, self.earlier, plan_id, at) if self.earlier else self.plans.get(plan_id)

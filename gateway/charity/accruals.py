@@ -33,8 +33,6 @@ class RunningTenth(msgspec.Struct, array_like=True):
 
     def split(self, amount: int, shares: Sequence[int]) -> list[int]:
         """Split a tenth by shares (basis points of one whole) to the largest remainder; equal ones by their order."""
-        if shares == [WHOLE] and not self.owed:
-            return [amount]  # one cause gets all of it, as nearly always
         owed = self.owed if len(self.owed) == len(shares) else [0] * len(shares)
         parts = [amount * share // WHOLE for share in shares]
         owed = [before + amount * share % WHOLE for before, share in zip(owed, shares, strict=True)]
@@ -53,8 +51,11 @@ def accrue(
     `charge` is the entry wallet -> revenue; `account` gives a system account's number by its name; `running` is what was
     charged before, and is carried on.
     """
+    tenth = running.add(charge.amount, policy)
+    if len(shares) == 1 and shares[0].share == WHOLE and not running.owed:  # one cause gets all of it, as nearly always
+        return _entries("accrual", charge, policy, ((shares[0], tenth),), account)
     chosen = _in_order(shares)
-    parts = running.split(running.add(charge.amount, policy), [part.share for part in chosen])
+    parts = running.split(tenth, [part.share for part in chosen])
     return _entries("accrual", charge, policy, zip(chosen, parts, strict=True), account)
 
 

@@ -78,7 +78,7 @@ class AcceptTexts(Unit):
             return [(self._scope, draft.reference) for draft in self.drafts if draft.reference]
         if isinstance(row_set, IdentifierRows):
             return {number for draft in self.drafts for number in (draft.source, draft.destination)}
-        if isinstance(row_set, (WalletRows, ProfileRows)):
+        if isinstance(row_set, WalletRows):
             lines = batch.row_set(IdentifierRows)
             owners = (lines.owner(MSISDN, draft.source, batch.now) for draft in self.drafts)
             found = {owner for owner in owners if owner is not None}

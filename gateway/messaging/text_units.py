@@ -25,7 +25,7 @@ class OnTexts(Unit):
         """Name the texts, then their payers."""
         if isinstance(row_set, TextRows):
             return self.text_ids(batch)
-        if isinstance(row_set, (WalletRows, ProfileRows)):
+        if isinstance(row_set, WalletRows):
             texts = (batch.row_set(TextRows).get(text_id) for text_id in self.text_ids(batch))
             return [text.payer for text in texts if text is not None and text.payer is not None]
         return ()

@@ -27,17 +27,17 @@ def billed(rate: Rate, total: int) -> int:
     return -(-counted // rate.step) * rate.step
 
 
-def affordable(rate: Rate, used: int, wanted: int, money: int) -> int:
-    """Give the most units, at most `wanted`, that can follow `used` ones for `money` micro-units.
+def affordable(rate: Rate, used: int, wanted: int, money: int, before: int) -> int:
+    """Give the most units, at most `wanted`, that can follow `used` ones for `money` micro-units; `before`: the price of those.
 
     What is free needs no money, nor does the rest of a step or minimum that was billed already. Beyond that the exact price
     counts, not the rounded one, so that nobody is given the crumbs that round to nothing.
     """
     if rate.service is not None:
-        return _affordable_together(rate, used, wanted, money)
+        return _affordable_together(rate, used, wanted, money, before)
     if not (rate.price or rate.connection):
         return wanted
-    paid = price(rate, used) + max(money, 0) - rate.connection
+    paid = before - rate.connection + (max(0, money))
     if paid < 0:
         return 0
     if not rate.price:
@@ -52,9 +52,8 @@ def affordable(rate: Rate, used: int, wanted: int, money: int) -> int:
     return min(wanted, max(within, paid_for) - used)
 
 
-def _affordable_together(rate: Rate, used: int, wanted: int, money: int) -> int:
+def _affordable_together(rate: Rate, used: int, wanted: int, money: int, before: int) -> int:
     """Look for the most units of a rate with a service charge: two prices with steps of their own have no common inverse."""
-    before = price(rate, used)
     most = before + max(money, 0)
 
     def fit(units: int) -> bool:

@@ -234,10 +234,6 @@ class Replan(LineStep):
 
     touches: ClassVar[tuple[type, ...]] = (*LineStep.touches, ProfileRows)
 
-    def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
-        """Name the subscriber, whose wallet is at hand."""
-        return batch.row_set(WalletRows).rows if isinstance(row_set, ProfileRows) else super().keys(row_set, batch)
-
     def effect(self, batch: Batch, order: Order, sim: Sim) -> list[Text]:
         """Begin the plan."""
         assert sim.subscriber_id is not None

@@ -39,7 +39,10 @@ class Unit(msgspec.Struct, gc=False, tag=True, tag_field="unit"):
     """The kinds of row sets of which the unit needs rows."""
 
     def keys(self, row_set: "RowSet[Any, Any]", batch: "Batch") -> Iterable[object]:
-        """Name the keys that this unit needs of a row set that it touches; those before it are already filled."""
+        """Name the keys that this unit needs of a row set that it touches; those before it are already filled.
+
+        It is not asked for a row set that is keyed like another one.
+        """
         raise NotImplementedError
 
     def decide(self, batch: "Batch") -> Any:  # noqa: ANN401  (each unit says what it answers)
@@ -66,6 +69,8 @@ class RowSet(Generic[Key, Row]):
 
     rank: ClassVar[int]
     """The place in store.row_order, found by the name of the class: row sets are loaded and saved in this order."""
+    keyed_like: "ClassVar[type[RowSet[Any, Any]] | None]" = None
+    """The kind, before it, whose keys are its own, too: a unit that touches both names them for that one alone."""
     under_locks: ClassVar[bool] = False
     """Whether its rows change under the locks of row sets after it: a server is asked for them again, once these are taken."""
     kept: ClassVar[int] = 0
@@ -139,6 +144,8 @@ class Batch:
         (statements.pipelined): what was sent in it is answered with the first rows.
         """
         self._connection, self.node, self.now, self._policies = connection, node, now, policies
+        self.take_id = node.take_id
+        """Gives a fresh identifier."""
         self._pipeline, self._opens_pipeline = pipeline or ExitStack(), pipeline is None
         self._cache, self._evidence = cache or RowCache(), evidence
         self._row_sets: dict[type, RowSet[Any, Any]] = {}
@@ -146,8 +153,10 @@ class Batch:
         self._proved: dict[str, list[tuple[object, ...]]] = {}
         """Rows of covered tables that were not written by `add`."""
         self._endings: dict[object, Callable[[], None]] = {}
-        self._asked: dict[type, Callable[[], None]] = {}
-        """What takes the rows that are still on their way, by the kind of row set that they were asked for."""
+        self._wanted: dict[type, set[object]] = {}
+        """Whose keys the units named, by the kind of row set."""
+        self._asked: dict[type, tuple[RowSet[Any, Any], Callable[[], None]]] = {}
+        """Row sets whose rows are still on their way, by kind, and what takes these."""
 
     @property
     def connection(self) -> Connection:
@@ -157,11 +166,9 @@ class Batch:
 
     def row_set(self, kind: type[AnyRowSet]) -> AnyRowSet:
         """Give this batch's row set of a kind, with the rows that were asked for."""
-        if self._asked and kind in self._asked:
-            self._asked.pop(kind)()
         found = self._row_sets.get(kind)
         if found is None:
-            found = self._row_sets[kind] = self._made(kind)
+            found = self._row_sets[kind] = self._taken(kind) if kind in self._asked else self._made(kind)
         return found  # type: ignore[return-value]  # keyed by its own type
 
     def policy(self, kind: type[AnyPolicy]) -> AnyPolicy:
@@ -176,9 +183,10 @@ class Batch:
         row_set.policies = self._policies
         return row_set
 
-    def take_id(self) -> int:
-        """Give a fresh identifier."""
-        return self.node.take_id()
+    def _taken(self, kind: type) -> RowSet[Any, Any]:
+        row_set, take = self._asked.pop(kind)
+        take()
+        return row_set
 
     def add(self, table: Table, row: tuple[object, ...]) -> None:
         """Append a row, given as a tuple in the order of the table's columns, when the batch is saved."""
@@ -208,23 +216,28 @@ class Batch:
             if self._connection.dialect.name != "sqlite":
                 again = [each for each in loaded if each[0].under_locks]
                 for row_set, wanted in again:
-                    self.row_set(type(row_set))
-                    self._asked[type(row_set)] = row_set.ask(self._connection, wanted)
+                    self._ask(self.row_set(type(row_set)), wanted)
         for kind in list(self._asked):
-            self._asked.pop(kind)()
+            self.row_set(kind)
 
     def _ask_for(self, kind: type, units: Sequence[Unit]) -> tuple[RowSet[Any, Any], set[object]] | None:
         """Ask for the rows of a kind that units touch; gives which, None where they name no key."""
-        row_set = self._row_sets.get(kind)
-        if row_set is None:
-            row_set = self._row_sets[kind] = self._made(kind)
-        wanted = {key for unit in units if kind in unit.touches for key in unit.keys(row_set, self)}
-        if not wanted:
-            return None
-        missing = self._cache.restore(row_set, wanted) if row_set.kept else wanted
+        row_set: RowSet[Any, Any] = self.row_set(kind)
+        if row_set.keyed_like is not None:
+            wanted = self._wanted.get(row_set.keyed_like, set())
+        else:
+            wanted = {key for unit in units if kind in unit.touches for key in unit.keys(row_set, self)}
+            self._wanted[kind] = wanted
+        missing = self._cache.restore(row_set, wanted) if row_set.kept and wanted else wanted
         if missing:
-            self._asked[kind] = row_set.ask(self._connection, missing)
-        return row_set, wanted
+            self._ask(row_set, missing)
+        return (row_set, wanted) if wanted else None
+
+    def _ask(self, row_set: RowSet[Any, Any], keys: set[object]) -> None:
+        """Have rows sent; whoever wants the row set takes them first."""
+        kind = type(row_set)
+        self._asked[kind] = row_set, row_set.ask(self._connection, keys)
+        del self._row_sets[kind]
 
     def save(self) -> None:
         """Write everything: changed rows first, then what was appended."""

@@ -50,6 +50,8 @@ from gateway.store.tables import (
 )
 
 DAY_US: Final = 86_400_000_000
+LAST_DAY: Final = 0xFFFF
+"""The day that stands for all after it, too."""
 DIGEST_SIZE: Final = 16
 HEAD_SIZE: Final = 32
 BEGINNING: Final = bytes(HEAD_SIZE)
@@ -102,8 +104,8 @@ COVERED: Final[dict[str, Covered]] = {
         _whole(bills),
         _whole(bill_events),
         _whole(bill_closes, changes=True),
-        Covered(gifts, tuple(gifts.columns), changes=True),
-        Covered(gift_aid_declarations, tuple(gift_aid_declarations.columns), changes=True),
+        _whole(gifts, changes=True),
+        _whole(gift_aid_declarations, changes=True),
         _whole(bill_limits),
         _whole(erasures),
         Covered(payments, (payments.c.id, *[column for column in payments.columns if column is not payments.c.id])),
@@ -114,11 +116,9 @@ COVERED: Final[dict[str, Covered]] = {
         _whole(tax_areas),
         _whole(tax_days),
         _whole(added_taxes),
-        Covered(versions, tuple(versions.columns), changes=True),
-        Covered(bank_details, tuple(bank_details.columns), changes=True),
-        Covered(payouts, tuple(payouts.columns), changes=True),
-        Covered(cause_payments, tuple(cause_payments.columns), changes=True),
-        Covered(accounts, tuple(accounts.columns), changes=True),
+        _whole(bank_details, changes=True),
+        _whole(payouts, changes=True),
+        _whole(cause_payments, changes=True),
         Covered(
             wallets, (wallets.c.subscriber_id, wallets.c.currency, wallets.c.bundle, wallets.c.counters), changes=True
         ),
@@ -208,12 +208,10 @@ class Digester:
         width = "H" if span < 1 << 16 else "I" if span < 1 << 32 else "Q"
         above = array(width, [number - base for number in numbers]).tobytes()
         time = COVERED[table].time
-        days = b"" if time is None else array("H", [_day(row[time]) for row in rows]).tobytes()
+        days = (
+            b"" if time is None else array("H", [min(max(row[time] // DAY_US, 0), LAST_DAY) for row in rows]).tobytes()
+        )
         return Rows(table, base, width, above, b"".join(self.digests(table, rows)), days)
-
-
-def _day(at: int) -> int:
-    return min(max(at // DAY_US, 0), 0xFFFF)
 
 
 class Evidence:
@@ -249,10 +247,11 @@ class Evidence:
         """
         assert self._tip is not None
         said = []
-        for name, covered in COVERED.items():
-            found = [*covered.of(written.get(name, ())), *proved.get(name, ())]
-            if found:
-                said.append(self._digester.rows(name, found))
+        for name in COVERED:  # the order of the tables is that of any link
+            if name in written or name in proved:
+                found = [*COVERED[name].of(written.get(name, ())), *proved.get(name, ())]
+                if found:
+                    said.append(self._digester.rows(name, found))
         if not said:
             return None
         rows, sequence = _encode(said), self._tip.sequence + 1

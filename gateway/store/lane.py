@@ -1,8 +1,8 @@
 """The write lane: the one door to the disk (DESIGN §3).
 
-One thread owns the writing connection. A batch is one transaction: load what its units touch, decide each in its order of
-arrival, save, commit, and when that is on the disk, hand out the answers: a second thread sees to that, and the first goes on
-meanwhile (gateway.store.log_sync).
+One thread owns the writing connection. A batch is one transaction (gateway.store.lane_transactions): load what its units touch,
+decide each in its order of arrival, save, commit, and when that is on the disk, hand out the answers: a second thread sees to
+that, and the first goes on meanwhile (gateway.store.log_sync).
 If a unit fails, the batch is rolled back and its units run one by one, so that the culprit alone is refused. If the
 outcome of a commit is unknown, every unit of it gets OutcomeUnknown: nobody may be answered. Whether an error is the unit's
 or the store's is said by gateway.store.driver_errors, and nowhere else.
@@ -15,17 +15,15 @@ was withdrawn is never committed; one whose commit has begun is not withdrawn, i
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, RootTransaction
+from sqlalchemy import Engine
 
-from gateway.store import leases
-from gateway.store.batch import Batch, Policies, Unit
-from gateway.store.driver_errors import classify, is_undone
-from gateway.store.engine import commit_at_once, find_at_will, interrupt, leave_syncs, prepare_for_batches, sqlite_path
+from gateway.store.batch import Policies, Unit
+from gateway.store.driver_errors import classify
+from gateway.store.engine import sqlite_path
 from gateway.store.errors import (
     LaneClosed,
     LaneOverloaded,
@@ -52,20 +50,17 @@ from gateway.store.lane_jobs import (
     settle,
     split,
 )
+from gateway.store.lane_transactions import LaneTransactions
 from gateway.store.leases import Lease
 from gateway.store.log_file import LogFile
 from gateway.store.log_sync import AwaitDurable, Log, LogSync
-from gateway.store.nodes import BLOCK, Node, extend, verify
-from gateway.store.row_cache import RowCache
+from gateway.store.nodes import Node
 from gateway.store.server_log import ServerLog
-from gateway.store.statements import Asked, pipelined
 
 __all__ = ["BatchTimes", "Done", "Job", "Lane", "LaneCounters"]
 
 MAX_BATCH = 256
 MAX_WAITING = 8192
-IDS_LEFT = BLOCK // 2
-"""A batch never begins with fewer identifiers than this in its node's block."""
 ATTEMPTS = 4
 """How often a batch runs when the server chose it as a deadlock's victim."""
 STALLED = 1.0
@@ -112,10 +107,8 @@ class Lane:
         max_waiting: int = MAX_WAITING,
     ) -> None:
         """Take the writing engine and this node; nothing runs before `start`."""
-        self._engine, self._node = engine, node
-        self._clock, self._monotonic = clock, monotonic
-        self._deliver = deliver or _finish_all
-        self._alarm, self._on_connect = alarm, on_connect
+        self._monotonic = monotonic
+        self._deliver, self._alarm = deliver or _finish_all, alarm
         self._ground = ground or StoreFiles(None)
         self._observe = observe
         self.lease = lease or Lease(0)
@@ -128,14 +121,23 @@ class Lane:
         self._turn = threading.Lock()
         self._wake = threading.Condition(self._turn)
         store = sqlite_path(engine.url.render_as_string(hide_password=False))
-        self._is_file = store is not None
         self._log = self._sync(ServerLog(engine)) if store is None else self._sync_log(family(store)["wal"])
         self._closing = self._in_trouble = False
         self._thread = threading.Thread(target=self._run, name="write-lane", daemon=True)
-        self._connection: Connection | None = None
-        self._verified = False
-        """Whether the connection is one to this node's store."""
-        self._cache, self._evidence = RowCache(), evidence
+        self._transactions = LaneTransactions(
+            engine,
+            node,
+            clock=clock,
+            monotonic=monotonic,
+            alarm=alarm,
+            on_connect=on_connect,
+            ground=self._ground,
+            lease=self.lease,
+            evidence=evidence,
+            log=self._log,
+            lock=self._turn,
+            enter=self._enter,
+        )
         self._fault = UnitPoisoned("nothing failed yet")
         self.counters = LaneCounters()
         self.policies: Policies = policies or {}
@@ -256,9 +258,8 @@ class Lane:
             self._in_trouble = self._in_trouble or stalled
             self.counters.expired += len(over) + sum(isinstance(job.error, UnitExpired) for job in stuck)
             flight = self._flight
-            if stuck and flight is not None and not flight.interrupted and self._connection is not None:
-                flight.interrupted = True
-                interrupt(self._connection)
+            if stuck and flight is not None and not flight.interrupted:
+                flight.interrupted = self._transactions.interrupt()
             if any(isinstance(job.error, OutcomeUnknown) for job in stuck):
                 self._log.interrupt()
         if first:
@@ -323,7 +324,7 @@ class Lane:
     def _run(self) -> None:
         while self._wait_for_units():
             self._run_batch()
-        self._drop_connection()
+        self._transactions.let_go()
 
     def _wait_for_units(self) -> bool:
         """Wait until a batch is to be begun; False where no unit waits, and none will."""
@@ -379,13 +380,13 @@ class Lane:
         while jobs := [job for job in jobs if not job.settled]:
             attempt += 1
             try:
-                committed = self._transact(jobs)
+                committed = self._transactions.commit(jobs, self.policies)
             except Withdrawn:
-                self._rollback()
+                self._transactions.roll_back()
                 attempt -= 1
             except Exception as error:  # noqa: BLE001  (whatever a unit raises refuses that unit, never the lane)
                 trouble = self._ground.lose(classify(error))
-                self._rollback()
+                self._transactions.roll_back()
                 self._free_readers(jobs, trouble)
                 if isinstance(trouble, StoreConflict) and attempt < ATTEMPTS:
                     continue
@@ -450,109 +451,16 @@ class Lane:
                 self._observe(msgspec.structs.replace(batch.times, committing=now - batch.saved))
         return delivered
 
-    def _transact(self, jobs: list[Job]) -> Committed:
-        ceiling = self._node.ceiling
-        self._enter(jobs, committing=False)
-        began = self._monotonic()
-        waited = began - jobs[0].since
-        try:
-            self._ground.check()
-            transaction, loaded, decided = self._work(jobs)
-            saved = self._monotonic()
-            self._enter(jobs, committing=True)
-            try:
-                transaction.commit()
-                self._cache.commit()
-                if self._evidence is not None:
-                    self._evidence.commit()
-            except Exception as error:
-                if is_undone(error):
-                    raise
-                raise OutcomeUnknown(str(self._ground.lose(classify(error)))) from error
-        except BaseException:
-            self._node.ceiling = ceiling  # the block that this batch wrote down may be gone with it
-            raise
-        times = BatchTimes(
-            units=len(jobs),
-            kind=type(jobs[0].unit).__name__,
-            waiting=waited,
-            loading=loaded - began,
-            deciding=decided - loaded,
-            saving=saved - decided,
-            committing=0.0,
-        )
-        return Committed(began, jobs, times, saved, lease_asked=began)
-
     def _enter(self, jobs: list[Job], *, committing: bool) -> None:
         """Begin with a transaction, or with its commit; Withdrawn where one of its jobs was settled meanwhile."""
         with self._wake:
-            if any(job.settled for job in jobs):
-                raise Withdrawn
+            for job in jobs:
+                if job.settled:
+                    raise Withdrawn
             for job in jobs:
                 job.committing = committing
             if self._flight is not None:
                 self._flight.committing = committing
-
-    def _work(self, jobs: list[Job]) -> tuple[RootTransaction, float, float]:
-        """Load, decide and save; gives the transaction, and when it had loaded and decided."""
-        if self.lease.fenced:
-            raise StoreFenced("another gateway has taken over")
-        connection = self._connect()
-        with ExitStack() as pipeline:
-            pipeline.enter_context(pipelined(connection))
-            transaction = connection.begin()
-            self._cache.begin(connection)
-            renewal = leases.ask(connection, self._node)
-            if self._has_to_prepare(jobs):
-                pipeline.close()
-                self._check_lease(connection, renewal)
-                self._prepare(connection, jobs)
-            if self._evidence is not None:
-                self._evidence.begin(connection)
-            kept = (self._cache, self._evidence)
-            batch = Batch(connection, self._node, self._clock(), self.policies, *kept, pipeline=pipeline)
-            batch.fill([job.unit for job in jobs])
-        self._check_lease(connection, renewal)
-        loaded = self._monotonic()
-        for job in jobs:
-            job.answer = job.unit.decide(batch)
-        decided = self._monotonic()
-        batch.save()
-        return transaction, loaded, decided
-
-    def _has_to_prepare(self, jobs: list[Job]) -> bool:
-        """Whether something is to be done in the transaction before its rows are asked for: seldom."""
-        few_left = self._node.ceiling - self._node.next_id < IDS_LEFT
-        chained = self._evidence is None or self._evidence.is_begun
-        return not self._verified or jobs[0].unit.alone or self._log.in_doubt or few_left or not chained
-
-    def _prepare(self, connection: Connection, jobs: list[Job]) -> None:
-        """Make sure that this is the store that was entered, of its log, and that there are identifiers enough.
-
-        What a server that crashes could take back would be given out again, so those are durable with the commit.
-        """
-        if not self._is_file:
-            commit_at_once(connection)
-            if jobs[0].unit.alone:
-                find_at_will(connection)
-        if not self._verified:
-            self._ground.hold()
-            self._log.hold()
-            verify(connection, self._node)
-            self._verified = True
-        self._log.make_certain()
-        if self._node.ceiling - self._node.next_id < IDS_LEFT:
-            extend(connection, self._node)
-
-    def _check_lease(self, connection: Connection, renewal: Asked | None) -> None:
-        """See that the lease was renewed; StoreFenced if it is another's, StoreReplaced if this is not the store entered."""
-        try:
-            leases.check(self._node, renewal)
-        except StoreFenced as error:
-            verify(connection, self._node)
-            self.lease.fenced = True
-            self._alarm("store.fenced", str(error))
-            raise
 
     def _poison(self, job: Job) -> None:
         self._settle([job], self._fault)
@@ -568,48 +476,10 @@ class Lane:
             self._in_trouble = True
             self.counters.failed_batches += 1
             self.counters.unknown += unknown
-        # SQLite brings its log home when the last connection is closed: not while it is in doubt.
-        if not self._is_file or not self._log.in_doubt or not self._verified:
-            self._drop_connection()
+        if not self._transactions.is_doubtful_file:
+            self._transactions.let_go()
         if not isinstance(error, StoreFenced):  # which is told of once
             self._alarm("store.outcome_unknown" if unknown else "store.unavailable", str(error))
-
-    def _connect(self) -> Connection:
-        if self._connection is None:
-            self._on_connect()
-            connection = self._engine.connect()
-            if self._is_file:
-                leave_syncs(connection)
-            else:
-                prepare_for_batches(connection)
-            with self._wake:
-                self._connection = connection
-        return self._connection
-
-    def _forget(self) -> None:
-        """Keep nothing that was read or written: nobody can be sure of it any more."""
-        self._cache.drop()
-        if self._evidence is not None:
-            self._evidence.drop()
-
-    def _rollback(self) -> None:
-        self._forget()
-        try:
-            if self._connection is not None:
-                self._connection.rollback()
-        except Exception:  # noqa: BLE001  (a connection that cannot even do this is given up)
-            self._drop_connection()
-
-    def _drop_connection(self) -> None:
-        self._log.let_go()
-        with self._wake:  # nobody interrupts what is being closed
-            connection, self._connection, self._verified = self._connection, None, False
-        self._ground.let_go()
-        self._forget()
-        if connection is not None:
-            with suppress(Exception):  # it is given up, whatever it says
-                connection.invalidate()
-                connection.close()
 
 
 def _finish_all(jobs: list[Job]) -> None:

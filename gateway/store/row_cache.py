@@ -51,24 +51,28 @@ class _Kept:
                 row = old.get(key)
                 if row is None:
                     continue
-                self._put(key, row)
-                young, old = self._young, self._old
+                young, old = self._with_room()
+                young[key] = row
             found[key] = row
         return found
 
     def settle(self, settled: Mapping[Any, object | None]) -> None:
         """Keep what the store has now; None where a row is not worth keeping any more."""
+        young, old, half = self._young, self._old, self._half
         for key, row in settled.items():
-            if row is not None:
-                self._put(key, row)
+            if row is None:
+                young.pop(key, None)
+                old.pop(key, None)
             else:
-                self._young.pop(key, None)
-                self._old.pop(key, None)
+                if len(young) >= half:
+                    young, old = self._with_room()
+                young[key] = row
 
-    def _put(self, key: object, row: object) -> None:
+    def _with_room(self) -> tuple[dict[Any, object], dict[Any, object]]:
+        """Give the young and the old ones; the young become the old ones where they are half of all."""
         if len(self._young) >= self._half:
             self._old, self._young = self._young, {}
-        self._young[key] = row
+        return self._young, self._old
 
 
 class RowCache:
@@ -151,7 +155,13 @@ class RowCache:
 
     def _is_stale(self, kind: "Kind") -> bool:
         """Tell whether somebody else than its row set wrote to a table that a kind comes from."""
-        return self._unknown or any(self._written.get(table.name, set()) - {kind} for table in kind.reads)
+        if self._unknown:
+            return True
+        for table in kind.reads:
+            writers = self._written.get(table.name)
+            if writers is not None and (len(writers) > 1 or kind not in writers):
+                return True
+        return False
 
     def _wrote(self, table: str) -> None:
         self._written.setdefault(table, set()).add(self._saving)

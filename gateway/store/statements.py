@@ -4,8 +4,8 @@ Building and binding a Core statement for every batch costs more than the rows t
 so it is compiled at start and handed to the driver directly, whose own errors come out (`store.driver_errors` knows them).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
 import msgspec
@@ -34,6 +34,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from gateway.store.array_literals import array_of, literals
 
 _TYPES = {int: BigInteger, str: Text}
+_NOBODY_WAITS: Final = nullcontext()
 WRITTEN: Final = "written"
 """Where a connection keeps (`info`) whom it calls with the name of each table that a statement of here writes to."""
 
@@ -254,18 +255,16 @@ class SelectAmong(_Prepared):
         return _positional(str(compiled), compiled.positiontup, ["keys"])
 
 
-@contextmanager
-def pipelined(connection: Connection) -> Iterator[None]:
+def pipelined(connection: Connection) -> AbstractContextManager[object]:
     """Have statements sent to a server without waiting for each; one that fails does so at the end, or when rows are taken.
 
     Within the block the number of rows that a statement changed is not known yet. SQLite has nobody to wait for.
     """
     if connection.dialect.name != "postgresql":
-        yield
-        return
+        return _NOBODY_WAITS
     driver: Any = connection.connection.driver_connection
-    with driver.pipeline():
-        yield
+    pipeline: AbstractContextManager[object] = driver.pipeline()
+    return pipeline
 
 
 class SelectPairs(_Prepared):

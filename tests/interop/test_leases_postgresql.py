@@ -33,7 +33,7 @@ def open_wallet(place, number=7):
 def statements_of(place):
     """What the lane sends for a batch that changes nothing, once it is connected."""
     place.lane.run(RenewLease())
-    if place.lane._connection.dialect.name == "postgresql":
+    if place.lane._transactions.connection.dialect.name == "postgresql":
         with wire(place) as messages:
             place.lane.run(RenewLease())
         return [line.split('"')[-2] for line in messages if line.split("\t")[3] in ("Parse", "Query")]

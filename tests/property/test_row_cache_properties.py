@@ -118,7 +118,7 @@ class Store(ChargingPlace):
     def __init__(self, path, cache):
         super().__init__(f"sqlite:///{path}")
         self.unguard()
-        self.lane._cache = cache
+        self.lane._transactions._cache = cache
         self.numbers = [itertools.count() for _ in SESSIONS]
         self.outcomes, self.references = [], itertools.count()
         for imsi, msisdn, plan in CUSTOMERS:
@@ -172,7 +172,7 @@ class Store(ChargingPlace):
                 with self.writer.begin() as connection:
                     connection.execute(update(tables.wallets).values(balance=tables.wallets.c.balance - 3))
             case ("reconnect",):
-                self.lane._drop_connection()
+                self.lane._transactions.let_go()
         self.work()
 
     def failing_commit(self, done):
@@ -191,7 +191,7 @@ class Store(ChargingPlace):
             return {each.name: connection.execute(each.select()).all() for each in LOOKED_AT}
 
     def close(self):
-        self.lane._drop_connection()
+        self.lane._transactions.let_go()
         self.writer.dispose()
         self.reader.dispose()
 
@@ -219,7 +219,7 @@ def test_a_store_is_the_same_with_rows_in_memory_as_without(blank, steps):
     finally:
         for store in stores:
             store.close()
-            for file in blank.glob(f"{store.lane._engine.url.database.rpartition('/')[2]}*"):
+            for file in blank.glob(f"{store.lane._transactions._engine.url.database.rpartition('/')[2]}*"):
                 file.unlink()
 
 
@@ -232,7 +232,7 @@ def test_what_is_in_memory_is_what_the_store_has(blank, steps):
         for step in steps:
             store.take(*step)
             with store.writer.begin() as connection:
-                for kind, kept in store.lane._cache._rows.items():
+                for kind, kept in store.lane._transactions._cache._rows.items():
                     rows = {**kept._old, **kept._young}
                     fresh: RowSet = kind()
                     fresh.policies = store.lane.policies

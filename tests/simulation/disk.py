@@ -269,7 +269,8 @@ def stepped_lane(loop, disk, committed, lost):
 
         def commits_by(self, connection):
             """Whether a connection is the one that the batch at hand commits by."""
-            return self.stepping and self._connection is not None and self._connection.connection is connection
+            ours = self._transactions.connection
+            return self.stepping and ours is not None and ours.connection is connection
 
         def carries(self, kinds):
             """Whether a unit of one of these kinds is in the batch at hand."""
@@ -278,11 +279,12 @@ def stepped_lane(loop, disk, committed, lost):
         @property
         def in_transaction(self):
             """Whether a transaction is open that keeps every other writer out."""
-            return self._connection is not None and self._connection.connection.dbapi_connection.in_transaction
+            ours = self._transactions.connection
+            return ours is not None and ours.connection.dbapi_connection.in_transaction
 
         def end_transaction(self):
             """End the open transaction from outside, as an administrator of a server may; we hear of it at our next word."""
-            self._connection.connection.dbapi_connection.rollback()
+            self._transactions.connection.connection.dbapi_connection.rollback()
             self.ended = True
 
         def was_ended(self):
@@ -307,21 +309,22 @@ def stepped_lane(loop, disk, committed, lost):
 
         def _commit_now(self, original, connection):
             original(connection)
-            committed(self._node)
+            committed(self._transactions._node)
 
         def let_go(self):
             """Drop the connection as the end of a process does: what was not committed is gone, by a power cut more."""
-            if self._connection is not None:
+            ours = self._transactions.connection
+            if ours is not None:
                 self._cut()
-                self._connection.invalidate()
-                self._connection.close()
+                ours.invalidate()
+                ours.close()
                 self._log._file.begin_anew()
                 self._log._file.close()
-                self._connection = None
+                self._transactions.connection = None
 
         def _cut(self):
             """Once, and before the connection is closed, which would carry home what is in the log."""
-            if self.power_cut and lost is not None and self._verified:
+            if self.power_cut and lost is not None and self._transactions._verified:
                 self.power_cut = False
                 lost(self._log._file.cut())
 
@@ -333,7 +336,7 @@ def stepped_lane(loop, disk, committed, lost):
             try:
                 while self.run_pending():
                     continue
-                self._drop_connection()
+                self._transactions.let_go()
                 self.closed = True
             except PowerCut:
                 self.let_go()

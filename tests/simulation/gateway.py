@@ -36,7 +36,7 @@ from gateway.runtime.lane_process import beginning
 from gateway.runtime.periodic import PeriodicWork
 from gateway.runtime.protocol_events import fields_of, name_of
 from gateway.store import engine as gateway_engine
-from gateway.store import lane, lane_server, nodes
+from gateway.store import lane_server, lane_transactions, nodes
 from gateway.store.engine import open_reader, open_writer, reading
 from gateway.store.errors import StoreError, StoreFenced
 
@@ -89,7 +89,7 @@ def replaced(world):
         mock.patch.object(dialect, "do_commit", commit),
         mock.patch.object(runtime_periodic, "INSPECT_SECONDS", SELDOM),
         mock.patch.object(nodes, "BLOCK", IDENTIFIERS),
-        mock.patch.object(lane, "IDS_LEFT", IDENTIFIERS // 2),
+        mock.patch.object(lane_transactions, "IDS_LEFT", IDENTIFIERS // 2),
         mock.patch.object(orders_component, "make_host_runtime", world.make_host_runtime),
         mock.patch("gateway.events.forwarder.Broker", world.make_broker),
         world.leases.replaced(),

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 def wire(place):
     """Trace the lane's connection while the block runs; gives the list that gets a line a message at its end."""
     messages = []
-    connection = place.lane._connection.connection.driver_connection.pgconn
+    connection = place.lane._transactions.connection.connection.driver_connection.pgconn
     with tempfile.TemporaryFile("w+") as file:
         connection.trace(file.fileno())
         try:

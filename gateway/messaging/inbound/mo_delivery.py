@@ -96,7 +96,7 @@ class TakeArrival(Unit):
         arrival = self.arrival
         if isinstance(row_set, (IdentifierRows, OptOutRows, SenderRows)):
             return (arrival.source,)
-        if isinstance(row_set, (WalletRows, ProfileRows)):
+        if isinstance(row_set, WalletRows):
             owner = batch.row_set(IdentifierRows).owner(MSISDN, arrival.source, batch.now)
             return () if owner is None else (owner,)
         return ()

@@ -48,9 +48,13 @@ def test_slices_add_up_to_the_one_shot_price(rate, slices):
     assert charged == price(rate, total)
 
 
+def affordable_after(rate, used, wanted, money):
+    return affordable(rate, used, wanted, money, price(rate, used))
+
+
 @given(rates, st.integers(0, 10**9), st.integers(1, 10**8), st.integers(0, 10**9))
 def test_affordable_is_the_most_that_the_money_pays_for(rate, used, wanted, money):
-    units = affordable(rate, used, wanted, money)
+    units = affordable_after(rate, used, wanted, money)
     assert 0 <= units <= wanted
     floor = price(rate, used)
     assert price(rate, used + units) - floor <= money
@@ -60,7 +64,7 @@ def test_affordable_is_the_most_that_the_money_pays_for(rate, used, wanted, mone
 
 @given(with_service, st.integers(0, 10**6), st.integers(1, 10**5), st.integers(0, 10**9))
 def test_affordable_with_a_service_charge_is_within_a_crumb_of_the_most(rate, used, wanted, money):
-    units = affordable(rate, used, wanted, money)
+    units = affordable_after(rate, used, wanted, money)
     assert 0 <= units <= wanted
     floor = price(rate, used)
     assert price(rate, used + units) - floor <= money
@@ -71,8 +75,13 @@ def test_affordable_with_a_service_charge_is_within_a_crumb_of_the_most(rate, us
 def test_a_connection_fee_falls_with_the_first_unit_and_is_not_given_away():
     rate = Rate(60, 60, connection=100)
     assert [price(rate, seconds) for seconds in (0, 1, 60)] == [0, 101, 160]
-    assert [affordable(rate, used, 60, money) for used, money in ((0, 99), (0, 100), (0, 101), (1, 5))] == [0, 0, 1, 5]
-    assert [affordable(Rate(0, 1, connection=100), used, 60, 0) for used in (0, 1)] == [0, 60]
+    assert [affordable_after(rate, used, 60, money) for used, money in ((0, 99), (0, 100), (0, 101), (1, 5))] == [
+        0,
+        0,
+        1,
+        5,
+    ]
+    assert [affordable_after(Rate(0, 1, connection=100), used, 60, 0) for used in (0, 1)] == [0, 60]
 
 
 def test_a_service_charge_is_on_top_of_the_access_charge():
@@ -81,9 +90,9 @@ def test_a_service_charge_is_on_top_of_the_access_charge():
 
 
 def test_the_rest_of_a_minimum_that_was_billed_needs_no_money():
-    assert affordable(Rate(30_000, 60, step=1, minimum=60), 10, 300, 0) == 50
+    assert affordable_after(Rate(30_000, 60, step=1, minimum=60), 10, 300, 0) == 50
 
 
 def test_what_is_free_needs_no_money_and_what_is_not_gets_none_without():
-    assert affordable(Rate(0, 1), 0, 500, -3) == 500
-    assert affordable(Rate(10_000, 1_000_000), 0, 500, 0) == 0
+    assert affordable_after(Rate(0, 1), 0, 500, -3) == 500
+    assert affordable_after(Rate(10_000, 1_000_000), 0, 500, 0) == 0

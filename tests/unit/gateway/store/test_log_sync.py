@@ -10,7 +10,7 @@ from support.lane_fixture import Workplace
 
 from gateway.store import lane as lane_module
 from gateway.store import log_file
-from gateway.store.batch import Unit
+from gateway.store.batch import Batch, Unit
 from gateway.store.errors import OutcomeUnknown, StoreUnavailable, UnitExpired
 from gateway.store.log_file import WORTH_A_BATCH
 from gateway.store.log_sync import AwaitDurable
@@ -275,7 +275,7 @@ def test_a_failure_of_the_next_batch_takes_the_log_from_nobody_who_is_being_sync
     posted.post(Mark("a"))
     disk.wait()
     with monkeypatch.context() as patch:
-        patch.setattr(lane_module.Batch, "save", fail)
+        patch.setattr(Batch, "save", fail)
         posted.post(*map(Mark, names("b")))
         until(lambda: place.lane.in_trouble)
     assert posted.came == []  # its connection, and the log, are closed after the sync
@@ -369,7 +369,7 @@ def test_a_reader_needs_no_room_on_the_disk_for_the_end_of_a_doubt(place, disk, 
     disk.fail()
     posted.post(Mark("a"))
     assert posted.wait(1) == [OutcomeUnknown]
-    monkeypatch.setattr(lane_module.Batch, "save", fail)
+    monkeypatch.setattr(Batch, "save", fail)
     readers.post(AwaitDurable())
     assert readers.wait(1) == [None]
     posted.post(Mark("b"))

@@ -133,7 +133,7 @@ def test_an_older_copy_of_the_store_is_not_gone_on_with(tmp_path):
         place.lane.run(Nothing())
         with place.writer.begin() as connection:
             connection.execute(update(nodes).values(next_id=nodes.c.next_id - 1))
-        place.lane._drop_connection()
+        place.lane._transactions.let_go()
         with pytest.raises(StoreReplaced, match="an old copy"):
             place.lane.run(Nothing())
 

@@ -28,7 +28,7 @@ class Beside:
         self.place = Workplace(
             f"sqlite:///{folder}/t.db", deliver=lambda jobs: loop.call_soon_threadsafe(self._finish, jobs)
         )
-        self.place.lane._clock = self.tick
+        self.place.lane._transactions._clock = self.tick
         self.backup = ContinuousBackup(
             folder / "t.db", terms, self.place.lane, clock=self.tick, in_thread=asyncio.to_thread,
             log=lambda event, fields: self.told.append((event, fields)),
