@@ -34,7 +34,7 @@ from gateway.runtime.periodic import PeriodicWork
 from gateway.settings import Settings
 from gateway.store.batch import Unit
 from gateway.store.errors import StoreError, StoreUnavailable
-from gateway.store.lane import Job
+from gateway.store.lane_jobs import Job
 from gateway.store.tables import orders
 
 Answer = TypeVar("Answer", bound=msgspec.Struct)

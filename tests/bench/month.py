@@ -93,6 +93,7 @@ def report_of(lines, folder):
     for name, step in STEPS.items():
         progress(f"month: {name}, {lines} lines")
         rows[name] = _apart(step, folder, lines)
+        progress("month: {seconds} s, {peak_mib} MiB".format(**rows[name]))
     return {
         "rows": rows,
         "figures": figures(rows, lines),
