@@ -54,7 +54,7 @@ async def test_a_connection_that_is_dead_at_the_other_end_is_noticed_and_made_an
 
 
 async def test_a_message_centre_that_stops_reading_is_waited_for_in_bounded_memory(tmp_path):
-    options = {"window": 20, "response_timeout": 30, "enquire_link": 60}
+    options = {"window": 20, "response_timeout": 120, "enquire_link": 240}
     async with UnrulySmsc(buffer=4096) as smsc, SmsGateway(tmp_path, smsc.port, **options) as desk:
         await smsc.wait(lambda: smsc.lines and Watch(desk).up())
         watch, line = Watch(desk), smsc.line

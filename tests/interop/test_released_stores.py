@@ -36,6 +36,8 @@ NEVER_ALONE = {
     "0024",
     "0025",
     "0026",
+    "0027",
+    "0028",
 }
 """Versions that no program was released with: a later step came in the same release."""
 

@@ -23,5 +23,5 @@ def test_what_the_description_promises_holds_and_nothing_breaks_the_api(tmp_path
             env={**os.environ, "SCHEMATHESIS_HOOKS": "support.api_formats", "PYTHONPATH": f"{ROOT}/tests"},
         )  # fmt: skip
         assert told.returncode == 0, told.stdout[-6000:] + told.stderr[-2000:]
-        assert "Tested: 32" in told.stdout
+        assert "Tested: 33" in told.stdout
     assert "http.request.failed" not in gateway.log.read_text()

@@ -266,7 +266,7 @@ class Pack:
             said = [abs(row[name]) if name == "amount" else row[name] for name in SEALED[file]]
             at, beside = digest(0, bytes.fromhex(row["salt"]), canonical([file, *said])), base64.b64decode(path, validate=True)
             at = climb(at, place, width, [beside[i:i + 32] for i in range(0, len(beside), 32)], lambda *two: digest(1, *two))
-            one = (node, day, place, again[row["bill"]])
+            one = (node, day, place, again[row["bill"]], row.get("sides") == "both" and row["amount"] > 0)  # a family's, on two
             right = digest(4, width.to_bytes(8), at or b"").hex() == roots.get((node, day)) and one not in seen
             need(right or not row["sealed"], f"{file}.jsonl", number, "is not as it was sealed")
             need(right or self.passes, f"{file}.jsonl", number, "is under no seal yet: --unsealed lets it pass")

@@ -63,7 +63,10 @@ def test_who_has_the_cause_now_is_asked_once_and_a_kill_between_two_goes_forgets
     assert [number for number, _ in asked(place)] == [number for _, number in LINES[1:4]]
     words = {body for _, body in asked(place)}
     assert words == {
-        "TPO: your choice of a cause needs your answer by 2026-12-30. Text CAUSE for the list. What you gave so far is kept."
+        (
+            "TPO: your choice of a cause needs your answer by 30 December 2026. Text CAUSE for the list. "
+            "What you gave so far is kept."
+        )
     }
     assert place.notices() == [], "no row says who was asked"
 
