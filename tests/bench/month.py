@@ -137,11 +137,11 @@ def _take(step, folder, lines, answers):
 
 
 def opened(folder, day):
-    """Open the gateway at noon of a day, written YYYY-MM-DD."""
-    at = int(datetime.fromisoformat(f"{day}T12:00:00+00:00").timestamp()) * 1_000_000
-    return closing(
-        GatewayContext(load(folder / "gateway.yaml"), make_policies, environment=Environment(clock=lambda: at))
-    )
+    """Open the gateway at noon of a day, written YYYY-MM-DD; its clock goes on from there."""
+    noon = int(datetime.fromisoformat(f"{day}T12:00:00+00:00").timestamp()) * 1_000_000
+    began = time.monotonic_ns()
+    environment = Environment(clock=lambda: noon + (time.monotonic_ns() - began) // 1000)
+    return closing(GatewayContext(load(folder / "gateway.yaml"), make_policies, environment=environment))
 
 
 def ask(context, action, who=MAKER, **params):
@@ -232,9 +232,9 @@ def close(folder, _lines):
         ask(context, "bill.close", period=PERIOD)
 
 
-def check(folder, _lines):
+def check(folder, _lines, day="2026-11-02"):
     """Check the books whole."""
-    with opened(folder, "2026-11-01") as context:
+    with opened(folder, day) as context:
         found = ask(context, "ledger.check", full=True)
     if found.findings:
         raise Failed(f"{found.findings[:3]}")
@@ -263,13 +263,13 @@ def pay(folder, lines):
 
 def dun(folder, lines):
     """Look at the lines that have paid, as the gateway does."""
-    with opened(folder, "2026-11-06") as context:
+    with opened(folder, "2026-11-07") as context:
         done = dunning_job.turn(context)
     if done.looked != lines or done.steps:
         raise Failed(f"{done}")
 
 
-def confirm(folder, lines, period=PERIOD, day="2026-11-07", *, paid=False):
+def confirm(folder, lines, period=PERIOD, day="2026-11-08", *, paid=False):
     """Confirm what customers have paid for by the end of a month: nothing, or all."""
     with opened(folder, day) as context:
         rows = ask(context, "charity.confirm", period=period).rows
@@ -294,7 +294,7 @@ def pay_causes(folder, lines):
 
 def sample(folder, _lines):
     """Commit to the month and draw bills, as an auditor asks for."""
-    with opened(folder, "2026-12-03") as context:
+    with opened(folder, "2026-12-04") as context:
         ask(context, "charity.commitment", period=PERIOD)
         made = ask(context, "charity.audit", period=PERIOD, seed="dice", sample=SAMPLE, named=True)
     with tarfile.open(fileobj=BytesIO(b64decode(made.pack))) as archive:
@@ -321,7 +321,7 @@ STEPS = {
     "confirmed, nothing paid": confirm,
     "confirmed, all paid": partial(confirm, period="2026-11", day="2026-12-01", paid=True),
     "causes paid": pay_causes,
-    "checked again": check,
+    "checked again": partial(check, day="2026-12-03"),
     "sampled": sample,
     "verified": verify,
 }
