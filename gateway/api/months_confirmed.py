@@ -58,7 +58,8 @@ def confirm_due(context: GatewayContext, progress: Progress) -> None:
 def _confirm(context: GatewayContext, period: str, progress: Progress) -> bool:
     zone = ZoneInfo(context.settings.operator.timezone)
     with context.reading() as connection:
-        month = read_month(connection, period, zone, context.clock(), progress)
+        policies = context.settings.charity.later(zone)
+        month = read_month(connection, period, zone, context.clock(), progress, policies)
         register = read_register(connection)
     if month is None:
         return False

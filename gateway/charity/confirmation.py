@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import Connection, delete, func, insert, select, text
 
 from gateway.charity.months import end_of, following, period_of
+from gateway.charity.policies import Policy, given_anyhow
 from gateway.charity.standings import Account, Move, Roads, Standing, all_moves
 from gateway.charity.tenth_states import State, Stream, account_of, sides
 from gateway.charity.unpaid_reading import accrued, first_at, still_unpaid
@@ -64,8 +65,18 @@ def next_period(connection: Connection, zone: tzinfo) -> tuple[str | None, str |
     return None, None if first is None else period_of(first, zone)
 
 
-def read_month(connection: Connection, period: str, zone: tzinfo, now: int, progress: Progress) -> Month | None:
-    """Read what a month comes to; None where it is confirmed already. MonthRefused where it is not the next, or not over."""
+def read_month(
+    connection: Connection,
+    period: str,
+    zone: tzinfo,
+    now: int,
+    progress: Progress,
+    policies: Iterable[Policy] = (),
+) -> Month | None:
+    """Read what a month comes to; None where it is confirmed already. MonthRefused where it is not the next, or not over.
+
+    `policies` are the rules of the tenth that say what confirms one; by another one it is that its charge is paid for.
+    """
     previous, wanted = next_period(connection, zone)
     if previous is not None and period <= previous:
         return None
@@ -76,7 +87,7 @@ def read_month(connection: Connection, period: str, zone: tzinfo, now: int, prog
     if now < until + GRACE:
         raise MonthRefused(f"{period}: a month is confirmed an hour after its end")
     sums = accrued(connection, until)
-    waiting = still_unpaid(connection, until, progress)
+    waiting = still_unpaid(connection, until, progress, given_anyhow(policies))
     accounts = sorted(sums.keys() | waiting.keys())
     found = tuple(MonthSum(each, sums.get(each, 0), waiting.get(each, 0)) for each in accounts)
     return Month(period, previous, until, found)

@@ -20,6 +20,8 @@ SALE: Final = "sale"
 USAGE: Final = "usage"
 """Whatever is used, of all services."""
 SERVICES: Final = ("data", "voice", "sms")
+PAID: Final = "paid"
+CHARGED: Final = "charged"
 GROSS: Final = "gross"
 NET: Final = "net"
 
@@ -30,7 +32,8 @@ class Policy(msgspec.Struct, frozen=True, omit_defaults=True):
     `rate` is in basis points of the base. Base `gross` is the price that the customer paid, tax included; `net` is that less
     the tax in it, whose rate is `tax`, in basis points of the price without it: another rate of tax is another policy. Usage
     outside a bundle accrues when it is used, a bundle when it is sold; on `exclusions` nothing accrues: USAGE, one of SERVICES,
-    SALE. `effective_from` is in microseconds: by the time of the event.
+    SALE. `effective_from` is in microseconds: by the time of the event. `trigger` is what confirms a tenth: PAID, that its
+    charge is paid for, or CHARGED, the charge itself, so that the company gives it whether it is ever paid or not.
     """
 
     id: str
@@ -39,6 +42,7 @@ class Policy(msgspec.Struct, frozen=True, omit_defaults=True):
     tax: int = 0
     exclusions: tuple[str, ...] = ()
     effective_from: int = 0
+    trigger: str = PAID
 
     @property
     def part(self) -> Fraction:
@@ -59,6 +63,11 @@ class Policy(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 POLICIES = {policy.id: policy for policy in (Policy("2026-1", base=GROSS, rate=1_000),)}
+
+
+def given_anyhow(policies: Iterable[Policy]) -> frozenset[str]:
+    """Name the rules by which a tenth is given, whether its charge is paid for or not."""
+    return frozenset(policy.id for policy in policies if policy.trigger == CHARGED)
 
 
 def in_force(policies: Sequence[Policy], at: int) -> Policy:

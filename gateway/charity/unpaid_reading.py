@@ -67,15 +67,17 @@ def _accounts(connection: Connection) -> dict[int, tuple[Stream, str]]:
     return found
 
 
-def still_unpaid(connection: Connection, until: int, progress: Progress) -> dict[Account, int]:
-    """Give what of the tenths and gifts of each cause is not paid for at a time."""
+def still_unpaid(
+    connection: Connection, until: int, progress: Progress, given: frozenset[str] = frozenset()
+) -> dict[Account, int]:
+    """Give what of the tenths and gifts of each cause is not paid for at a time; none of it is by the rules in `given`."""
     debts = _debts(connection, until)
     waiting: dict[Account, int] = {}
     accounts = _accounts(connection)
     for currency in sorted({currency for _, currency in debts}):
         owed = {wallet: debt for (wallet, its), debt in debts.items() if its == currency}
         lent = _lent(connection, until, owed)
-        for group, charges in _charges(connection, until, owed, lent, progress):
+        for group, charges in _charges(connection, until, owed, lent, progress, given):
             of_group = {wallet: owed[wallet] for wallet in group if wallet in owed}
             for number, amount in unpaid(of_group, charges, lent).items():
                 if number in accounts:
@@ -135,7 +137,12 @@ def _lent(connection: Connection, until: int, debts: Mapping[int, int]) -> Lent:
 
 
 def _charges(
-    connection: Connection, until: int, debts: Mapping[int, int], lent: Lent, progress: Progress
+    connection: Connection,
+    until: int,
+    debts: Mapping[int, int],
+    lent: Lent,
+    progress: Progress,
+    given: frozenset[str],
 ) -> Iterator[tuple[Iterable[int], dict[int, list[Charge]]]]:
     """Read the charges of wallets in debt, a group of wallets after the other, so that memory is bounded.
 
@@ -151,18 +158,20 @@ def _charges(
                 for member, amount in lent[payer].items():
                     if member in wanted:
                         wanted[member] += amount
-            yield group, _charges_of(connection, until, wanted)
+            yield group, _charges_of(connection, until, wanted, given)
             done += len(group)
             progress("wallets in debt", done)
 
 
-def _charges_of(connection: Connection, until: int, wanted: Mapping[int, int]) -> dict[int, list[Charge]]:
+def _charges_of(
+    connection: Connection, until: int, wanted: Mapping[int, int], given: frozenset[str]
+) -> dict[int, list[Charge]]:
     """Read the latest part of the journal first, until the charges of each wallet make up what is wanted of it."""
     charges, first, end = Charges(wanted), first_at(connection), until
     assert first is not None
     while end > first:
         begin = end - WINDOW
-        for row in _rows(connection, begin, end, sorted(wanted)):
+        for row in _rows(connection, begin, end, sorted(wanted), given):
             charges.add(row)
         found = charges.by_wallet()
         reached = [covers(found.get(wallet, ()), debt) for wallet, debt in wanted.items()]
@@ -172,13 +181,18 @@ def _charges_of(connection: Connection, until: int, wanted: Mapping[int, int]) -
     return charges.by_wallet()
 
 
-def _rows(connection: Connection, begin: int, end: int, wallets: Sequence[int]) -> Iterator[Row]:
-    """Give the entries of wallets between the lowest and the highest, and the tenths on them, in the order of their numbers."""
+def _rows(connection: Connection, begin: int, end: int, wallets: Sequence[int], given: frozenset[str]) -> Iterator[Row]:
+    """Give the entries of wallets between the lowest and the highest, and the tenths on them, in the order of their numbers.
+
+    Tenths by the rules in `given` are left out: they wait for no payment.
+    """
     entry, charge = transfers.c, transfers.alias("charge").c
     in_time = (entry.at >= begin, entry.at < end)
     near = or_(*(side.between(wallets[0], wallets[-1]) for side in (charge.debit, charge.credit)))
     kinds = (charge.kind.in_(sorted(CHARGES | GIVEN_BACK)), charge.at >= begin, charge.at < end, near)
-    tenths = entry.kind.in_(sorted(TENTHS | TAKEN_BACK))
+    tenths = and_(
+        entry.kind.in_(sorted(TENTHS | TAKEN_BACK)), or_(entry.policy.is_(None), entry.policy.not_in(sorted(given)))
+    )
     of_usage = entry.usage_id.in_(select(charge.usage_id).where(*kinds, charge.usage_id.is_not(None)))
     of_sale = entry.reference.in_(select(charge.reference).where(*kinds, charge.usage_id.is_(None)))
     own = and_(

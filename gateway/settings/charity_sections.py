@@ -66,11 +66,13 @@ def _date(value: object) -> date:
 class PolicyEntry(Section):
     """A rule of the tenth, from the first moment of a day on the operator's clock: `rate` and `tax` in percent.
 
-    On `exclusions` nothing accrues: a service, `usage` (all of them), or `sale` (of bundles and add-ons).
+    On `exclusions` nothing accrues: a service, `usage` (all of them), or `sale` (of bundles and add-ons). `trigger` is what
+    confirms a tenth: that its charge is paid for, or the charge itself.
     """
 
     base: Literal["gross", "net"]
     rate: Percent
+    trigger: Literal["paid", "charged"] = "paid"
     effective_from: Annotated[str, AfterValidator(_day)]
     tax: Percent = 0
     exclusions: list[Literal["usage", "sale", "data", "voice", "sms"]] = Field(default_factory=list)
@@ -161,6 +163,7 @@ class Charity(Section):
                 exclusions=tuple(sorted(set(entry.exclusions))),
                 effective_from=int(datetime.fromisoformat(entry.effective_from).replace(tzinfo=zone).timestamp())
                 * 1_000_000,
+                trigger=entry.trigger,
             )
             for name, entry in self.policies.items()
         )

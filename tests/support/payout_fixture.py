@@ -55,24 +55,26 @@ class Place(Workplace):
         self.sealer = Sealer(SHARED_KEY.encode())
         self.decide_by(Books(self.accounts), self.sealer)
 
-    def book(self, at, kind, debit, credit, amount, *, usage=None, reference=None, event_at=None):
+    def book(self, at, kind, debit, credit, amount, *, usage=None, reference=None, event_at=None, policy="2026-1"):
         sides = [side if isinstance(side, int) else self.accounts[side] for side in (debit, credit)]
-        evidence = (amount * 10, "2026-1", WHOLE) if "accrual" in kind else (None, None, None)
+        evidence = (amount * 10, policy, WHOLE) if "accrual" in kind else (None, None, None)
         row = (next(self.numbers), at, kind, *sides, amount, "GBP", event_at or at, usage, *evidence, reference)
         with self.writer.begin() as connection:
             connection.execute(insert(transfers).values(dict(zip(transfers.c.keys(), row, strict=True))))
 
-    def charge(self, at, wallet, amount, **parts):
+    def charge(self, at, wallet, amount, policy="2026-1", **parts):
         """A charge of a usage record and its tenths, by cause; gives the record's number."""
         usage = next(self.numbers)
         self.book(at, "charge", wallet, "revenue", amount, usage=usage)
         for cause, part in parts.items():
-            self.book(at, "accrual", "giving", f"cause:{cause}", part, usage=usage)
+            self.book(at, "accrual", "giving", f"cause:{cause}", part, usage=usage, policy=policy)
         return usage
 
-    def confirm(self, period, now, payable=(("wateraid", "GBP"), ("wwf", "GBP")), successors=None, unassigned=()):
+    def confirm(
+        self, period, now, payable=(("wateraid", "GBP"), ("wwf", "GBP")), successors=None, unassigned=(), policies=()
+    ):
         with reading(self.reader) as connection:
-            month = read_month(connection, period, LONDON, now, lambda _work, _rows: None)
+            month = read_month(connection, period, LONDON, now, lambda _work, _rows: None, policies)
         if month is None:
             return None
         return self.lane.run(ConfirmMonth(month, Roads(frozenset(payable), successors or {}, frozenset(unassigned))))

@@ -18,7 +18,7 @@ from gateway.charity.causes import Agreement, Cause, Registration, obstacle
 from gateway.charity.closed_causes import gone_unassigned
 from gateway.charity.confirmation import MonthRefused, ReleaseConfirmed
 from gateway.charity.payouts import ApprovePayout, PayoutRefused, end_to_end_id, file_of
-from gateway.charity.policies import Policy
+from gateway.charity.policies import CHARGED, GROSS, Policy
 from gateway.charity.policy_comparison import compare
 from gateway.charity.profit_share import BookProfitShare, NotConfirmed, divide, share_of, weights
 from gateway.charity.remittance import Needed, needed, remittances
@@ -57,6 +57,15 @@ def test_a_tenth_goes_from_its_charge_to_the_cause_and_the_books_are_right(place
     assert (settled.paid, settled.unmatched) == (1, [])
     assert place.settle(paid(number, "0.75")).repeated == 1
     assert place.standing() == Standing(moved=750_000, paid=750_000)
+    assert place.findings() == []
+
+
+def test_a_rule_whose_trigger_is_the_charge_confirms_what_is_never_paid_and_any_other_rule_waits(place):
+    rule = Policy("2028-1", base=GROSS, rate=1_000, trigger=CHARGED)
+    place.charge(NOVEMBER, ANN, 7_500_000, policy=rule.id, wateraid=750_000)
+    place.charge(NOVEMBER, BEN, 2_500_000, wwf=250_000)
+    place.confirm("2026-11", JANUARY, policies=[rule])
+    assert (place.standing().payable, place.standing("wwf").payable) == (750_000, 0)
     assert place.findings() == []
 
 
