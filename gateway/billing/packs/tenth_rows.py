@@ -11,7 +11,7 @@ from gateway.billing.packs import verify
 from gateway.billing.packs.labels import Labels
 from gateway.billing.packs.reading import Behind, NotKept, of_what
 from gateway.billing.packs.row_leaves import RowLeaves
-from gateway.charity.policies import POLICIES, Policy
+from gateway.charity.policies import POLICIES, SALE, SERVICES, Policy
 from gateway.ledger.accounts import UNASSIGNED, cause_account
 from gateway.store.tables import cause_payments, charity_months, payouts
 from gateway.store.versions import POLICY, read
@@ -97,14 +97,15 @@ class Tenths:
         return {"month": bill.period, "confirmed": bill.period in self._months, "payments": said}
 
     def policies(self) -> list[Row]:
-        """Give the rules that tenths went by."""
+        """Give the rules that tenths went by, and those by which a charge has none."""
         used, known = {row["policy"] for row in self.rows}, dict(POLICIES)
         for version in read(self._connection, POLICY):
             if version.content is not None:
                 known[version.name] = msgspec.json.decode(version.content, type=Policy)
         return [
-            {"policy": name, "base": known[name].base, "rate": known[name].rate, "tax": known[name].tax}
-            for name in sorted(used)
+            {"policy": name, "base": rule.base, "rate": rule.rate, "tax": rule.tax, "leaves_out": _left_out(rule)}
+            for name, rule in sorted(known.items())
+            if name in used or rule.exclusions
         ]
 
     def sessions(self, usage: Sequence[Row], entries: Sequence[Row]) -> list[Row]:
@@ -118,8 +119,11 @@ class Tenths:
         of_use, charges = {row["usage"]: row["session"] for row in usage}, dict[str, list[Any]]()
         for entry in entries:
             if entry["kind"] in verify.BASES:
-                if entry["entry"] not in parts and abs(entry["amount"]) >= verify.LEAST:
-                    raise NotKept("a charge of it has no tenth, as a rule leaves it out: no pack can prove that")
                 charge = verify.charge_of(entry, parts.get(entry["entry"], []))
                 charges.setdefault(of_use.get(entry["usage"]) or entry["entry"], []).append(charge)
         return [{"session": each, "exact": verify.is_exact(members, rules)} for each, members in charges.items()]
+
+
+def _left_out(rule: Policy) -> list[str]:
+    """Name what nothing accrues on by a rule: services, and sales."""
+    return [each for each in (*SERVICES, SALE) if rule.leaves_out(each)]

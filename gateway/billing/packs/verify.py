@@ -177,8 +177,7 @@ class Pack:
         heads, period = [[row["node"], row["day"], row["head"]] for row in self.rows["seals"]], self.statement["period"]
         need(all(head in heads for head in self.committed["heads"]), "commitment.json", 1, "has a head without a seal")
         text, sign = b"tpo-commitment/1 " + self.files["commitment.json"], self.files["commitment.sig"].decode().strip()
-        right = is_signed(self.key, text, sign) and self.committed["period"] == period
-        need(right, "commitment.sig", 1, "does not sign this month's commitment.json")
+        need(is_signed(self.key, text, sign) and self.committed["period"] == period, "commitment.sig", 1, "signs another month")
         bill = next(bill for bill in self.rows["bills"] if bill["drawn"]) if self.statement["kind"] == "bill" else None
         need(claim(period, self.committed["sums"], bill) == self.claimed, "CLAIM.txt", 1, "the rows prove another sentence")
     def tree(self) -> None:
@@ -245,13 +244,14 @@ class Pack:
             need(opened and (row["bill"], row["cause"]) in ways, "tenths.jsonl", number, "payments.jsonl has not its cause")
             given[row["bill"]] += row["amount"] * (-1 if row["kind"] == "accrual_reversal" else 1)
             parts[row["of"]].append(row)
-        session_of = {row["usage"]: row["session"] for row in self.rows["usage"]}
+        use = {row["usage"]: (row["session"], row["service"]) for row in self.rows["usage"]}
+        left = {each for row in self.rows["policies"] for each in row["leaves_out"]}
         for number, entry in enumerate(self.rows["entries"], 1):
-            charge = charge_of(entry, parts[entry["entry"]])
-            right = is_near(charge, self.policies) and (charge[1] or entry["kind"] not in BASES or charge[0] < LEAST)
-            need(right, "entries.jsonl", number, f"its tenth is none of {charge[0]}")
+            charge, (session, what) = charge_of(entry, parts[entry["entry"]]), use.get(entry["usage"], (None, entry["kind"]))
+            free = charge[0] < LEAST or entry["kind"] not in BASES or what in left  # left out by a rule
+            need(is_near(charge, self.policies) and (charge[1] or free), "entries.jsonl", number, f"no tenth of {charge[0]}")
             if entry["kind"] in BASES:
-                sessions[session_of.get(entry["usage"]) or entry["entry"]].append(charge)
+                sessions[session or entry["entry"]].append(charge)
         for number, row in enumerate(self.rows["sessions"], 1):
             right = not row["exact"] or is_exact(sessions[row["session"]], self.policies)  # split to the largest remainder
             need(right, "sessions.jsonl", number, "its tenths are not that of its sum")

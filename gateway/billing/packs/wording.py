@@ -21,7 +21,7 @@ that lies could bring a verifier that lies. KEY is the company's public key, whi
 | entries.jsonl | a double entry of the customer's wallet: charges, sales, payments, gifts |
 | tenths.jsonl | a part of a tenth: of which entry, by which rule and share, how much |
 | sessions.jsonl | a data session or call; `exact`: all of it is here, so that its tenths are checked to the last millionth |
-| policies.jsonl | a rule of the tenth: `rate` of the base, and the `tax` in that, in hundredths of a per cent |
+| policies.jsonl | a rule of the tenth: `rate` of the base, and the `tax` in that, in hundredths of a per cent; `leaves_out` |
 | payments.jsonl | how far a bill's gift to a cause came: confirmed, and payments with the SHA-256 of their bank file |
 | seals.jsonl | what was signed at the end of a day: the head of a node's chain, and `rows`, the root of the tree of its rows |
 | commitment.json | the tree of the month's bills: its root, how many there are, what they gave; signed apart |

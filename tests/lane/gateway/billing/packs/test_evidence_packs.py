@@ -41,13 +41,14 @@ from gateway.billing.packs.making import Asked
 from gateway.billing.packs.proving import NotProved
 from gateway.charging.rerate_reading import Wanted, page
 from gateway.charity.accruals import RunningTenth
-from gateway.charity.policies import Policy
+from gateway.charity.policies import GROSS, Policy
 from gateway.ledger import row_tree
 from gateway.rating import prices
 from gateway.rating.plans import Rate, ServiceCharge
-from gateway.store import tables
+from gateway.store import tables, versions
 from gateway.store.evidence import Evidence
 from gateway.store.tables import usage
+from gateway.store.versions import POLICY, Content, canonical
 
 
 @pytest.fixture(scope="module")
@@ -536,6 +537,23 @@ def test_bundles_gifts_and_top_ups_are_entries_of_a_bill(fresh, tmp_path):
     assert [row["base"] for row in rows["tenths"]] == [
         -row["amount"] for row in rows["entries"] if row["kind"] == "sale"
     ]
+
+
+def test_a_charge_that_a_rule_leaves_out_is_proved_without_a_tenth_and_no_other_charge_is(fresh, tmp_path):
+    rule = Policy("2027-2", base=GROSS, rate=1_000, exclusions=("data",), effective_from=next(fresh.ticks))
+    with fresh.writer.begin() as connection:
+        versions.record(connection, [Content(POLICY, rule.id, canonical(rule))], next(fresh.ticks))
+    fresh.policy.tariff = msgspec.structs.replace(fresh.policy.tariff, later=(rule,))
+    fresh.ticks.skip(60)
+    fresh.enrol(50_000_000)
+    fresh.use(3_000_000, "q;1")
+    period = fresh.close_month().period
+    rows = every_bill(fresh, period, tmp_path / "all")
+    assert (rows["tenths"], [row["kind"] for row in rows["entries"]].count("charge")) == ([], 1)
+    assert [row["leaves_out"] for row in rows["policies"]] == [["data"]]
+    rows["policies"][0]["leaves_out"] = ["sale"]
+    lie = signed_again(audited(fresh, period, sample=500), rows)
+    assert "no tenth of" in failure(write(tmp_path / "lie", lie))
 
 
 def test_use_that_stands_in_sealed_files_is_proved_like_other(fresh, tmp_path):
