@@ -348,6 +348,8 @@ def test_no_octet_of_a_row_its_salt_its_place_or_its_way_fits_a_sealed_root_but_
     changed[key] = flipped(before, bit)
     if name == "entries" and key == "amount" and changed[key] == -before:
         return
+    if key == "salt" and changed[key].lower() == before:  # the same salt in other letters
+        return
     assert sealed_alone(files, rows) is not None, (key, before)
 
 
