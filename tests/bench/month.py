@@ -30,11 +30,13 @@ from support.gateways import ROOT
 from gateway.api.actions import ACTIONS, ADMIN
 from gateway.api.callers import Caller
 from gateway.billing import dunning_job
+from gateway.billing.packs.row_trees import make, ranges_due
 from gateway.billing.references import reference_of
 from gateway.charity.months import begin_of, end_of
 from gateway.cli.bank_files import lines_of
 from gateway.context import GatewayContext
 from gateway.environment import Environment
+from gateway.ledger.seals import SealKey, WriteSeal, due_with_usage
 from gateway.policies import make_policies
 from gateway.privacy.access import CAUSES
 from gateway.settings import load
@@ -292,6 +294,17 @@ def pay_causes(folder, lines):
         raise Failed(f"{received} pence reached the cause")
 
 
+def seal(folder, _lines):
+    """Sign the day that is over, with the tree of all rows so far: packs prove no row that is under no seal."""
+    with opened(folder, "2026-12-04") as context:
+        node, key = context.node.id, context.evidence_key
+        with context.reading() as connection:
+            (day, tip), usage = due_with_usage(connection, node, context.clock())
+            ranges = ranges_due(connection, node)
+        tree = make(context.reading, key, node, ranges)
+        context.lane.run(WriteSeal(SealKey(key).sign(node, day, tip, tree), context.node_name, tree, usage))
+
+
 def sample(folder, _lines):
     """Commit to the month and draw bills, as an auditor asks for."""
     with opened(folder, "2026-12-04") as context:
@@ -322,6 +335,7 @@ STEPS = {
     "confirmed, all paid": partial(confirm, period="2026-11", day="2026-12-01", paid=True),
     "causes paid": pay_causes,
     "checked again": partial(check, day="2026-12-03"),
+    "sealed": seal,
     "sampled": sample,
     "verified": verify,
 }
