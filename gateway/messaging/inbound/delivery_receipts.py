@@ -30,14 +30,14 @@ class RecordReceipts(OnTexts):
         """Name the texts that the message ids lead to, and doubtful ones that a receipt may tell of."""
         awaited, doubtful = batch.row_set(AwaitedRows), batch.row_set(DoubtfulRows)
         known = {entry.text_id for receipt in self.receipts for entry in awaited.candidates(receipt)}
-        return known.union(*(doubtful.rows.get(number, ()) for number in self._unknown(batch)))
+        return known.union(*(doubtful.rows.get(number, ()) for number in self._numbers_out(batch)))
 
     def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
-        """Name the message ids in every form that they may have, then whose receipts name an unknown one."""
+        """Name the message ids in every form that they may have, then the numbers whose texts may be out."""
         if isinstance(row_set, AwaitedRows):
             return {form for receipt in self.receipts for form in receipt.ids}
         if isinstance(row_set, DoubtfulRows):
-            return self._unknown(batch)
+            return self._numbers_out(batch)
         return super().keys(row_set, batch)
 
     def decide(self, batch: Batch) -> Recorded:
@@ -77,7 +77,11 @@ class RecordReceipts(OnTexts):
             return None
         best = max(known, key=fit)  # the first of equal ones: the likeliest form, the newest text
         same, comes_from, exact = fit(best)
-        if comes_from is From.RECEIVER or (exact and comes_from is not From.OTHER):
+        if comes_from is From.RECEIVER:
+            return best
+        if not same and self._is_early(batch, receipt):
+            return None
+        if exact and comes_from is not From.OTHER:
             return best
         contradicts = receipt.by_text or (receipt.reference is not None and not same)
         return best if exact and len(candidates) == 1 and not contradicts else None
@@ -88,13 +92,20 @@ class RecordReceipts(OnTexts):
         if receipt.step is not None and not (known and receipt.by_text):
             keep_early(batch, receipt)
 
-    def _unknown(self, batch: Batch) -> set[str]:
-        """Name the numbers that receipts of unknown messages came from, which echo a reference of ours."""
+    def _is_early(self, batch: Batch, receipt: Receipt) -> bool:
+        """Whether a text to its number is out whose answer has not come: an SMSC may give that one the id of another."""
+        doubtful, texts = batch.row_set(DoubtfulRows), batch.row_set(TextRows)
+        ids = (text_id for number in receipt.numbers for text_id in doubtful.rows.get(number, ()))
+        out = (text for text_id in ids if (text := texts.get(text_id)) is not None)
+        return any(part.step is Step.SENT for text in out for part in text.parts)
+
+    def _numbers_out(self, batch: Batch) -> set[str]:
+        """Name the numbers that receipts came from whose id means nothing yet, or a text to somebody else."""
         awaited = batch.row_set(AwaitedRows)
         return {
             number
             for receipt in self.receipts
-            if receipt.reference is not None and not awaited.candidates(receipt)
+            if not any(known.destination in receipt.numbers for known in awaited.candidates(receipt))
             for number in receipt.numbers
         }
 

@@ -8,7 +8,7 @@ from support.old_stores import store_at
 from support.one_batch import together
 
 from gateway.messaging.inbound.deliver_sm import receipt
-from gateway.messaging.inbound.delivery_receipts import RecordReceipts
+from gateway.messaging.inbound.delivery_receipts import Recorded, RecordReceipts
 from gateway.messaging.queue.crossed_receipts import RECENT, Crossed, SettleCrossed, crossed_receipts
 from gateway.messaging.queue.mt_status import RecordOutcomes, SubmitOutcome
 from gateway.messaging.queue.query_sm import PendingQuery, centres_of
@@ -98,6 +98,30 @@ def test_early_receipts_of_texts_with_one_message_id_wait_for_the_text_to_their_
     place.answer(second, message_id="1")
     place.answer(first, message_id="1")
     assert states(place, first, second) == ["failed", "submitted"]
+
+
+def test_a_receipt_of_a_text_that_is_not_answered_yet_settles_no_other_one_under_its_id(place):
+    first, second = out(place, "0"), out(place, destination=OTHER)
+    assert comes(place, OTHER, text="id:0 stat:UNDELIV") == 0
+    assert states(place, first, second) == ["submitted", "submitted"]
+    assert comes(place, FRIEND, text="id:0 stat:DELIVRD") == 1
+    place.answer(second, message_id="0")
+    assert states(place, first, second) == ["delivered", "failed"]
+
+
+def test_a_receipt_of_an_unanswered_text_settles_none_that_gets_its_id_in_the_same_batch(place):
+    first, second = out(place), out(place, destination=OTHER)
+    answered = RecordOutcomes([SubmitOutcome(first, 0, LINK, Step.ACCEPTED, "0")])
+    _, recorded = together(place.lane, answered, RecordReceipts([Receipt(LINK, ("0",), Step.FAILED, "", OTHER)]))
+    assert recorded == Recorded(0, [0])
+    place.answer(second, message_id="0")
+    assert states(place, first, second) == ["submitted", "failed"]
+
+
+def test_a_receipt_from_a_number_that_nothing_is_out_to_settles_the_only_text_under_its_id(place):
+    first, _ = out(place, "0"), out(place, "1", destination=OTHER)
+    assert comes(place, OTHER, text="id:0 stat:UNDELIV") == 1
+    assert place.state(first) == "failed"
 
 
 def test_a_reference_means_one_part_of_one_text_among_those_that_follow_each_other(place):
