@@ -12,12 +12,12 @@ from typing import Any, Final
 import msgspec
 
 from gateway.api.actions import AsyncAction, Params, RunningAction, need
-from gateway.api.answers import NodeProblem
+from gateway.api.answers.nodes import NodeProblem
 from gateway.api.callers import Caller
 from gateway.api.conversion import to_request
 from gateway.api.node_requests import SILENT, Log, NodeRequest, OtherNodes
 from gateway.api.problems import Problem, bad_request, conflict, not_found
-from gateway.api.requests import MAX_TEXT
+from gateway.api.requests.fields import MAX_TEXT
 from gateway.api.where import Elsewhere, Everywhere, Somewhere, Where
 from gateway.store.errors import StoreError
 from gateway.store.node_requests import KnownNode

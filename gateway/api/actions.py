@@ -13,13 +13,11 @@ from sqlalchemy import Connection
 from gateway.api import (
     balance_actions,
     bill_actions,
-    bill_requests,
     charity_account,
     charity_documents,
     charity_evidence,
     charity_payments,
     charity_reports,
-    charity_requests,
     erasure_actions,
     fraud_cases,
     gift_actions,
@@ -31,24 +29,11 @@ from gateway.api import (
     node_actions,
     payment_actions,
     plan_actions,
-    requests,
     rerate_actions,
     sim_inventory,
 )
-from gateway.api.answers import (
-    AccountBalance,
-    AccountBalances,
-    HeldReportDecided,
-    ImportedRow,
-    ImportedRows,
-    ToppedUp,
-)
-from gateway.api.callers import Caller, need_causes
-from gateway.api.conversion import Request, to_request
-from gateway.api.line_numbers import named
-from gateway.api.problems import Problem, bad_request, conflict, not_found
-from gateway.api.requests import MAX_BALANCES, MAX_ID, MAX_PAGE, MAX_ROWS, Nothing, page_size
-from gateway.api.row_answers import (
+from gateway.api.answers.ledger import AccountBalance, AccountBalances
+from gateway.api.answers.rows import (
     BooksChecked,
     ChosenCauses,
     Events,
@@ -58,6 +43,46 @@ from gateway.api.row_answers import (
     SubscriberPage,
     UsagePage,
 )
+from gateway.api.answers.subscribers import ImportedRow, ImportedRows, ToppedUp
+from gateway.api.answers.usage import HeldReportDecided
+from gateway.api.callers import Caller, need_causes
+from gateway.api.conversion import Request, to_request
+from gateway.api.line_numbers import named
+from gateway.api.problems import Problem, bad_request, conflict, not_found
+from gateway.api.requests import bills as bill_requests
+from gateway.api.requests import charity as charity_requests
+from gateway.api.requests.fields import MAX_CHANNEL, MAX_ID, MAX_PAGE, MAX_ROWS, Nothing, page_size
+from gateway.api.requests.fraud import DecideCase, ListCases
+from gateway.api.requests.gifts import CancelGiftAid, DeclareGiftAid, ExportGiftAid, GiveGift, NamedGift
+from gateway.api.requests.ledger import MAX_BALANCES, CheckLedger, ExportJournal, ListBalances, ReadJournal, ShowTotals
+from gateway.api.requests.lines import (
+    AgreeToPrices,
+    BuyAddOn,
+    ChangeNumber,
+    ChangePlan,
+    DecideLimit,
+    GiveCredit,
+    ListNotices,
+    SetCreditLimit,
+    SetPayer,
+    SetPreferences,
+    SetRenewal,
+    SetTaxArea,
+)
+from gateway.api.requests.nodes import AdoptNode, ListEvents, NameNode
+from gateway.api.requests.orders import ListOrders, OrderMany, OrderStates, ShowOrder
+from gateway.api.requests.plans import NamePlan, NamePlanVersion
+from gateway.api.requests.sims import AmendSim, ImportSims, ListSims, ScrapSim, ShowSim
+from gateway.api.requests.subscribers import (
+    ChooseCause,
+    EraseSubscriber,
+    FindSubscribers,
+    ImportSubscribers,
+    ListSubscribers,
+    ShowSubscriber,
+    TopUpSubscriber,
+)
+from gateway.api.requests.usage import DecideHeldReport, ExportUsage, ListHeldReports, RefundUsage, RerateUsage
 from gateway.api.where import Where
 from gateway.balance import queries
 from gateway.balance.changes import ChooseCauses, SubscriberUnknown
@@ -178,7 +203,7 @@ def need(role: str, least: str) -> None:
         raise Problem(HTTPStatus.FORBIDDEN, "action.forbidden", f"this needs the role {least}, yours is {role}")
 
 
-def import_subscribers(context: GatewayContext, request: requests.ImportSubscribers) -> ImportedRows:
+def import_subscribers(context: GatewayContext, request: ImportSubscribers) -> ImportedRows:
     """Import rows, each by itself: while the lane works on some, the next are checked."""
     plans, causes, policy = context.settings.plans, context.open_causes, context.policy(SimsPolicy)
     country, languages = context.settings.operator.country, context.settings.notices.offered
@@ -202,9 +227,7 @@ def import_subscribers(context: GatewayContext, request: requests.ImportSubscrib
     return ImportedRows([_enrolled(next(done) if result is None else result) for result in results])
 
 
-def show_subscriber(
-    context: GatewayContext, request: requests.ShowSubscriber, caller: Caller
-) -> queries.SubscriberView:
+def show_subscriber(context: GatewayContext, request: ShowSubscriber, caller: Caller) -> queries.SubscriberView:
     """Tell a subscriber by any of its numbers; `causes` is None for who may not see them."""
     with context.reading() as connection:
         subscriber_id = find(connection, named(request.number, context.settings.operator.country))
@@ -219,7 +242,7 @@ def show_subscriber(
         return queries.show(connection, subscriber_id, context.clock(), terms, seals)
 
 
-def top_up(context: GatewayContext, request: requests.TopUpSubscriber, caller: Caller) -> ToppedUp:
+def top_up(context: GatewayContext, request: TopUpSubscriber, caller: Caller) -> ToppedUp:
     """Book money paid in; the same payment again books nothing.
 
     A reference is unique for its channel for ever: for the API's token that brings it, or for the command line.
@@ -253,21 +276,21 @@ def top_up(context: GatewayContext, request: requests.TopUpSubscriber, caller: C
     return ToppedUp(str(result.subscriber_id), balance, result.currency, result.repeated)
 
 
-def choose_causes(context: GatewayContext, request: requests.ChooseCause, caller: Caller) -> ChosenCauses:
+def choose_causes(context: GatewayContext, request: ChooseCause, caller: Caller) -> ChosenCauses:
     """Choose causes from now on; how the customer agreed is kept with the choice."""
     try:
         number = msisdn(request.number, context.settings.operator.country)
         shares = parse(request.causes, context.open_causes)
     except (IdentifierInvalid, ChoiceInvalid) as error:
         raise bad_request("cause.invalid", str(error)) from None
-    consent = Consent((request.channel or caller.channel)[: requests.MAX_CHANNEL], request.wording)
+    consent = Consent((request.channel or caller.channel)[:MAX_CHANNEL], request.wording)
     result = context.lane.run(ChooseCauses(MSISDN, number, shares, consent))
     if isinstance(result, SubscriberUnknown):
         raise not_found("subscriber.unknown", str(result))
     return ChosenCauses(str(result), queries.causes_of(shares))
 
 
-def export_usage(context: GatewayContext, request: requests.ExportUsage) -> UsagePage:
+def export_usage(context: GatewayContext, request: ExportUsage) -> UsagePage:
     """Give a page of usage records."""
     limit = page_size(request.limit, MAX_ROWS, MAX_ROWS)
     with context.reading() as connection:
@@ -283,7 +306,7 @@ def export_usage(context: GatewayContext, request: requests.ExportUsage) -> Usag
     return UsagePage(usage_export.COLUMNS, rows, last)
 
 
-def list_held_reports(context: GatewayContext, request: requests.ListHeldReports) -> HeldReportPage:
+def list_held_reports(context: GatewayContext, request: ListHeldReports) -> HeldReportPage:
     """Give a page of the usage reports that wait for a decision, or of all that were held."""
     with context.reading() as connection:
         rows = review.read(connection, after=request.after, limit=MAX_ROWS, decided=request.all)
@@ -291,13 +314,13 @@ def list_held_reports(context: GatewayContext, request: requests.ListHeldReports
     return HeldReportPage(review.COLUMNS, rows, last)
 
 
-def book_held_report(context: GatewayContext, request: requests.DecideHeldReport, caller: Caller) -> HeldReportDecided:
+def book_held_report(context: GatewayContext, request: DecideHeldReport, caller: Caller) -> HeldReportDecided:
     """Charge a held report as what it says."""
     report, note = _report_id(request.id), request.reason
     return _decided(report, context.lane.run(review.BookReport(report, caller.name, note)))
 
 
-def drop_held_report(context: GatewayContext, request: requests.DecideHeldReport, caller: Caller) -> HeldReportDecided:
+def drop_held_report(context: GatewayContext, request: DecideHeldReport, caller: Caller) -> HeldReportDecided:
     """Book a held report nowhere."""
     report = _report_id(request.id)
     return _decided(report, context.lane.run(review.DropReport(report, caller.name, request.reason)))
@@ -322,7 +345,7 @@ def _decided(report: int, result: review.Decided | review.ReviewRefused) -> Held
     )
 
 
-def check_ledger(context: GatewayContext, request: requests.CheckLedger) -> BooksChecked:
+def check_ledger(context: GatewayContext, request: CheckLedger) -> BooksChecked:
     """Prove the books; seals are those of the gateway's own file, and those that come with the request."""
     try:
         seals = [*read_file(context.seals_file), *msgspec.convert(request.seals, list[Seal])]
@@ -355,7 +378,7 @@ def list_months(context: GatewayContext, _request: Nothing) -> Months:
     return Months(context.read(months.month_totals))
 
 
-def list_balances(context: GatewayContext, request: requests.ListBalances, caller: Caller) -> AccountBalances:
+def list_balances(context: GatewayContext, request: ListBalances, caller: Caller) -> AccountBalances:
     """Give a page of the accounts' balances; those of causes are one for who may not see them apart."""
     if request.causes:
         need_causes(caller)
@@ -375,7 +398,7 @@ def list_balances(context: GatewayContext, request: requests.ListBalances, calle
 
 
 def _selection(
-    connection: Connection, request: requests.ListBalances | requests.ReadJournal, country: str, *, causes: bool
+    connection: Connection, request: ListBalances | ReadJournal, country: str, *, causes: bool
 ) -> balances.Selection:
     """Give the entries that are asked for; without `causes` no account of a single cause has a name."""
     wanted: set[int] | None = None
@@ -391,7 +414,7 @@ def _selection(
     return balances.Selection(None if wanted is None else sorted(wanted), request.since, request.until)
 
 
-def list_subscribers(context: GatewayContext, request: requests.ListSubscribers) -> SubscriberPage:
+def list_subscribers(context: GatewayContext, request: ListSubscribers) -> SubscriberPage:
     """Give a page of subscribers, their numbers masked, and nothing of their causes."""
     limit = page_size(request.limit, 20, MAX_PAGE)
     with context.reading() as connection:
@@ -403,7 +426,7 @@ def list_subscribers(context: GatewayContext, request: requests.ListSubscribers)
     return SubscriberPage(rows, int(rows[-1].subscriber_id) if len(rows) == limit else None)
 
 
-def find_subscribers(context: GatewayContext, request: requests.FindSubscribers) -> SubscriberPage:
+def find_subscribers(context: GatewayContext, request: FindSubscribers) -> SubscriberPage:
     """Give the subscribers who have a number that ends in these digits: 20 of them, where there are more."""
     with context.reading() as connection:
         found = find_tail(connection, request.tail, 20)
@@ -415,7 +438,7 @@ def masked(number: str | None) -> str | None:
     return None if number is None else mask(number)
 
 
-def read_journal(context: GatewayContext, request: requests.ReadJournal, caller: Caller) -> JournalPage:
+def read_journal(context: GatewayContext, request: ReadJournal, caller: Caller) -> JournalPage:
     """Give a page of the journal; the accounts of causes are named on request only.
 
     An entry's record and its neighbours tell whose it is, so that its cause needs the right to see causes.
@@ -430,21 +453,21 @@ def read_journal(context: GatewayContext, request: requests.ReadJournal, caller:
     return JournalPage(rows, rows[-1].id if len(rows) == limit else None)
 
 
-def show_totals(context: GatewayContext, request: requests.ShowTotals) -> Totals:
+def show_totals(context: GatewayContext, request: ShowTotals) -> Totals:
     """Give the control totals of a month, by the operator's clock."""
     zone = ZoneInfo(context.settings.operator.timezone)
     since, until = begin_of(request.period, zone), end_of(request.period, zone)
     return context.read(lambda connection: totals(connection, request.period, since, until))
 
 
-def show_tax(context: GatewayContext, request: requests.ShowTotals) -> TaxReport:
+def show_tax(context: GatewayContext, request: ShowTotals) -> TaxReport:
     """Give what a month owes of taxes within prices, by the operator's clock."""
     zone = ZoneInfo(context.settings.operator.timezone)
     since, until = begin_of(request.period, zone), end_of(request.period, zone)
     return context.read(lambda connection: tax_report(connection, request.period, since, until))
 
 
-def export_journal(context: GatewayContext, request: requests.ExportJournal, caller: Caller) -> ExportPage:
+def export_journal(context: GatewayContext, request: ExportJournal, caller: Caller) -> ExportPage:
     """Give a page of the journal in a format of other programs; what causes are owed apart needs the right to see it."""
     if request.causes:
         need_causes(caller)
@@ -455,7 +478,7 @@ def export_journal(context: GatewayContext, request: requests.ExportJournal, cal
         return export(connection, wanted)
 
 
-def list_events(context: GatewayContext, request: requests.ListEvents) -> Events:
+def list_events(context: GatewayContext, request: ListEvents) -> Events:
     """Give events of the outbox."""
     with context.reading() as connection:
         return Events(events_reading.recent(connection, page_size(request.limit, 20, MAX_ROWS), request.after))
@@ -469,54 +492,54 @@ def _enrolled(result: Enrolled | StoreError) -> ImportedRow:
 
 
 ACTIONS: dict[str, StoreAction] = {
-    "subscriber.import": Action(import_subscribers, ADMIN, requests.ImportSubscribers),
-    "charity.gift-aid.declare": CallerAction(gift_aid_actions.declare, OPERATOR, requests.DeclareGiftAid),
-    "charity.gift-aid.cancel": Action(gift_aid_actions.cancel, OPERATOR, requests.CancelGiftAid),
-    "charity.gift-aid.list": CallerAction(gift_aid_actions.declarations, OPERATOR, requests.ShowSubscriber),
-    "charity.gift-aid.export": CallerAction(gift_aid_actions.export, ADMIN, requests.ExportGiftAid),
-    "subscriber.gift": CallerAction(gift_actions.give, OPERATOR, requests.GiveGift),
-    "subscriber.gift-withdraw": Action(gift_actions.withdraw, OPERATOR, requests.NamedGift),
-    "subscriber.gifts": CallerAction(gift_actions.gifts, VIEWER, requests.ShowSubscriber),
-    "subscriber.show": CallerAction(show_subscriber, VIEWER, requests.ShowSubscriber),
-    "subscriber.list": Action(list_subscribers, VIEWER, requests.ListSubscribers),
-    "subscriber.find": Action(find_subscribers, OPERATOR, requests.FindSubscribers),
-    "subscriber.topup": CallerAction(top_up, OPERATOR, requests.TopUpSubscriber),
-    "subscriber.cause": CallerAction(choose_causes, OPERATOR, requests.ChooseCause),
-    "subscriber.allowances": Action(balance_actions.allowances, VIEWER, requests.ShowSubscriber),
-    "subscriber.renewal": CallerAction(balance_actions.renewal, OPERATOR, requests.SetRenewal),
-    "subscriber.limit": CallerAction(balance_actions.credit_limit, ADMIN, requests.SetCreditLimit),
-    "subscriber.tax-area": CallerAction(balance_actions.tax_area, OPERATOR, requests.SetTaxArea),
-    "subscriber.preferences": Action(line_preferences.show_preferences, VIEWER, requests.ShowSubscriber),
-    "subscriber.prefer": CallerAction(line_preferences.set_preferences, OPERATOR, requests.SetPreferences),
-    "subscriber.agree": CallerAction(balance_actions.agree, OPERATOR, requests.AgreeToPrices),
-    "subscriber.family": CallerAction(balance_actions.family, OPERATOR, requests.SetPayer),
-    "subscriber.add-on": CallerAction(balance_actions.add_on, OPERATOR, requests.BuyAddOn),
-    "subscriber.credit": CallerAction(balance_actions.give_credit, ADMIN, requests.GiveCredit),
-    "subscriber.erase": CallerAction(erasure_actions.erase, ADMIN, requests.EraseSubscriber),
-    "sim.import": Action(sim_inventory.import_sims, ADMIN, requests.ImportSims),
-    "subscriber.plan": CallerAction(line_changes.change_plan, OPERATOR, requests.ChangePlan),
-    "subscriber.number": CallerAction(line_changes.change_number, OPERATOR, requests.ChangeNumber),
-    "subscriber.history": Action(line_changes.history, VIEWER, requests.ShowSubscriber),
-    "subscriber.bill-limit": CallerAction(line_limits.decide_limit, OPERATOR, requests.DecideLimit),
-    "subscriber.bill-limits": Action(line_limits.show_limit, VIEWER, requests.ShowSubscriber),
-    "fraud.list": Action(fraud_cases.list_cases, OPERATOR, requests.ListCases),
-    "fraud.clear": CallerAction(fraud_cases.clear_case, OPERATOR, requests.DecideCase),
-    "notice.list": Action(line_limits.list_notices, VIEWER, requests.ListNotices),
-    "sim.amend": CallerAction(sim_inventory.amend_sim, ADMIN, requests.AmendSim),
-    "sim.scrap": CallerAction(sim_inventory.scrap_sim, ADMIN, requests.ScrapSim),
-    "sim.check": Action(sim_inventory.check_orders, ADMIN, requests.OrderMany),
-    "sim.list": Action(sim_inventory.list_sims, VIEWER, requests.ListSims),
-    "sim.show": Action(sim_inventory.show_sim, VIEWER, requests.ShowSim),
-    "sim.history": Action(sim_inventory.sim_history, VIEWER, requests.ShowSim),
-    "order.list": Action(sim_inventory.list_orders, VIEWER, requests.ListOrders),
-    "order.show": Action(sim_inventory.show_order, VIEWER, requests.ShowOrder),
-    "order.states": Action(sim_inventory.order_states, VIEWER, requests.OrderStates),
-    "usage.export": Action(export_usage, OPERATOR, requests.ExportUsage),
-    "usage.refund": CallerAction(balance_actions.refund, ADMIN, requests.RefundUsage),
-    "usage.review.list": Action(list_held_reports, OPERATOR, requests.ListHeldReports),
-    "usage.review.book": CallerAction(book_held_report, ADMIN, requests.DecideHeldReport),
-    "usage.review.drop": CallerAction(drop_held_report, ADMIN, requests.DecideHeldReport),
-    "usage.rerate": CallerAction(rerate_actions.rerate_usage, ADMIN, requests.RerateUsage),
+    "subscriber.import": Action(import_subscribers, ADMIN, ImportSubscribers),
+    "charity.gift-aid.declare": CallerAction(gift_aid_actions.declare, OPERATOR, DeclareGiftAid),
+    "charity.gift-aid.cancel": Action(gift_aid_actions.cancel, OPERATOR, CancelGiftAid),
+    "charity.gift-aid.list": CallerAction(gift_aid_actions.declarations, OPERATOR, ShowSubscriber),
+    "charity.gift-aid.export": CallerAction(gift_aid_actions.export, ADMIN, ExportGiftAid),
+    "subscriber.gift": CallerAction(gift_actions.give, OPERATOR, GiveGift),
+    "subscriber.gift-withdraw": Action(gift_actions.withdraw, OPERATOR, NamedGift),
+    "subscriber.gifts": CallerAction(gift_actions.gifts, VIEWER, ShowSubscriber),
+    "subscriber.show": CallerAction(show_subscriber, VIEWER, ShowSubscriber),
+    "subscriber.list": Action(list_subscribers, VIEWER, ListSubscribers),
+    "subscriber.find": Action(find_subscribers, OPERATOR, FindSubscribers),
+    "subscriber.topup": CallerAction(top_up, OPERATOR, TopUpSubscriber),
+    "subscriber.cause": CallerAction(choose_causes, OPERATOR, ChooseCause),
+    "subscriber.allowances": Action(balance_actions.allowances, VIEWER, ShowSubscriber),
+    "subscriber.renewal": CallerAction(balance_actions.renewal, OPERATOR, SetRenewal),
+    "subscriber.limit": CallerAction(balance_actions.credit_limit, ADMIN, SetCreditLimit),
+    "subscriber.tax-area": CallerAction(balance_actions.tax_area, OPERATOR, SetTaxArea),
+    "subscriber.preferences": Action(line_preferences.show_preferences, VIEWER, ShowSubscriber),
+    "subscriber.prefer": CallerAction(line_preferences.set_preferences, OPERATOR, SetPreferences),
+    "subscriber.agree": CallerAction(balance_actions.agree, OPERATOR, AgreeToPrices),
+    "subscriber.family": CallerAction(balance_actions.family, OPERATOR, SetPayer),
+    "subscriber.add-on": CallerAction(balance_actions.add_on, OPERATOR, BuyAddOn),
+    "subscriber.credit": CallerAction(balance_actions.give_credit, ADMIN, GiveCredit),
+    "subscriber.erase": CallerAction(erasure_actions.erase, ADMIN, EraseSubscriber),
+    "sim.import": Action(sim_inventory.import_sims, ADMIN, ImportSims),
+    "subscriber.plan": CallerAction(line_changes.change_plan, OPERATOR, ChangePlan),
+    "subscriber.number": CallerAction(line_changes.change_number, OPERATOR, ChangeNumber),
+    "subscriber.history": Action(line_changes.history, VIEWER, ShowSubscriber),
+    "subscriber.bill-limit": CallerAction(line_limits.decide_limit, OPERATOR, DecideLimit),
+    "subscriber.bill-limits": Action(line_limits.show_limit, VIEWER, ShowSubscriber),
+    "fraud.list": Action(fraud_cases.list_cases, OPERATOR, ListCases),
+    "fraud.clear": CallerAction(fraud_cases.clear_case, OPERATOR, DecideCase),
+    "notice.list": Action(line_limits.list_notices, VIEWER, ListNotices),
+    "sim.amend": CallerAction(sim_inventory.amend_sim, ADMIN, AmendSim),
+    "sim.scrap": CallerAction(sim_inventory.scrap_sim, ADMIN, ScrapSim),
+    "sim.check": Action(sim_inventory.check_orders, ADMIN, OrderMany),
+    "sim.list": Action(sim_inventory.list_sims, VIEWER, ListSims),
+    "sim.show": Action(sim_inventory.show_sim, VIEWER, ShowSim),
+    "sim.history": Action(sim_inventory.sim_history, VIEWER, ShowSim),
+    "order.list": Action(sim_inventory.list_orders, VIEWER, ListOrders),
+    "order.show": Action(sim_inventory.show_order, VIEWER, ShowOrder),
+    "order.states": Action(sim_inventory.order_states, VIEWER, OrderStates),
+    "usage.export": Action(export_usage, OPERATOR, ExportUsage),
+    "usage.refund": CallerAction(balance_actions.refund, ADMIN, RefundUsage),
+    "usage.review.list": Action(list_held_reports, OPERATOR, ListHeldReports),
+    "usage.review.book": CallerAction(book_held_report, ADMIN, DecideHeldReport),
+    "usage.review.drop": CallerAction(drop_held_report, ADMIN, DecideHeldReport),
+    "usage.rerate": CallerAction(rerate_actions.rerate_usage, ADMIN, RerateUsage),
     "charity.causes": Action(charity_reports.list_causes, VIEWER, Nothing),
     "charity.register": Action(charity_reports.import_register, ADMIN, charity_requests.ImportRegister),
     "charity.confirm": CallerAction(charity_payments.confirm_month, ADMIN, charity_requests.ConfirmMonth),
@@ -539,16 +562,16 @@ ACTIONS: dict[str, StoreAction] = {
     "charity.audit": CallerAction(charity_evidence.audit_month, JOURNAL, charity_requests.AuditSample),
     "charity.report": CallerAction(charity_reports.report, VIEWER, charity_requests.Report),
     "charity.profit-share": CallerAction(charity_reports.profit_share, ADMIN, charity_requests.ProfitShare),
-    "plan.versions": Action(plan_actions.versions, VIEWER, requests.NamePlan),
-    "plan.version": Action(plan_actions.version, VIEWER, requests.NamePlanVersion),
-    "ledger.check": Action(check_ledger, BOOKS, requests.CheckLedger),
+    "plan.versions": Action(plan_actions.versions, VIEWER, NamePlan),
+    "plan.version": Action(plan_actions.version, VIEWER, NamePlanVersion),
+    "ledger.check": Action(check_ledger, BOOKS, CheckLedger),
     "ledger.months": Action(list_months, BOOKS, Nothing),
-    "ledger.balances": CallerAction(list_balances, BOOKS, requests.ListBalances),
-    "ledger.totals": Action(show_totals, BOOKS, requests.ShowTotals),
-    "ledger.tax": Action(show_tax, BOOKS, requests.ShowTotals),
+    "ledger.balances": CallerAction(list_balances, BOOKS, ListBalances),
+    "ledger.totals": Action(show_totals, BOOKS, ShowTotals),
+    "ledger.tax": Action(show_tax, BOOKS, ShowTotals),
     "ledger.seals": Action(ledger_seals.list_seals, BOOKS, Nothing),
-    "ledger.export": CallerAction(export_journal, JOURNAL, requests.ExportJournal),
-    "ledger.journal": CallerAction(read_journal, JOURNAL, requests.ReadJournal),
+    "ledger.export": CallerAction(export_journal, JOURNAL, ExportJournal),
+    "ledger.journal": CallerAction(read_journal, JOURNAL, ReadJournal),
     "bill.preview": Action(bill_actions.preview_month, OPERATOR, bill_requests.PreviewMonth),
     "bill.close": CallerAction(bill_actions.close_month, ADMIN, bill_requests.BillMonth),
     "bill.closes": Action(bill_actions.list_closes, VIEWER, Nothing),
@@ -560,7 +583,7 @@ ACTIONS: dict[str, StoreAction] = {
     "bill.note": Action(bill_actions.show_note, OPERATOR, bill_requests.ShowNote),
     "bill.show": CallerAction(bill_actions.show_bill, OPERATOR, bill_requests.ShowBill),
     "node.list": Action(node_actions.list_nodes, VIEWER, Nothing),
-    "node.adopt": Action(node_actions.adopt_node, ADMIN, requests.AdoptNode),
-    "node.retire": Action(node_actions.retire_node, ADMIN, requests.NameNode),
-    "events.list": Action(list_events, VIEWER, requests.ListEvents),
+    "node.adopt": Action(node_actions.adopt_node, ADMIN, AdoptNode),
+    "node.retire": Action(node_actions.retire_node, ADMIN, NameNode),
+    "events.list": Action(list_events, VIEWER, ListEvents),
 }

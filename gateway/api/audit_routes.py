@@ -11,12 +11,12 @@ from typing import Final
 from aiohttp import web
 
 from gateway.api.actions import JOURNAL
-from gateway.api.charity_answers import AuditMade
+from gateway.api.answers.charity import AuditMade
 from gateway.api.charity_evidence import audit_month, commit_month
 from gateway.api.charity_payments import record_look
-from gateway.api.charity_requests import AuditSample, CommitMonth, NamePack
 from gateway.api.conversion import to_request
 from gateway.api.problems import conflict, not_found
+from gateway.api.requests.charity import AuditSample, CommitMonth, NamePack
 from gateway.api.web_requests import UNKEPT, caller_of, json_response, read_object
 from gateway.context import GatewayContext
 

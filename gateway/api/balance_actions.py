@@ -1,7 +1,6 @@
 """What may be asked of a line's balance: its allowances, its renewals, add-ons, credit, and how far it may go below zero."""
 
-from gateway.api import requests
-from gateway.api.answers import (
+from gateway.api.answers.lines import (
     AddOnTaken,
     AllowanceRow,
     Allowances,
@@ -10,11 +9,15 @@ from gateway.api.answers import (
     LinePrices,
     LineTaxArea,
     LineTerms,
-    UsageRefunded,
 )
+from gateway.api.answers.usage import UsageRefunded
 from gateway.api.callers import Caller
 from gateway.api.line_numbers import named, number
 from gateway.api.problems import bad_request, conflict, not_found
+from gateway.api.requests import lines as line_requests
+from gateway.api.requests import usage as usage_requests
+from gateway.api.requests.fields import MAX_ID
+from gateway.api.requests.subscribers import ShowSubscriber
 from gateway.balance.allowances import MONEY, Allowance
 from gateway.balance.changes import SubscriberUnknown
 from gateway.balance.families import FamilyRefused, SetPayer
@@ -35,7 +38,7 @@ from gateway.subscribers.queries import find
 MAX_ACTOR = 64
 
 
-def allowances(context: GatewayContext, request: requests.ShowSubscriber) -> Allowances:
+def allowances(context: GatewayContext, request: ShowSubscriber) -> Allowances:
     """Give a line's allowances, the one that ends first before the others, and how its bundle is renewed."""
     with context.reading() as connection:
         subscriber_id = find(connection, named(request.number, context.settings.operator.country))
@@ -49,14 +52,14 @@ def allowances(context: GatewayContext, request: requests.ShowSubscriber) -> All
     return Allowances([row for each in found for row in _rows(each, wallet.currency)], terms)
 
 
-def renewal(context: GatewayContext, request: requests.SetRenewal, caller: Caller) -> LineTerms:
+def renewal(context: GatewayContext, request: line_requests.SetRenewal, caller: Caller) -> LineTerms:
     """Note a customer's consent to renewals, or that it was withdrawn, and on which day of the month periods begin."""
     line, actor = number(request.number, context.settings.operator.country), caller.name[:MAX_ACTOR]
     unit = SetRenewal(MSISDN, line, request.consent, request.billing_day, actor, request.reason)
     return _told(context.lane.run(unit))
 
 
-def tax_area(context: GatewayContext, request: requests.SetTaxArea, caller: Caller) -> LineTaxArea:
+def tax_area(context: GatewayContext, request: line_requests.SetTaxArea, caller: Caller) -> LineTaxArea:
     """Set where a line is taxed."""
     line, actor = number(request.number, context.settings.operator.country), caller.name[:MAX_ACTOR]
     outcome = context.lane.run(SetTaxArea(MSISDN, line, request.state, request.zip, actor, request.reason))
@@ -67,7 +70,7 @@ def tax_area(context: GatewayContext, request: requests.SetTaxArea, caller: Call
     return LineTaxArea(str(outcome.subscriber_id), area.state, area.zip, rfc3339(outcome.valid_from), known)
 
 
-def agree(context: GatewayContext, request: requests.AgreeToPrices, caller: Caller) -> LinePrices:
+def agree(context: GatewayContext, request: line_requests.AgreeToPrices, caller: Caller) -> LinePrices:
     """Note that a customer agreed to the prices of today."""
     line, actor = number(request.number, context.settings.operator.country), caller.name[:MAX_ACTOR]
     outcome = context.lane.run(AgreeToPrices(MSISDN, line, actor, request.reason))
@@ -76,7 +79,7 @@ def agree(context: GatewayContext, request: requests.AgreeToPrices, caller: Call
     return LinePrices(str(outcome.subscriber_id), outcome.plan, outcome.before, outcome.version)
 
 
-def credit_limit(context: GatewayContext, request: requests.SetCreditLimit, caller: Caller) -> LineTerms:
+def credit_limit(context: GatewayContext, request: line_requests.SetCreditLimit, caller: Caller) -> LineTerms:
     """Set how far a line may go below zero."""
     line, actor = number(request.number, context.settings.operator.country), caller.name[:MAX_ACTOR]
     amount = _amount(request.amount, context.settings.operator.currency)
@@ -88,7 +91,7 @@ def credit_limit(context: GatewayContext, request: requests.SetCreditLimit, call
     return _told(context.lane.run(SetCreditLimit(MSISDN, line, amount, actor, request.reason)))
 
 
-def family(context: GatewayContext, request: requests.SetPayer, caller: Caller) -> FamilyOf:
+def family(context: GatewayContext, request: line_requests.SetPayer, caller: Caller) -> FamilyOf:
     """Have another line's wallet pay for a line, or nobody's."""
     country, actor = context.settings.operator.country, caller.name[:MAX_ACTOR]
     line, payer = number(request.number, country), number(request.payer, country) if request.payer else ""
@@ -103,7 +106,7 @@ def family(context: GatewayContext, request: requests.SetPayer, caller: Caller) 
     return FamilyOf(str(outcome.subscriber_id), paid_by, limit, outcome.currency)
 
 
-def add_on(context: GatewayContext, request: requests.BuyAddOn, caller: Caller) -> AddOnTaken:
+def add_on(context: GatewayContext, request: line_requests.BuyAddOn, caller: Caller) -> AddOnTaken:
     """Sell a line an add-on of its plan; the same reference again sells nothing."""
     line = number(request.number, context.settings.operator.country)
     outcome = context.lane.run(BuyAddOn(MSISDN, line, request.add_on, caller.channel, request.reference))
@@ -118,7 +121,7 @@ def add_on(context: GatewayContext, request: requests.BuyAddOn, caller: Caller) 
     return AddOnTaken(str(outcome.subscriber_id), ends_at, price, balance, outcome.currency, outcome.repeated)
 
 
-def give_credit(context: GatewayContext, request: requests.GiveCredit, caller: Caller) -> CreditGiven:
+def give_credit(context: GatewayContext, request: line_requests.GiveCredit, caller: Caller) -> CreditGiven:
     """Give a line credit of the company that ends; no tenth accrues on what it pays."""
     line = number(request.number, context.settings.operator.country)
     amount = _amount(request.amount, request.currency)
@@ -134,11 +137,11 @@ def give_credit(context: GatewayContext, request: requests.GiveCredit, caller: C
     return CreditGiven(str(outcome.subscriber_id), balance, outcome.currency, ends_at, outcome.repeated)
 
 
-def refund(context: GatewayContext, request: requests.RefundUsage, caller: Caller) -> UsageRefunded:
+def refund(context: GatewayContext, request: usage_requests.RefundUsage, caller: Caller) -> UsageRefunded:
     """Give back the price of a usage record, its tenth, and what allowances covered of it, once."""
     record_id = int(request.record_id) if request.record_id.isascii() and request.record_id.isdecimal() else -1
     with context.reading() as connection:
-        found = charged(connection, record_id) if 0 <= record_id < requests.MAX_ID else None
+        found = charged(connection, record_id) if 0 <= record_id < MAX_ID else None
     if found is None:
         raise not_found("usage.unknown", "there is no usage record of this number, or it is past its retention")
     outcome = context.lane.run(RefundUsage(found, caller.name[:MAX_ACTOR], request.reason))

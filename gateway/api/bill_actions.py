@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 from sqlalchemy import select
 
-from gateway.api.bill_answers import (
+from gateway.api.answers.bills import (
     BillPage,
     BillRow,
     BillShown,
@@ -16,7 +16,11 @@ from gateway.api.bill_answers import (
     Previewed,
     PreviewSums,
 )
-from gateway.api.bill_requests import (
+from gateway.api.bill_views import bill_view, close_view, overdue_view
+from gateway.api.callers import Caller, need_causes
+from gateway.api.line_numbers import named
+from gateway.api.problems import bad_request, conflict, not_found
+from gateway.api.requests.bills import (
     BillMonth,
     ListBills,
     ListOverdue,
@@ -25,11 +29,7 @@ from gateway.api.bill_requests import (
     ShowBill,
     ShowNote,
 )
-from gateway.api.bill_views import bill_view, close_view, overdue_view
-from gateway.api.callers import Caller, need_causes
-from gateway.api.line_numbers import named
-from gateway.api.problems import bad_request, conflict, not_found
-from gateway.api.requests import MAX_PAGE, page_size
+from gateway.api.requests.fields import MAX_PAGE, page_size
 from gateway.balance.preferences import preferences_of
 from gateway.billing import close_job
 from gateway.billing.closing import CloseRefused, ReopenMonth

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from gateway.api.bill_answers import (
+from gateway.api.answers.bills import (
     BillView,
     CauseOfBill,
     CloseSums,

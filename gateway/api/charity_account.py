@@ -5,13 +5,13 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, func, select
 
-from gateway.api import charity_requests as requests
+from gateway.api.answers.charity import CampaignRow, CampaignRows, CoverRow, CoverRows, ReceiptBooked
 from gateway.api.callers import Caller
-from gateway.api.charity_answers import CampaignRow, CampaignRows, CoverRow, CoverRows, ReceiptBooked
 from gateway.api.charity_payments import campaigns_of, is_day, record_look
 from gateway.api.months_confirmed import today
 from gateway.api.problems import bad_request, conflict, not_found
-from gateway.api.requests import DAY_WANTED, Nothing
+from gateway.api.requests import charity as requests
+from gateway.api.requests.fields import DAY_WANTED, Nothing
 from gateway.charity.receipts import (
     BookReceipt,
     CampaignSums,

@@ -2,11 +2,11 @@
 
 from zoneinfo import ZoneInfo
 
+from gateway.api.answers.charity import ReportFigures, ReportMade, ReportMonth
 from gateway.api.callers import Caller
-from gateway.api.charity_answers import ReportFigures, ReportMade, ReportMonth
 from gateway.api.charity_payments import record_look
-from gateway.api.charity_requests import ReportDocument
 from gateway.api.problems import conflict, not_found
+from gateway.api.requests.charity import ReportDocument
 from gateway.billing.giving_text import write_text
 from gateway.billing.words import Writer
 from gateway.charity.giving_report import CAUSE, PUBLIC, GivingReport, giving_report

@@ -7,11 +7,11 @@ from typing import Final
 from msgspec.structs import replace
 from sqlalchemy import Connection, select
 
+from gateway.api.answers.charity import CommitmentMade, PackMade
 from gateway.api.callers import Caller
-from gateway.api.charity_answers import CommitmentMade, PackMade
 from gateway.api.charity_payments import record_look
-from gateway.api.charity_requests import AuditSample, BillEvidence, CommitMonth
 from gateway.api.problems import conflict, not_found
+from gateway.api.requests.charity import AuditSample, BillEvidence, CommitMonth
 from gateway.billing.cuts import CLOSED, closes
 from gateway.billing.packs.files import archive
 from gateway.billing.packs.making import Asked, Month, PackMaker

@@ -7,9 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from gateway.api import charity_requests as requests
-from gateway.api.callers import Caller, need_causes
-from gateway.api.charity_answers import (
+from gateway.api.answers.charity import (
     BankAccountShown,
     BankDetails,
     BankDetailsRow,
@@ -21,9 +19,11 @@ from gateway.api.charity_answers import (
     PayoutSkipped,
     StandingRow,
 )
+from gateway.api.callers import Caller, need_causes
 from gateway.api.months_confirmed import confirm, today
 from gateway.api.problems import bad_request, conflict, not_found
-from gateway.api.requests import DAY_WANTED, Nothing
+from gateway.api.requests import charity as requests
+from gateway.api.requests.fields import DAY_WANTED, Nothing
 from gateway.bank import camt, pain002
 from gateway.bank.accounts import AccountInvalid, BankAccount, checked
 from gateway.bank.xml import BankFileInvalid

@@ -6,9 +6,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from sqlalchemy import Connection, select
 
-from gateway.api import charity_requests as requests
-from gateway.api.callers import Caller
-from gateway.api.charity_answers import (
+from gateway.api.answers.charity import (
     CauseRow,
     CauseRows,
     CharityReport,
@@ -20,11 +18,13 @@ from gateway.api.charity_answers import (
     ReportRow,
     ShareRow,
 )
+from gateway.api.callers import Caller
 from gateway.api.charity_documents import told_span
 from gateway.api.charity_payments import is_day, record_look
 from gateway.api.months_confirmed import today
 from gateway.api.problems import bad_request, conflict, not_found
-from gateway.api.requests import DAY_WANTED, Nothing
+from gateway.api.requests import charity as requests
+from gateway.api.requests.fields import DAY_WANTED, Nothing
 from gateway.billing.giving_text import write_advice
 from gateway.billing.words import Writer
 from gateway.charity.ageing import Waiting, waiting

@@ -4,10 +4,10 @@ from aiohttp import web
 
 from gateway.api.actions import OPERATOR
 from gateway.api.charity_payments import approve_bank, approve_payout, show_bank, show_payout
-from gateway.api.charity_requests import ApproveBank, NamePayout
 from gateway.api.conversion import to_request
 from gateway.api.problems import not_found
-from gateway.api.requests import MAX_ID
+from gateway.api.requests.charity import ApproveBank, NamePayout
+from gateway.api.requests.fields import MAX_ID
 from gateway.api.web_requests import caller_of, json_response
 from gateway.context import GatewayContext
 

@@ -5,7 +5,7 @@ import msgspec
 from gateway.api.callers import Caller
 from gateway.api.line_numbers import named
 from gateway.api.problems import conflict, not_found
-from gateway.api.requests import EraseSubscriber as Wanted
+from gateway.api.requests.subscribers import EraseSubscriber as Wanted
 from gateway.context import GatewayContext
 from gateway.sims.erasure import EraseSubscriber, ErasureRefused, ended_lines, texts_of
 

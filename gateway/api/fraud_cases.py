@@ -1,9 +1,10 @@
 """Cases of suspected fraud, as the interfaces list and clear them."""
 
+from gateway.api.answers.rows import CaseClearedView, FraudCasePage
 from gateway.api.callers import Caller
 from gateway.api.problems import bad_request, conflict, not_found
-from gateway.api.requests import MAX_ID, MAX_PAGE, DecideCase, ListCases
-from gateway.api.row_answers import CaseClearedView, FraudCasePage
+from gateway.api.requests.fields import MAX_ID, MAX_PAGE
+from gateway.api.requests.fraud import DecideCase, ListCases
 from gateway.context import GatewayContext
 from gateway.fraud import cases
 

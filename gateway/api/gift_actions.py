@@ -1,10 +1,12 @@
 """Gifts by command and HTTP: given, taken back while they are held, and listed."""
 
-from gateway.api import requests
+from gateway.api.answers.rows import GiftAnswer, GiftRow, Gifts
 from gateway.api.callers import Caller
 from gateway.api.line_numbers import named, number
 from gateway.api.problems import bad_request, conflict, not_found
-from gateway.api.row_answers import GiftAnswer, GiftRow, Gifts
+from gateway.api.requests.fields import MAX_ID
+from gateway.api.requests.gifts import GiveGift, NamedGift
+from gateway.api.requests.subscribers import ShowSubscriber
 from gateway.balance.changes import SubscriberUnknown
 from gateway.balance.gift_units import GiftTold, MakeGift, WithdrawGift
 from gateway.balance.gifts import Gift, GiftRefused, gifts_of
@@ -17,7 +19,7 @@ from gateway.subscribers.identifier_history import MSISDN
 from gateway.subscribers.queries import find
 
 
-def give(context: GatewayContext, request: requests.GiveGift, caller: Caller) -> GiftAnswer:
+def give(context: GatewayContext, request: GiveGift, caller: Caller) -> GiftAnswer:
     """Hold a gift for a cause, to be made when its giver can no more take it back; once for a channel's reference."""
     line = number(request.number, context.settings.operator.country)
     try:
@@ -29,16 +31,16 @@ def give(context: GatewayContext, request: requests.GiveGift, caller: Caller) ->
     return GiftAnswer(_row(told.gift, cause=request.cause), told.repeated)
 
 
-def withdraw(context: GatewayContext, request: requests.NamedGift) -> GiftAnswer:
+def withdraw(context: GatewayContext, request: NamedGift) -> GiftAnswer:
     """Take back a gift that is held."""
     line = number(request.number, context.settings.operator.country)
-    if not (request.gift.isascii() and request.gift.isdigit()) or int(request.gift) > requests.MAX_ID:
+    if not (request.gift.isascii() and request.gift.isdigit()) or int(request.gift) > MAX_ID:
         raise not_found("gift.unknown", "gift: give the number that `tpo subscriber gifts` shows")
     told = _told(context.lane.run(WithdrawGift(MSISDN, line, int(request.gift))))
     return GiftAnswer(_row(told.gift, cause=None), told.repeated)
 
 
-def gifts(context: GatewayContext, request: requests.ShowSubscriber, caller: Caller) -> Gifts:
+def gifts(context: GatewayContext, request: ShowSubscriber, caller: Caller) -> Gifts:
     """List a line's gifts; to which causes, for who may see that, and the look is noted."""
     with context.reading() as connection:
         subscriber_id = find(connection, named(request.number, context.settings.operator.country))

@@ -4,16 +4,12 @@ from datetime import UTC, date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from gateway.api import requests
+from gateway.api.answers.rows import GiftAidCancelled, GiftAidDeclaration, GiftAidDeclarations, GiftAidSchedule
 from gateway.api.callers import Caller, need_causes
 from gateway.api.line_numbers import named, number
 from gateway.api.problems import bad_request, not_found
-from gateway.api.row_answers import (
-    GiftAidCancelled,
-    GiftAidDeclaration,
-    GiftAidDeclarations,
-    GiftAidSchedule,
-)
+from gateway.api.requests import gifts as gift_requests
+from gateway.api.requests.subscribers import ShowSubscriber
 from gateway.balance.changes import SubscriberUnknown
 from gateway.balance.gift_aid import CancelGiftAid, Declaration, DeclareGiftAid, covered, declarations_of
 from gateway.charity.gift_aid import COLUMNS, MOST_BACK_DAYS, DeclarationInvalid, Person, checked, schedule
@@ -27,7 +23,7 @@ MAX_ACTOR: Final = 64
 _DAY_US: Final = 86_400_000_000
 
 
-def declare(context: GatewayContext, request: requests.DeclareGiftAid, caller: Caller) -> GiftAidDeclaration:
+def declare(context: GatewayContext, request: gift_requests.DeclareGiftAid, caller: Caller) -> GiftAidDeclaration:
     """Keep a person's declaration for gifts of a line to a cause; what it says is sealed, and not shown again."""
     line = number(request.number, context.settings.operator.country)
     _known(context, request.cause)
@@ -43,7 +39,7 @@ def declare(context: GatewayContext, request: requests.DeclareGiftAid, caller: C
     return _row(made)
 
 
-def cancel(context: GatewayContext, request: requests.CancelGiftAid) -> GiftAidCancelled:
+def cancel(context: GatewayContext, request: gift_requests.CancelGiftAid) -> GiftAidCancelled:
     """End a line's declaration to a cause: gifts from now on are not covered."""
     line = number(request.number, context.settings.operator.country)
     ended = context.lane.run(CancelGiftAid(MSISDN, line, request.cause))
@@ -52,7 +48,7 @@ def cancel(context: GatewayContext, request: requests.CancelGiftAid) -> GiftAidC
     return GiftAidCancelled(ended > 0)
 
 
-def declarations(context: GatewayContext, request: requests.ShowSubscriber, caller: Caller) -> GiftAidDeclarations:
+def declarations(context: GatewayContext, request: ShowSubscriber, caller: Caller) -> GiftAidDeclarations:
     """List a line's declarations; to whom and by whom, for who may see causes, and the look is noted."""
     with context.reading() as connection:
         subscriber_id = find(connection, named(request.number, context.settings.operator.country))
@@ -66,7 +62,7 @@ def declarations(context: GatewayContext, request: requests.ShowSubscriber, call
     return GiftAidDeclarations([_row(each) for each in found])
 
 
-def export(context: GatewayContext, request: requests.ExportGiftAid, caller: Caller) -> GiftAidSchedule:
+def export(context: GatewayContext, request: gift_requests.ExportGiftAid, caller: Caller) -> GiftAidSchedule:
     """Give the schedule of a month for one charity, and note that it was made; it is for that charity alone."""
     need_causes(caller)
     _known(context, request.cause)

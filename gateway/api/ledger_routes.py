@@ -6,7 +6,8 @@ from gateway.api import actions
 from gateway.api.actions import BOOKS, JOURNAL
 from gateway.api.conversion import to_request
 from gateway.api.ledger_seals import list_seals
-from gateway.api.requests import CheckLedger, ExportJournal, Nothing, ShowTotals
+from gateway.api.requests.fields import Nothing
+from gateway.api.requests.ledger import CheckLedger, ExportJournal, ShowTotals
 from gateway.api.web_requests import caller_of, json_response
 from gateway.context import GatewayContext
 

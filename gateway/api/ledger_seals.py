@@ -2,7 +2,7 @@
 
 import msgspec
 
-from gateway.api.requests import Nothing
+from gateway.api.requests.fields import Nothing
 from gateway.context import GatewayContext
 from gateway.ledger.seals import Seal, SealKey, kept, read_file
 

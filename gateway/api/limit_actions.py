@@ -3,10 +3,10 @@
 from functools import partial
 
 from gateway.api.actions import OPERATOR, AsyncAction, RunningAction
+from gateway.api.answers.rows import LimitView
 from gateway.api.callers import Caller
 from gateway.api.line_limits import decide_limit
-from gateway.api.requests import DecideLimit
-from gateway.api.row_answers import LimitView
+from gateway.api.requests.lines import DecideLimit
 from gateway.background import Background
 from gateway.charging.gy.reauth_abort import SessionRequests
 from gateway.context import GatewayContext

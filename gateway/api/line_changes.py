@@ -1,11 +1,13 @@
 """Another plan or number for a line: in our books alone, or by an order where the line's host has to be told first."""
 
-from gateway.api import requests
-from gateway.api.answers import LineChanged, SubscriberChanges
+from gateway.api.answers.lines import LineChanged
+from gateway.api.answers.subscribers import SubscriberChanges
 from gateway.api.callers import Caller
 from gateway.api.line_numbers import named, number
 from gateway.api.order_requests import problem_of
 from gateway.api.problems import bad_request, conflict, not_found
+from gateway.api.requests import lines as line_requests
+from gateway.api.requests.subscribers import ShowSubscriber
 from gateway.balance.changes import SubscriberUnknown
 from gateway.charging.plan_changes import Effective
 from gateway.context import GatewayContext
@@ -18,7 +20,7 @@ from provisioning.orders import OrderRefused, OrderState
 MAX_ACTOR = 64
 
 
-def plan_unit(context: GatewayContext, request: requests.ChangePlan, caller: Caller) -> ChangePlan:
+def plan_unit(context: GatewayContext, request: line_requests.ChangePlan, caller: Caller) -> ChangePlan:
     """Read what is asked for a line's plan."""
     known = sorted(context.settings.plans)
     if request.plan not in known:
@@ -28,24 +30,24 @@ def plan_unit(context: GatewayContext, request: requests.ChangePlan, caller: Cal
     return ChangePlan(MSISDN, line, caller.name[:MAX_ACTOR], request.reason, request.plan, effective)
 
 
-def number_unit(context: GatewayContext, request: requests.ChangeNumber, caller: Caller) -> ChangeNumber:
+def number_unit(context: GatewayContext, request: line_requests.ChangeNumber, caller: Caller) -> ChangeNumber:
     """Read what is asked for a line's number."""
     country = context.settings.operator.country
     line, wanted = number(request.number, country), number(request.msisdn, country)
     return ChangeNumber(MSISDN, line, caller.name[:MAX_ACTOR], request.reason, wanted, request.returning)
 
 
-def change_plan(context: GatewayContext, request: requests.ChangePlan, caller: Caller) -> LineChanged:
+def change_plan(context: GatewayContext, request: line_requests.ChangePlan, caller: Caller) -> LineChanged:
     """Give a line another plan while the gateway stands still."""
     return _alone(context.lane.run(plan_unit(context, request, caller)))
 
 
-def change_number(context: GatewayContext, request: requests.ChangeNumber, caller: Caller) -> LineChanged:
+def change_number(context: GatewayContext, request: line_requests.ChangeNumber, caller: Caller) -> LineChanged:
     """Give a line another number while the gateway stands still."""
     return _alone(context.lane.run(number_unit(context, request, caller)))
 
 
-def history(context: GatewayContext, request: requests.ShowSubscriber) -> SubscriberChanges:
+def history(context: GatewayContext, request: ShowSubscriber) -> SubscriberChanges:
     """Give the changes of a subscriber, whom any of its numbers names."""
     with context.reading() as connection:
         subscriber_id = find(connection, named(request.number, context.settings.operator.country))

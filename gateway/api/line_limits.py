@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from gateway.api import requests
+from gateway.api.answers.rows import LimitView, NoticePage
 from gateway.api.callers import Caller
 from gateway.api.line_numbers import named, number
 from gateway.api.problems import bad_request, conflict, not_found
-from gateway.api.requests import MAX_PAGE, page_size
-from gateway.api.row_answers import LimitView, NoticePage
+from gateway.api.requests.fields import MAX_PAGE, page_size
+from gateway.api.requests.lines import DecideLimit, ListNotices
+from gateway.api.requests.subscribers import ShowSubscriber
 from gateway.balance.changes import SubscriberUnknown
 from gateway.balance.spending import ABROAD, NO_LIMIT
 from gateway.charging.credit_control import ChargingPolicy
@@ -29,7 +30,7 @@ from gateway.subscribers.queries import find
 MAX_ACTOR = 64
 
 
-def show_limit(context: GatewayContext, request: requests.ShowSubscriber) -> LimitView:
+def show_limit(context: GatewayContext, request: ShowSubscriber) -> LimitView:
     """Show what limits a line, what was charged this month, and every decision that its customer took."""
     tariff = context.policy(ChargingPolicy).tariff
     with context.reading() as connection:
@@ -41,7 +42,7 @@ def show_limit(context: GatewayContext, request: requests.ShowSubscriber) -> Lim
     return _view(shown, taken)
 
 
-def decide_limit(context: GatewayContext, request: requests.DecideLimit, caller: Caller) -> LimitView:
+def decide_limit(context: GatewayContext, request: DecideLimit, caller: Caller) -> LimitView:
     """Keep what a customer decided about a limit."""
     line = number(request.number, context.settings.operator.country)
     said = (request.channel, request.wording, caller.name[:MAX_ACTOR])
@@ -91,7 +92,7 @@ def _view(shown: LimitShown, taken: Sequence[LimitDecision] = ()) -> LimitView:
     )
 
 
-def list_notices(context: GatewayContext, request: requests.ListNotices) -> NoticePage:
+def list_notices(context: GatewayContext, request: ListNotices) -> NoticePage:
     """Give a page of the notices that customers were sent; numbers are masked."""
     limit = page_size(request.limit, 100, MAX_PAGE)
     with context.reading() as connection:

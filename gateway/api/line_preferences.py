@@ -1,10 +1,11 @@
 """How customers want to be written to, as the interfaces show and change it."""
 
-from gateway.api import requests
-from gateway.api.answers import LinePreferences
+from gateway.api.answers.lines import LinePreferences
 from gateway.api.callers import Caller
 from gateway.api.line_numbers import named, number
 from gateway.api.problems import bad_request, not_found
+from gateway.api.requests import lines as line_requests
+from gateway.api.requests.subscribers import ShowSubscriber
 from gateway.balance.changes import SubscriberUnknown
 from gateway.balance.preferences import Preferences, SetPreferences, preferences_of
 from gateway.context import GatewayContext
@@ -14,7 +15,7 @@ from gateway.subscribers.queries import find
 MAX_ACTOR = 64
 
 
-def show_preferences(context: GatewayContext, request: requests.ShowSubscriber) -> LinePreferences:
+def show_preferences(context: GatewayContext, request: ShowSubscriber) -> LinePreferences:
     """Tell what a customer said."""
     with context.reading() as connection:
         subscriber_id = find(connection, named(request.number, context.settings.operator.country))
@@ -23,7 +24,7 @@ def show_preferences(context: GatewayContext, request: requests.ShowSubscriber) 
         return _view(subscriber_id, preferences_of(connection, subscriber_id))
 
 
-def set_preferences(context: GatewayContext, request: requests.SetPreferences, caller: Caller) -> LinePreferences:
+def set_preferences(context: GatewayContext, request: line_requests.SetPreferences, caller: Caller) -> LinePreferences:
     """Keep what a customer says now."""
     if request.language is None and request.itemised is None:
         raise bad_request("preferences.invalid", "say what is to change: language, itemised")

@@ -2,9 +2,10 @@
 
 from typing import Final, Literal
 
-from gateway.api.answers import NodeAdopted, NodeRetired, Nodes, NodeView
+from gateway.api.answers.nodes import NodeAdopted, NodeRetired, Nodes, NodeView
 from gateway.api.problems import conflict, not_found
-from gateway.api.requests import AdoptNode, NameNode, Nothing
+from gateway.api.requests.fields import Nothing
+from gateway.api.requests.nodes import AdoptNode, NameNode
 from gateway.context import GatewayContext
 from gateway.events.times import rfc3339
 from gateway.store import takeover

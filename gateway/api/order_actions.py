@@ -6,22 +6,16 @@ import msgspec
 
 from gateway.api import line_changes, sim_inventory
 from gateway.api.actions import ADMIN, OPERATOR, AsyncAction, Params, RunningAction, need
-from gateway.api.answers import ImportedSims, LineChanged, OrderRowsTaken, OrderRowTaken, OrderTaken
+from gateway.api.answers.lines import LineChanged
+from gateway.api.answers.orders import OrderRowsTaken, OrderRowTaken, OrderTaken
+from gateway.api.answers.sims import ImportedSims
 from gateway.api.callers import Caller
 from gateway.api.conversion import to_request
 from gateway.api.order_requests import FIELDS, SOCKET, problem_of, read_key, read_kind, read_request
 from gateway.api.problems import Problem, draining, not_found
-from gateway.api.requests import (
-    ChangeNumber,
-    ChangePlan,
-    ImportSims,
-    KeyedSimOrder,
-    OrderMany,
-    OrderRow,
-    Reconcile,
-    ShowOrder,
-    SimOrder,
-)
+from gateway.api.requests.lines import ChangeNumber, ChangePlan
+from gateway.api.requests.orders import KeyedSimOrder, OrderMany, OrderRow, ShowOrder, SimOrder
+from gateway.api.requests.sims import ImportSims, Reconcile
 from gateway.context import GatewayContext
 from gateway.privacy.masks import mask
 from gateway.sims import queries

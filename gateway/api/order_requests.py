@@ -7,7 +7,8 @@ from typing import Final
 import msgspec
 
 from gateway.api.problems import Problem, bad_request, conflict, not_found
-from gateway.api.requests import PRINTABLE, SimOrder
+from gateway.api.requests.fields import PRINTABLE
+from gateway.api.requests.orders import SimOrder
 from gateway.charging.plan_changes import Effective
 from gateway.settings import Settings
 from gateway.sims.accept_order import Asked

@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from gateway.api.bill_answers import BillPaid, LinePaid, LinesPaid
-from gateway.api.bill_requests import BankLineSaid, PaidLines, PayBillOnce
+from gateway.api.answers.bills import BillPaid, LinePaid, LinesPaid
 from gateway.api.callers import Caller
 from gateway.api.problems import bad_request, conflict, not_found
+from gateway.api.requests.bills import BankLineSaid, PaidLines, PayBillOnce
 from gateway.balance.topups import Payment
 from gateway.billing.bank_lines import BankPayment, Match, matches
 from gateway.billing.payments import PayBill, PaymentRefused, TakeBack

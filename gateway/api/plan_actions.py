@@ -1,14 +1,14 @@
 """The recorded versions of plans, as `tpo plan versions` and `tpo plan price --version` ask for them."""
 
-from gateway.api import requests
-from gateway.api.answers import PlanVersions, RecordedPlan
+from gateway.api.answers.plans import PlanVersions, RecordedPlan
 from gateway.api.problems import not_found
+from gateway.api.requests.plans import NamePlan, NamePlanVersion
 from gateway.balance.plan_standing import recorded, versions_of
 from gateway.context import GatewayContext
 from gateway.rating.plan_versions import content_of
 
 
-def versions(context: GatewayContext, request: requests.NamePlan) -> PlanVersions:
+def versions(context: GatewayContext, request: NamePlan) -> PlanVersions:
     """Give the versions of a plan, with how many lines are charged by each."""
     with context.reading() as connection:
         rows = versions_of(connection, request.plan, context.clock())
@@ -17,7 +17,7 @@ def versions(context: GatewayContext, request: requests.NamePlan) -> PlanVersion
     return PlanVersions(rows)
 
 
-def version(context: GatewayContext, request: requests.NamePlanVersion) -> RecordedPlan:
+def version(context: GatewayContext, request: NamePlanVersion) -> RecordedPlan:
     """Give what a version of a plan says, as canonical JSON."""
     with context.reading() as connection:
         plan = recorded(connection, request.plan, request.version)

@@ -4,10 +4,10 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from gateway.api import requests
-from gateway.api.answers import UsageRerated
+from gateway.api.answers.usage import UsageRerated
 from gateway.api.callers import Caller
 from gateway.api.problems import bad_request
+from gateway.api.requests.usage import RerateUsage
 from gateway.charging.credit_control import ChargingPolicy
 from gateway.charging.rerate import Left, Rerated
 from gateway.charging.rerate_lines import LinePage, page_of_lines
@@ -21,7 +21,7 @@ UNITS = 500
 """Sessions, or sales, of one page: each page of sessions looks through the usage and the journal."""
 
 
-def rerate_usage(context: GatewayContext, request: requests.RerateUsage, caller: Caller) -> UsageRerated:
+def rerate_usage(context: GatewayContext, request: RerateUsage, caller: Caller) -> UsageRerated:
     """Price a page of sessions anew; whoever asks goes on with `next`, and may begin again at any time."""
     plans = context.policy(ChargingPolicy).tariff.plans
     plan = plans.get(request.plan)
@@ -57,7 +57,7 @@ def rerate_usage(context: GatewayContext, request: requests.RerateUsage, caller:
 
 
 def _page(
-    context: GatewayContext, connection: Connection, wanted: Wanted, request: requests.RerateUsage
+    context: GatewayContext, connection: Connection, wanted: Wanted, request: RerateUsage
 ) -> SessionPage | LinePage | SalePage:
     """Read a page of what is asked for."""
     if request.caps:

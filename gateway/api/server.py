@@ -16,7 +16,7 @@ from aiohttp import web
 
 from gateway.api import access, openapi
 from gateway.api.actions import ACTIONS, ADMIN, AUDITOR, OPERATOR, Params, RunningAction, need
-from gateway.api.answers import Health
+from gateway.api.answers.nodes import Health
 from gateway.api.callers import Caller
 from gateway.api.connections import Listener
 from gateway.api.problems import Problem, bad_request, not_found

@@ -9,11 +9,13 @@ import msgspec
 from sqlalchemy import Connection
 
 from gateway.api.actions import OPERATOR, VIEWER, AsyncAction, RunningAction
-from gateway.api.answers import NodeProblem, SessionReply, Sessions
+from gateway.api.answers.nodes import NodeProblem
+from gateway.api.answers.sessions import SessionReply, Sessions
 from gateway.api.callers import Caller
 from gateway.api.line_numbers import named
 from gateway.api.problems import Problem, bad_request, conflict, not_found
-from gateway.api.requests import MAX_ROWS, SESSION_ID, ListSessions, NameSession, page_size
+from gateway.api.requests.fields import MAX_ROWS, page_size
+from gateway.api.requests.sessions import SESSION_ID, ListSessions, NameSession
 from gateway.api.where import Elsewhere, Somewhere
 from gateway.charging import queries as charging_queries
 from gateway.charging.gy.reauth_abort import AskByOthers, CommandResult, Reply, SessionCommand, SessionRequests

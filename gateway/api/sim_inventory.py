@@ -6,24 +6,16 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from gateway.api import requests
-from gateway.api.answers import (
-    ImportedSim,
-    ImportedSims,
-    OrderRowChecked,
-    OrderRowsChecked,
-    Orders,
-    OrderStates,
-    SimAmended,
-    SimHistory,
-    SimPage,
-)
+from gateway.api.answers.orders import OrderRowChecked, OrderRowsChecked, Orders, OrderStates
+from gateway.api.answers.sims import ImportedSim, ImportedSims, SimAmended, SimHistory, SimPage
 from gateway.api.callers import Caller
 from gateway.api.conversion import to_request
 from gateway.api.line_numbers import named
 from gateway.api.order_requests import SOCKET, read_key, read_kind, read_request
 from gateway.api.problems import Problem, bad_request, conflict, not_found
-from gateway.api.requests import MAX_PAGE, page_size
+from gateway.api.requests import orders as order_requests
+from gateway.api.requests import sims as sim_requests
+from gateway.api.requests.fields import MAX_PAGE, page_size
 from gateway.context import GatewayContext
 from gateway.privacy.masks import mask
 from gateway.sims import queries
@@ -39,7 +31,7 @@ from provisioning.orders import OrderRefused
 Found = TypeVar("Found")
 
 
-def import_sims(context: GatewayContext, request: requests.ImportSims, actor: str = "") -> ImportedSims:
+def import_sims(context: GatewayContext, request: sim_requests.ImportSims, actor: str = "") -> ImportedSims:
     """Take cards in, each row by itself.
 
     `actor` is who history names; without one it is this process's user.
@@ -59,7 +51,7 @@ def import_sims(context: GatewayContext, request: requests.ImportSims, actor: st
     return ImportedSims([_told(next(done) if result is None else result) for result in results])
 
 
-def amend_sim(context: GatewayContext, request: requests.AmendSim, caller: Caller) -> SimAmended:
+def amend_sim(context: GatewayContext, request: sim_requests.AmendSim, caller: Caller) -> SimAmended:
     """Put a card's import right; Problem says why not, and nothing has changed then."""
     try:
         card = iccid(request.iccid)
@@ -79,7 +71,7 @@ def amend_sim(context: GatewayContext, request: requests.AmendSim, caller: Calle
     return _amended(context, unit)
 
 
-def scrap_sim(context: GatewayContext, request: requests.ScrapSim, caller: Caller) -> SimAmended:
+def scrap_sim(context: GatewayContext, request: sim_requests.ScrapSim, caller: Caller) -> SimAmended:
     """Destroy a card that never came into service."""
     try:
         card = iccid(request.iccid)
@@ -92,17 +84,17 @@ def _amended(context: GatewayContext, unit: AmendSim | ScrapSim) -> SimAmended:
     outcome: Amended | AmendmentRefused = context.lane.run(unit)
     if isinstance(outcome, AmendmentRefused):
         raise (not_found if outcome.code == "sim.unknown" else conflict)(outcome.code, str(outcome))
-    state = show_sim(context, requests.ShowSim(unit.iccid)).state
+    state = show_sim(context, sim_requests.ShowSim(unit.iccid)).state
     return SimAmended(unit.iccid, list(outcome.columns), state)
 
 
-def check_orders(context: GatewayContext, request: requests.OrderMany) -> OrderRowsChecked:
+def check_orders(context: GatewayContext, request: order_requests.OrderMany) -> OrderRowsChecked:
     """Tell which of many orders would be refused as things stand, each by itself; nothing is ordered."""
     results: list[OrderRowChecked | None] = []
     units = []
     for row in request.rows:
         try:
-            asked = to_request(row, requests.OrderRow)
+            asked = to_request(row, order_requests.OrderRow)
             checked = read_request(read_kind(asked.kind), asked, context.settings, "")
             units.append(CheckOrder(SOCKET, read_key(asked.key), checked))
         except Problem as problem:
@@ -117,19 +109,19 @@ def _checked(result: OrderRefused | StoreError | None) -> OrderRowChecked:
     return OrderRowChecked(None, "") if result is None else OrderRowChecked(result.code, mask(str(result)))
 
 
-def list_sims(context: GatewayContext, request: requests.ListSims) -> SimPage:
+def list_sims(context: GatewayContext, request: sim_requests.ListSims) -> SimPage:
     """Tell of cards in the order of their ICCIDs."""
     limit = page_size(request.limit, 20, MAX_PAGE)
     rows = context.read(lambda connection: queries.list_sims(connection, request.after, limit, request.state))
     return SimPage(rows, rows[-1].iccid if len(rows) == limit else None)
 
 
-def show_sim(context: GatewayContext, request: requests.ShowSim) -> SimView:
+def show_sim(context: GatewayContext, request: sim_requests.ShowSim) -> SimView:
     """Tell a card."""
     return _card(context, request, queries.show_sim)
 
 
-def sim_history(context: GatewayContext, request: requests.ShowSim) -> SimHistory:
+def sim_history(context: GatewayContext, request: sim_requests.ShowSim) -> SimHistory:
     """Tell what happened to a card."""
 
     def look(connection: Connection, card: str) -> SimHistory | None:
@@ -139,7 +131,7 @@ def sim_history(context: GatewayContext, request: requests.ShowSim) -> SimHistor
     return _card(context, request, look)
 
 
-def list_orders(context: GatewayContext, request: requests.ListOrders) -> Orders:
+def list_orders(context: GatewayContext, request: order_requests.ListOrders) -> Orders:
     """Tell of orders, the newest first."""
     limit = page_size(request.limit, 20, MAX_PAGE)
     number = named(request.number, context.settings.operator.country)
@@ -151,7 +143,7 @@ def list_orders(context: GatewayContext, request: requests.ListOrders) -> Orders
     return Orders(context.read(look))
 
 
-def show_order(context: GatewayContext, request: requests.ShowOrder) -> OrderView:
+def show_order(context: GatewayContext, request: order_requests.ShowOrder) -> OrderView:
     """Tell an order with its steps."""
     number = order_id(request.id)
     found: OrderView | None = context.read(lambda connection: queries.show_order(connection, number))
@@ -160,7 +152,7 @@ def show_order(context: GatewayContext, request: requests.ShowOrder) -> OrderVie
     return found
 
 
-def order_states(context: GatewayContext, request: requests.OrderStates) -> OrderStates:
+def order_states(context: GatewayContext, request: order_requests.OrderStates) -> OrderStates:
     """Tell how many orders stand; an unknown one is left out."""
     numbers = [order_id(text) for text in request.ids]
     return OrderStates(context.read(lambda connection: queries.order_states(connection, numbers)))
@@ -171,7 +163,9 @@ def order_id(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
 
 
-def _card(context: GatewayContext, request: requests.ShowSim, look: Callable[[Connection, str], Found | None]) -> Found:
+def _card(
+    context: GatewayContext, request: sim_requests.ShowSim, look: Callable[[Connection, str], Found | None]
+) -> Found:
     try:
         card = iccid(request.iccid)
     except IdentifierInvalid as error:

@@ -6,13 +6,15 @@ from http import HTTPStatus
 from msgspec import UNSET, structs
 
 from gateway.api.actions import OPERATOR, VIEWER, AsyncAction, RunningAction, need
-from gateway.api.answers import Links, LinkView, NodeProblem, TakenText, TakenTexts, UnmatchedReceiptView
+from gateway.api.answers.nodes import NodeProblem
+from gateway.api.answers.rows import Texts
+from gateway.api.answers.texts import Links, LinkView, TakenText, TakenTexts, UnmatchedReceiptView
 from gateway.api.callers import Caller
 from gateway.api.conversion import to_request
 from gateway.api.line_numbers import named
 from gateway.api.problems import Problem, bad_request, conflict, draining, not_found
-from gateway.api.requests import RECIPIENT, SENDER, ListTexts, Nothing, OrderLink, SendText, ShowText, page_size
-from gateway.api.row_answers import Texts
+from gateway.api.requests.fields import Nothing, page_size
+from gateway.api.requests.texts import RECIPIENT, SENDER, ListTexts, OrderLink, SendText, ShowText
 from gateway.api.times import since
 from gateway.api.where import Elsewhere, Everywhere, Somewhere
 from gateway.context import GatewayContext

@@ -7,8 +7,8 @@ from aiohttp import web
 
 from gateway.api import actions, gift_actions
 from gateway.api.actions import OPERATOR, VIEWER
-from gateway.api.answers import Cause, Causes, OrderTakenOverHttp
-from gateway.api.bill_requests import PayBillOnce
+from gateway.api.answers.charity import Cause, Causes
+from gateway.api.answers.orders import OrderTakenOverHttp
 from gateway.api.conversion import to_request
 from gateway.api.limit_actions import LimitActions
 from gateway.api.line_limits import show_limit
@@ -17,15 +17,11 @@ from gateway.api.order_actions import OrderActions
 from gateway.api.order_requests import read_key, read_kind
 from gateway.api.payment_actions import pay_bill
 from gateway.api.problems import bad_request, not_found
-from gateway.api.requests import (
-    DecideLimit,
-    GiveGift,
-    NamedGift,
-    SetPreferences,
-    ShowSubscriber,
-    SimOrder,
-    TopUpSubscriber,
-)
+from gateway.api.requests.bills import PayBillOnce
+from gateway.api.requests.gifts import GiveGift, NamedGift
+from gateway.api.requests.lines import DecideLimit, SetPreferences
+from gateway.api.requests.orders import SimOrder
+from gateway.api.requests.subscribers import ShowSubscriber, TopUpSubscriber
 from gateway.api.topup_actions import TopUpActions
 from gateway.api.web_requests import caller_of, json_response, read_body, read_object
 from gateway.context import GatewayContext

@@ -4,9 +4,9 @@ from functools import partial
 
 from gateway.api import actions
 from gateway.api.actions import OPERATOR, AsyncAction, RunningAction
-from gateway.api.answers import ToppedUp
+from gateway.api.answers.subscribers import ToppedUp
 from gateway.api.callers import Caller
-from gateway.api.requests import TopUpSubscriber
+from gateway.api.requests.subscribers import TopUpSubscriber
 from gateway.background import Background
 from gateway.charging.gy.reauth_abort import SessionRequests
 from gateway.context import GatewayContext

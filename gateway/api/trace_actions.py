@@ -10,8 +10,8 @@ from msgspec import structs
 from sqlalchemy import Connection, or_, select
 
 from gateway.api.actions import ADMIN, OPERATOR, VIEWER, AsyncAction, RunningAction, need
-from gateway.api.answers import (
-    NodeProblem,
+from gateway.api.answers.nodes import NodeProblem
+from gateway.api.answers.traces import (
     StartedTrace,
     TraceMessage,
     TraceRow,
@@ -22,7 +22,8 @@ from gateway.api.answers import (
 )
 from gateway.api.callers import Caller
 from gateway.api.problems import bad_request, conflict, not_found
-from gateway.api.requests import ListUndecodable, Nothing, ShowTrace, StartTrace, StopTrace
+from gateway.api.requests.fields import Nothing
+from gateway.api.requests.traces import ListUndecodable, ShowTrace, StartTrace, StopTrace
 from gateway.api.where import Everywhere
 from gateway.context import GatewayContext
 from gateway.events.times import rfc3339

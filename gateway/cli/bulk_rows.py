@@ -12,7 +12,7 @@ import msgspec
 from gateway.api.conversion import to_request
 from gateway.api.order_requests import read_kind, read_request
 from gateway.api.problems import Problem
-from gateway.api.requests import SimOrder
+from gateway.api.requests.orders import SimOrder
 from gateway.cli.csv_table import Row
 from gateway.settings import Settings
 from provisioning.orders import Kind

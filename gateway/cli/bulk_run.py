@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-from gateway.api.answers import OrderRowsTaken, OrderRowTaken, OrderStates
+from gateway.api.answers.orders import OrderRowsTaken, OrderRowTaken, OrderStates
 from gateway.cli.bulk_rows import Fault, OrderRow
 from gateway.cli.client import ActionRefused, Ask, JsonObject
 from gateway.cli.csv_out import CsvOut

@@ -17,7 +17,7 @@ from gateway.cli.errors import CommandFailed
 from gateway.cli.output import complain, emit
 
 if TYPE_CHECKING:
-    from gateway.api.charity_answers import PackMade
+    from gateway.api.answers.charity import PackMade
 
 SHOWN: Final = ("written", "bills", "of", "unsealed", "claim", "key", "sha256")
 PRIVATE: Final = 0o600
@@ -54,7 +54,7 @@ def evidence(
       tpo charity evidence 4711 --folder --out /srv/evidence
       tpo charity evidence 4711 --json
     """
-    from gateway.api.charity_answers import PackMade  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.api.answers.charity import PackMade  # noqa: PLC0415  (`tpo --help` starts faster)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
     with asking(context.of(ctx).client_settings) as ask:
@@ -86,7 +86,7 @@ def audit(
       tpo charity audit 2026-11 --seed 6-3-1-5-2 --sample 50 --out /srv/evidence
       tpo charity audit 2026-11 --seed 6-3-1-5-2 --folder --json
     """
-    from gateway.api.charity_answers import CommitmentMade, PackMade  # noqa: PLC0415  (as above)
+    from gateway.api.answers.charity import CommitmentMade, PackMade  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
     with asking(context.of(ctx).client_settings) as ask:

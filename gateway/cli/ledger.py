@@ -73,7 +73,7 @@ def check(
       tpo ledger check --seals /mnt/auditor/seals.jsonl
       tpo ledger check --json
     """
-    from gateway.api.row_answers import BooksChecked  # noqa: PLC0415  (as below)
+    from gateway.api.answers.rows import BooksChecked  # noqa: PLC0415  (as below)
     from gateway.cli.backend import asking  # noqa: PLC0415  (`tpo --help` starts faster)
 
     with asking(context.of(ctx).client_settings) as ask:

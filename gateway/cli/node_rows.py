@@ -10,7 +10,7 @@ import typer
 from gateway.cli.output import complain
 
 if TYPE_CHECKING:
-    from gateway.api.answers import NodeProblem
+    from gateway.api.answers.nodes import NodeProblem
     from gateway.settings import Settings
 
 Node = Annotated[

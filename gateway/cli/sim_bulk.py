@@ -102,7 +102,7 @@ def _dry_run(ctx: typer.Context, file: Path, order_rows: list[OrderRow], faults:
 
 def _refused(ask: Ask, order_rows: list[OrderRow]) -> Iterator[Fault]:
     """Name the rows that the gateway would refuse as things stand."""
-    from gateway.api.answers import OrderRowsChecked  # noqa: PLC0415  (as above)
+    from gateway.api.answers.orders import OrderRowsChecked  # noqa: PLC0415  (as above)
     from gateway.cli.bulk_rows import Fault  # noqa: PLC0415  (as above)
     from gateway.cli.bulk_run import CHUNK  # noqa: PLC0415  (as above)
 

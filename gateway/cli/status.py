@@ -23,7 +23,8 @@ from gateway.events.times import MICROSECONDS, rfc3339
 if TYPE_CHECKING:
     import msgspec
 
-    from gateway.api.answers import GatewayStatus, LinkView
+    from gateway.api.answers.nodes import GatewayStatus
+    from gateway.api.answers.texts import LinkView
 
 Row = Mapping[str, object]
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -57,7 +58,8 @@ def status(
       tpo status --json
       tpo status --watch --interval 5
     """
-    from gateway.api.answers import GatewayStatus, Links  # noqa: PLC0415  (as below)
+    from gateway.api.answers.nodes import GatewayStatus  # noqa: PLC0415  (as below)
+    from gateway.api.answers.texts import Links  # noqa: PLC0415  (as below)
     from gateway.cli.client import call  # noqa: PLC0415  (`tpo --help` needs no settings)
 
     settings = context.of(ctx).client_settings

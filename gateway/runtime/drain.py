@@ -13,10 +13,11 @@ import msgspec
 from sqlalchemy import Connection, func, select
 
 from gateway.api.actions import ADMIN, VIEWER, AsyncAction, RunningAction
-from gateway.api.answers import DrainLeft, DrainState
+from gateway.api.answers.nodes import DrainLeft, DrainState
 from gateway.api.callers import Caller
 from gateway.api.problems import conflict
-from gateway.api.requests import BeginDrain, Nothing
+from gateway.api.requests.fields import Nothing
+from gateway.api.requests.nodes import BeginDrain
 from gateway.runtime.component import Component, Services, Stage
 from gateway.store.errors import StoreError
 from gateway.store.tables import sessions

@@ -11,9 +11,9 @@ from typing import ClassVar
 import msgspec
 
 from gateway.api.actions import ADMIN, AsyncAction, RunningAction
-from gateway.api.answers import ReloadOutcome
+from gateway.api.answers.nodes import ReloadOutcome
 from gateway.api.callers import Caller
-from gateway.api.requests import Nothing
+from gateway.api.requests.fields import Nothing
 from gateway.context import GatewayContext
 from gateway.runtime import tls
 from gateway.runtime.component import Change, Component, Prepared, Stage

@@ -5,9 +5,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from gateway.api.answers import HeldReportDecided
-from gateway.api.bill_answers import BillRow, OverduePage
-from gateway.api.row_answers import HeldReportPage
+from gateway.api.answers.bills import BillRow, OverduePage
+from gateway.api.answers.rows import HeldReportPage
+from gateway.api.answers.usage import HeldReportDecided
 from simulators.bank import Bank
 from simulators.year.clock import DAY
 from simulators.year.diary import DATA, Use

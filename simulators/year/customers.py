@@ -7,9 +7,11 @@ from typing import Final
 
 from sqlalchemy import func, select
 
-from gateway.api.answers import AddOnTaken, LineChanged, LineTerms, OrderTaken, UsageRefunded
+from gateway.api.answers.lines import AddOnTaken, LineChanged, LineTerms
+from gateway.api.answers.orders import OrderTaken
+from gateway.api.answers.rows import ChosenCauses, GiftAnswer, UsagePage
+from gateway.api.answers.usage import UsageRefunded
 from gateway.api.problems import Problem
-from gateway.api.row_answers import ChosenCauses, GiftAnswer, UsagePage
 from gateway.balance.topups import Payment, ToppedUp, TopUp
 from gateway.messaging.inbound.deliver_sm import arrival
 from gateway.messaging.inbound.mo_delivery import TakeArrival

@@ -8,9 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from gateway.api.answers import UsageRerated
-from gateway.api.bill_answers import BillPage, BillRow, CloseView, LinesPaid
-from gateway.api.charity_answers import (
+from gateway.api.answers.bills import BillPage, BillRow, CloseView, LinesPaid
+from gateway.api.answers.charity import (
     CoverRow,
     CoverRows,
     MonthConfirmed,
@@ -20,6 +19,7 @@ from gateway.api.charity_answers import (
     ProfitShared,
     StandingRow,
 )
+from gateway.api.answers.usage import UsageRerated
 from gateway.billing.references import reference_of
 from gateway.cli.bank_files import lines_of
 from gateway.ledger.accounts import UNASSIGNED

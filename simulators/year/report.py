@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import msgspec
 
-from gateway.api.bill_answers import CloseView
-from gateway.api.charity_answers import RemittanceRow, StandingRow
+from gateway.api.answers.bills import CloseView
+from gateway.api.answers.charity import RemittanceRow, StandingRow
 from gateway.ledger.totals import Totals
 
 

@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from gateway.api.callers import Caller
 from gateway.api.problems import Problem
-from gateway.api.requests import TopUpSubscriber
+from gateway.api.requests.subscribers import TopUpSubscriber
 from gateway.ledger.money import format_amount
 from gateway.store.errors import StoreError
 

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from gateway.api.action_routing import Router
 from gateway.api.actions import RunningAction
-from gateway.api.answers import GatewayStatus
+from gateway.api.answers.nodes import GatewayStatus
 from gateway.api.audit_routes import AuditRoutes
 from gateway.api.charity_routes import CharityRoutes
 from gateway.api.ledger_routes import LedgerRoutes

@@ -8,7 +8,7 @@ from typing import ClassVar
 import msgspec
 from prometheus_client.core import Metric
 
-from gateway.api.answers import BackupView
+from gateway.api.answers.nodes import BackupView
 from gateway.concerns import Concern, concern
 from gateway.events.times import rfc3339
 from gateway.metrics.sources import backup_metrics

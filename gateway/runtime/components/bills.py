@@ -8,11 +8,11 @@ from typing import ClassVar, Final
 from prometheus_client.core import Metric
 
 from gateway.api.actions import ADMIN, AsyncAction, RunningAction
+from gateway.api.answers.bills import CloseView
 from gateway.api.bill_actions import begin_close
-from gateway.api.bill_answers import CloseView
-from gateway.api.bill_requests import BillMonth
 from gateway.api.bill_views import close_view
 from gateway.api.callers import Caller
+from gateway.api.requests.bills import BillMonth
 from gateway.billing import close_job, dunning_job
 from gateway.billing.cuts import RUNNING, Close
 from gateway.metrics.sources import bill_metrics

@@ -3,10 +3,10 @@
 import pytest
 from support.sims_context_fixture import settings_of
 
-from gateway.api.bill_requests import BankLineSaid, PaidLines, PayBillOnce
 from gateway.api.callers import Caller
 from gateway.api.payment_actions import book_lines, pay_bill
 from gateway.api.problems import Problem
+from gateway.api.requests.bills import BankLineSaid, PaidLines, PayBillOnce
 from gateway.balance.opening_balances import Enrol, Enrolment
 from gateway.billing.closing import BeginClose, WriteBills
 from gateway.billing.content import Content, write_content

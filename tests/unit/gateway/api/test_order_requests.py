@@ -6,7 +6,7 @@ from support.sims_context_fixture import card, settings_of
 from gateway.api.conversion import to_request
 from gateway.api.order_requests import FIELDS, problem_of, read_key, read_kind, read_request
 from gateway.api.problems import Problem
-from gateway.api.requests import SimOrder
+from gateway.api.requests.orders import SimOrder
 from provisioning.orders import Kind, OrderRefused, OrderRequest
 
 ICCID, OTHER = card(1)["iccid"], card(2)["iccid"]

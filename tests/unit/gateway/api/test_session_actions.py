@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 
 from gateway.api.actions import OPERATOR
-from gateway.api.answers import SessionReply
+from gateway.api.answers.sessions import SessionReply
 from gateway.api.problems import conflict
 from gateway.api.session_actions import by_others
 from gateway.charging.gy.reauth_abort import CommandResult, Reply, SessionCommand

@@ -1,4 +1,4 @@
-"""Answer types of the actions about bills; amounts are decimal strings in major units, times RFC 3339."""
+"""Answers about bills; amounts are decimal strings in major units, times RFC 3339."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""Request types of the actions about causes: what is confirmed, paid and told of."""
+"""Requests about causes: registers, months confirmed, payouts, bank details, reports and evidence."""
 
 from typing import Annotated, Final, Literal
 
@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway.api.conversion import refused_as
-from gateway.api.requests import DAY_WANTED, MAX_ROWS, MONTH, MONTH_WANTED, PRINTABLE, Number
+from gateway.api.requests.fields import DAY_WANTED, MAX_ROWS, MONTH, MONTH_WANTED, PRINTABLE, Number
 
 Period = Annotated[str, Meta(pattern=MONTH, extra=refused_as("charity.period", MONTH_WANTED))]
 YearOrMonth = Annotated[

@@ -1,4 +1,4 @@
-"""Request types of the actions about bills, as gateway.api.requests has those of others."""
+"""Requests about bills: previews, closes, bills and credit notes, and what was paid for them."""
 
 from typing import Annotated, Literal
 
@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway.api.conversion import refused_as
-from gateway.api.requests import (
+from gateway.api.requests.fields import (
     DAY_WANTED,
     MAX_PAGE,
     MONTH,

@@ -1,4 +1,4 @@
-"""Answer types of the actions about causes. Amounts are decimal strings in major units."""
+"""Answers about causes; amounts are decimal strings in major units."""
 
 import msgspec
 
@@ -365,3 +365,24 @@ class CommitmentMade(msgspec.Struct, frozen=True):
     root: str
     commitment: str
     signature: str
+
+
+class Cause(msgspec.Struct, frozen=True):
+    """A charity that may be chosen: where it is registered, and under which number.
+
+    `statement` is what customers have to be told: how much it gets, and how that is determined (Charities Act 1992 s.60(3)).
+    """
+
+    id: str
+    name: str
+    country: str
+    regulator: str | None
+    number: str | None
+    open: bool
+    statement: str | None
+
+
+class Causes(msgspec.Struct, frozen=True):
+    """The causes that may be chosen."""
+
+    causes: list[Cause]

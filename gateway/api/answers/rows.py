@@ -1,4 +1,4 @@
-"""Answer types of the actions that list what the store's queries read; the rows' types stand beside those."""
+"""Answers that list rows as the queries of the store read them; the rows' own types stand beside those queries."""
 
 import msgspec
 

@@ -1,0 +1,35 @@
+"""Answers about subscribers: what an import did, a top-up, and changes."""
+
+import msgspec
+
+from gateway.subscribers.views import SubscriberChange
+
+
+class ImportedRow(msgspec.Struct, frozen=True):
+    """What became of a row of `subscriber import`; `message` says why it was refused, or what differs."""
+
+    outcome: str
+    subscriber_id: str | None
+    message: str
+
+
+class ImportedRows(msgspec.Struct, frozen=True):
+    """What became of each row, in their order."""
+
+    results: list[ImportedRow]
+
+
+class ToppedUp(msgspec.Struct, frozen=True):
+    """A wallet after a payment; `repeated` where the payment was booked before."""
+
+    subscriber_id: str
+    balance: str
+    currency: str
+    repeated: bool
+
+
+class SubscriberChanges(msgspec.Struct, frozen=True):
+    """The changes of a subscriber, the first one first."""
+
+    subscriber_id: str
+    rows: list[SubscriberChange]
