@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.api.actions import AsyncAction, Params, RunningAction, need
+from gateway.api.action import AsyncAction, Params, RunningAction
 from gateway.api.answers.nodes import NodeProblem
-from gateway.api.callers import Caller
+from gateway.api.callers import Caller, need
 from gateway.api.conversion import to_request
 from gateway.api.node_requests import SILENT, Log, NodeRequest, OtherNodes
 from gateway.api.problems import Problem, bad_request, conflict, not_found

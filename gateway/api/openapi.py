@@ -11,18 +11,18 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
-from gateway.api.actions import BOOKS, JOURNAL, OPERATOR, VIEWER
+from gateway.api.actions.order_fields import FIELDS, MAX_REASON
+from gateway.api.actions.texts import MAX_TEXTS
 from gateway.api.answers.bills import BillPaid
 from gateway.api.answers.charity import AuditMade, BankAccountShown, BankDetails, Causes, CommitmentMade, PayoutFile
 from gateway.api.answers.lines import LinePreferences
 from gateway.api.answers.nodes import Health
 from gateway.api.answers.orders import OrderTakenOverHttp
-from gateway.api.answers.rows import BooksChecked, GiftAnswer, Gifts, LimitView
+from gateway.api.answers.rows import BooksChecked, GiftAnswer, Gifts, LimitView, Seals
 from gateway.api.answers.subscribers import ToppedUp
 from gateway.api.answers.texts import TakenText, TakenTexts
+from gateway.api.callers import BOOKS, JOURNAL, OPERATOR, VIEWER
 from gateway.api.conversion import codes_of
-from gateway.api.ledger_seals import Seals
-from gateway.api.order_requests import FIELDS, MAX_REASON
 from gateway.api.problems import ProblemBody
 from gateway.api.requests.bills import PayBillOnce
 from gateway.api.requests.charity import MOST_DRAWN, MOST_SEED, AuditSample
@@ -32,7 +32,6 @@ from gateway.api.requests.lines import DecideLimit, SetPreferences
 from gateway.api.requests.orders import SimOrder
 from gateway.api.requests.subscribers import TopUpSubscriber
 from gateway.api.requests.texts import SendText
-from gateway.api.sms_actions import MAX_TEXTS
 from gateway.balance.queries import SubscriberView
 from gateway.charging.plan_changes import Effective
 from gateway.ledger.export.pages import ExportPage

@@ -7,8 +7,7 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
-from gateway.api.actions import need
-from gateway.api.callers import Caller
+from gateway.api.callers import Caller, need
 from gateway.api.json_values import read_value
 from gateway.api.problems import Problem, bad_request
 

@@ -58,8 +58,8 @@ def _may_run(socket: Path) -> bool:
 
 @contextmanager
 def _own_context(client_settings: Settings) -> Iterator[Ask]:
-    from gateway.api.actions import ACTIONS, ADMIN  # noqa: PLC0415  (as above)
-    from gateway.api.callers import Caller  # noqa: PLC0415  (as above)
+    from gateway.api.actions.table import ACTIONS  # noqa: PLC0415  (as above)
+    from gateway.api.callers import ADMIN, Caller  # noqa: PLC0415  (as above)
     from gateway.api.json_values import check_value  # noqa: PLC0415  (as above)
     from gateway.api.problems import Problem  # noqa: PLC0415  (as above)
     from gateway.balance.standing import StillNeeded  # noqa: PLC0415  (as above)

@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from gateway.api.actions.order_fields import read_kind, read_request
 from gateway.api.conversion import to_request
-from gateway.api.order_requests import read_kind, read_request
 from gateway.api.problems import Problem
 from gateway.api.requests.orders import SimOrder
 from gateway.cli.csv_table import Row

@@ -257,7 +257,7 @@ def seals(
       tpo ledger seals --public-key
       tpo ledger seals --json
     """
-    from gateway.api.ledger_seals import Seals  # noqa: PLC0415  (as above)
+    from gateway.api.answers.rows import Seals  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
     with asking(context.of(ctx).client_settings) as ask:

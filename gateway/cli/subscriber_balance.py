@@ -67,7 +67,7 @@ def erase(
       tpo subscriber erase 447700900123 --reason "request 17 of 1 December"
       tpo subscriber erase 1099511627776 --reason "request 18" --json
     """
-    from gateway.api.erasure_actions import SubscriberErased  # noqa: PLC0415  (as above)
+    from gateway.api.answers.subscribers import SubscriberErased  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
     with asking(context.of(ctx).client_settings) as ask:

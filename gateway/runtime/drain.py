@@ -12,9 +12,9 @@ from typing import ClassVar
 import msgspec
 from sqlalchemy import Connection, func, select
 
-from gateway.api.actions import ADMIN, VIEWER, AsyncAction, RunningAction
+from gateway.api.action import AsyncAction, RunningAction
 from gateway.api.answers.nodes import DrainLeft, DrainState
-from gateway.api.callers import Caller
+from gateway.api.callers import ADMIN, VIEWER, Caller
 from gateway.api.problems import conflict
 from gateway.api.requests.fields import Nothing
 from gateway.api.requests.nodes import BeginDrain

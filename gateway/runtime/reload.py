@@ -10,9 +10,9 @@ from typing import ClassVar
 
 import msgspec
 
-from gateway.api.actions import ADMIN, AsyncAction, RunningAction
+from gateway.api.action import AsyncAction, RunningAction
 from gateway.api.answers.nodes import ReloadOutcome
-from gateway.api.callers import Caller
+from gateway.api.callers import ADMIN, Caller
 from gateway.api.requests.fields import Nothing
 from gateway.context import GatewayContext
 from gateway.runtime import tls

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 
 from msgspec import structs
 
-from gateway.api.actions import VIEWER, AsyncAction, RunningAction
+from gateway.api.action import AsyncAction, RunningAction
 from gateway.api.answers.nodes import BackupView, DrainState, GatewayStatus, HostView, LaneView, NodeProblem, PeerView
-from gateway.api.callers import Caller
+from gateway.api.callers import VIEWER, Caller
 from gateway.api.requests.nodes import ShowStatus
 from gateway.api.times import since
 from gateway.api.where import Everywhere

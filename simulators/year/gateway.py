@@ -14,9 +14,10 @@ from typing import Final, ParamSpec, TypeVar
 import msgspec
 from sqlalchemy import Connection, select
 
-from gateway.api.actions import ACTIONS, ADMIN, OPERATOR, RunningAction
-from gateway.api.callers import Caller
-from gateway.api.order_actions import OrderActions
+from gateway.api.action import RunningAction
+from gateway.api.actions.orders import OrderActions
+from gateway.api.actions.table import ACTIONS
+from gateway.api.callers import ADMIN, OPERATOR, Caller
 from gateway.background import Background, Work
 from gateway.context import GatewayContext
 from gateway.environment import Environment

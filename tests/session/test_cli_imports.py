@@ -8,7 +8,7 @@ SCRIPT = """
 import importlib, os, pkgutil, sys
 import gateway.cli
 names = [each.name for each in pkgutil.iter_modules(gateway.cli.__path__, "gateway.cli.") if "__" not in each.name]
-for name in [*names, "gateway.api.actions", "gateway.context", "gateway.runtime.daemon"]:
+for name in [*names, "gateway.api.actions.table", "gateway.context", "gateway.runtime.daemon"]:
     if not (pid := os.fork()):
         importlib.import_module(name)
         os._exit(0)

@@ -10,6 +10,7 @@ from gateway.fraud.cases import FraudCase
 from gateway.ledger.checks.examined import Finding
 from gateway.ledger.journal import JournalEntry
 from gateway.ledger.months import MonthTotal
+from gateway.ledger.seals import Seal
 from gateway.messaging.queries import TextRow
 from gateway.notices.limit_changes import LimitDecision
 from gateway.notices.queries import NoticeRow
@@ -190,3 +191,10 @@ class Texts(msgspec.Struct, frozen=True):
     """Texts, the newest first."""
 
     rows: list[TextRow]
+
+
+class Seals(msgspec.Struct, frozen=True):
+    """The public key (Ed25519, 32 octets in hexadecimal), and seals of all nodes, by node and day."""
+
+    public_key: str
+    rows: list[Seal]

@@ -33,3 +33,14 @@ class SubscriberChanges(msgspec.Struct, frozen=True):
 
     subscriber_id: str
     rows: list[SubscriberChange]
+
+
+class SubscriberErased(msgspec.Struct, frozen=True):
+    """Who was forgotten, by the id that the books have, and what: how many rows of which tables.
+
+    `kept` are gifts and Gift Aid declarations that tax law has us keep, sealed, until their time is over.
+    """
+
+    subscriber_id: str
+    rows: dict[str, int]
+    kept: dict[str, int]

@@ -45,7 +45,7 @@ class OrderStates(msgspec.Struct, frozen=True):
 
 
 class SimOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What is asked of a card; which fields a kind of order needs is for `gateway.api.order_requests` to say."""
+    """What is asked of a card; which fields a kind of order needs is for `gateway.api.actions.order_fields` to say."""
 
     OBJECT_CODE: ClassVar[str] = "order.field"
 

@@ -2,20 +2,19 @@
 
 from typing import ClassVar
 
+from gateway.api.action import RunningAction
 from gateway.api.action_routing import Router
-from gateway.api.actions import RunningAction
+from gateway.api.actions.orders import OrderActions
+from gateway.api.actions.sessions import SessionActions, by_others
+from gateway.api.actions.spending import SpendingActions
+from gateway.api.actions.texts import SmsActions
+from gateway.api.actions.traces import TraceActions
 from gateway.api.answers.nodes import GatewayStatus
-from gateway.api.audit_routes import AuditRoutes
-from gateway.api.charity_routes import CharityRoutes
-from gateway.api.ledger_routes import LedgerRoutes
-from gateway.api.limit_actions import LimitActions
-from gateway.api.order_actions import OrderActions
+from gateway.api.routes.audit import AuditRoutes
+from gateway.api.routes.charity import CharityRoutes
+from gateway.api.routes.ledger import LedgerRoutes
+from gateway.api.routes.subscribers import LISTENER, SubscriberRoutes
 from gateway.api.server import Server
-from gateway.api.session_actions import SessionActions, by_others
-from gateway.api.sms_actions import SmsActions
-from gateway.api.subscriber_routes import LISTENER, SubscriberRoutes
-from gateway.api.topup_actions import TopUpActions
-from gateway.api.trace_actions import TraceActions
 from gateway.runtime.component import Component, Services, Stage
 from gateway.runtime.components.backup import BackupComponent
 from gateway.runtime.components.bills import BillsComponent
@@ -73,8 +72,7 @@ class ApiComponent(Component):
         sms, sims = SmsActions(context, texts.client), OrderActions(context, orders.executor)
         session_requests = diameter.session_requests if diameter is not None else None
         sessions = SessionActions(context, session_requests)
-        topups = TopUpActions(context, services.background, session_requests)
-        limits = LimitActions(context, services.background, session_requests)
+        spending = SpendingActions(context, services.background, session_requests)
         tracing = TraceActions(context, traces.traces, undecodable, texts.client, orders.executor, node)
         parts = Parts(
             texts.client,
@@ -109,7 +107,7 @@ class ApiComponent(Component):
             )
 
         own: dict[str, RunningAction] = status_actions(status)
-        for source in (sms, sessions, topups, limits, sims, tracing, reload, drain, bills):
+        for source in (sms, sessions, spending, sims, tracing, reload, drain, bills):
             own |= source.actions()
         router = Router(own, nodes.others, services.log)
         actions = router.actions()
@@ -122,7 +120,7 @@ class ApiComponent(Component):
             sms,
             actions=actions,
             routes=[
-                *SubscriberRoutes(context, sims, topups, limits, orders.executor).routes(),
+                *SubscriberRoutes(context, sims, spending, orders.executor).routes(),
                 *LedgerRoutes(context).routes(),
                 *AuditRoutes(context).routes(),
                 *CharityRoutes(context).routes(),

@@ -7,11 +7,11 @@ from typing import ClassVar, Final
 
 from prometheus_client.core import Metric
 
-from gateway.api.actions import ADMIN, AsyncAction, RunningAction
+from gateway.api.action import AsyncAction, RunningAction
+from gateway.api.actions.bill_views import close_view
+from gateway.api.actions.bills import begin_close
 from gateway.api.answers.bills import CloseView
-from gateway.api.bill_actions import begin_close
-from gateway.api.bill_views import close_view
-from gateway.api.callers import Caller
+from gateway.api.callers import ADMIN, Caller
 from gateway.api.requests.bills import BillMonth
 from gateway.billing import close_job, dunning_job
 from gateway.billing.cuts import RUNNING, Close

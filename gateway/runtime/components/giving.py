@@ -8,7 +8,7 @@ from functools import partial
 from typing import ClassVar, Final
 from zoneinfo import ZoneInfo
 
-from gateway.api.months_confirmed import confirm_due
+from gateway.api.actions.charity_months import confirm_due
 from gateway.background import Work
 from gateway.balance.gift_erasure import ForgetGifts, erased_givers
 from gateway.charity.closed_causes import DAY_US, KeepClosed, asked_up_to, askings, choosers

@@ -3,10 +3,10 @@ from http import HTTPStatus
 import msgspec
 import pytest
 
+from gateway.api.action import AsyncAction
 from gateway.api.action_routing import Router
-from gateway.api.actions import OPERATOR, VIEWER, AsyncAction
 from gateway.api.answers.nodes import NodeProblem
-from gateway.api.callers import Caller
+from gateway.api.callers import OPERATOR, VIEWER, Caller
 from gateway.api.node_requests import NodeRequest, NoOthers, not_running
 from gateway.api.problems import Problem, bad_request, conflict
 from gateway.api.requests.texts import OrderLink

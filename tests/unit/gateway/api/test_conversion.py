@@ -8,7 +8,7 @@ import pytest
 from msgspec import Meta
 from support.request_types import request_types
 
-from gateway.api.actions import ACTIONS
+from gateway.api.actions.table import ACTIONS
 from gateway.api.conversion import refused_as, to_request, wanted
 from gateway.api.problems import Problem
 from gateway.api.requests.fields import MaybeText, Text, Time, page_size

@@ -5,9 +5,9 @@ import openapi_spec_validator
 import pytest
 
 from gateway.api import conversion, openapi
+from gateway.api.actions.order_fields import FIELDS
 from gateway.api.conversion import codes_of
 from gateway.api.openapi import ROUTES, codes, document
-from gateway.api.order_requests import FIELDS
 from gateway.api.requests.orders import SimOrder
 from gateway.api.requests.texts import MAX_BODY, SendText
 from gateway.messaging.texts import TextState
