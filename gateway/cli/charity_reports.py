@@ -233,7 +233,7 @@ def report(
 
 
 def _policy(file: Path) -> dict[str, object]:
-    from gateway.settings.charity_sections import ComparedPolicy  # noqa: PLC0415  (as above)
+    from gateway.settings.sections.charity import ComparedPolicy  # noqa: PLC0415  (as above)
     from gateway.settings.yaml_loader import load_file  # noqa: PLC0415  (as above)
 
     try:

@@ -4,7 +4,8 @@ import hashlib
 import ssl
 
 from gateway.settings import Settings
-from gateway.settings.sections import LinkTls, Tls
+from gateway.settings.sections.diameter import Tls
+from gateway.settings.sections.smpp import LinkTls
 
 
 def server_context(tls: Tls) -> ssl.SSLContext:

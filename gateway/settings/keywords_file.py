@@ -23,7 +23,7 @@ from gateway.rating.paid_service_limits import limit_of
 from gateway.settings.cross_checks import Found
 from gateway.settings.error_messages import Report
 from gateway.settings.problems import KeyPath, did_you_mean, dotted
-from gateway.settings.sections import Section
+from gateway.settings.sections.section import Section
 from gateway.settings.values import MICRO, Id, Price, ShortCode, Text
 
 MAX_WORDS: Final = 6

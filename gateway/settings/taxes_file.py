@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, model_validator
 
 from gateway.rating.taxes import EVERYWHERE, MILLION, AddedTax, Jurisdiction, TaxRate
-from gateway.settings.sections import Section, TimeZone
+from gateway.settings.sections.operator import TimeZone
+from gateway.settings.sections.section import Section
 from gateway.settings.values import Country, Currency, Id, Price, Text
 
 

@@ -39,7 +39,7 @@ from gateway.charity.register import read_register
 from gateway.context import GatewayContext
 from gateway.events.times import rfc3339
 from gateway.ledger.money import format_amount
-from gateway.settings.charity_sections import CharityAccount
+from gateway.settings.sections.charity import CharityAccount
 
 
 def record_look(context: GatewayContext, caller: Caller, action: str, subscriber_id: int | None = None) -> None:

@@ -13,7 +13,7 @@ from gateway.concerns import Concern, concern
 from gateway.events.times import rfc3339
 from gateway.metrics.sources import backup_metrics
 from gateway.runtime.component import Component, Services, Stage
-from gateway.settings.sections import StoreBackup
+from gateway.settings.sections.store import StoreBackup
 from gateway.store.recovery.continuous import ContinuousBackup, Terms
 from gateway.store.recovery.lent_changes import HeardChanges
 

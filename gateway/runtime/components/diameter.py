@@ -16,7 +16,7 @@ from gateway.runtime import tls
 from gateway.runtime.component import Change, Component, NetworkEvent, Prepared, Services, Stage
 from gateway.settings import Settings
 from gateway.settings.diff import Sorted
-from gateway.settings.sections import Diameter, DiameterPeer
+from gateway.settings.sections.diameter import Diameter, DiameterPeer
 from protocols.diameter.avp_validation import STANDARD, Profile
 from protocols.diameter.identity import NodeIdentity, PeerConfig
 from protocols.diameter.inbound import Application

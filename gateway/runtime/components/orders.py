@@ -11,7 +11,7 @@ from gateway.messaging.smsc_client import SmscClient
 from gateway.metrics.sources import order_metrics
 from gateway.runtime.component import Change, Component, Prepared, Services, Stage
 from gateway.runtime.components.diameter import DiameterComponent
-from gateway.settings.sections import OsmoHlrHost, ProvisioningHost, Tmf640Host
+from gateway.settings.sections.provisioning import OsmoHlrHost, ProvisioningHost, Tmf640Host
 from gateway.sims.host_reach import LOOK_SECONDS, HostReach
 from gateway.sims.host_runtime import HostRuntime, callback_secret
 from gateway.sims.order_executor import OrderExecutor

@@ -14,7 +14,7 @@ from gateway.metrics.sources import link_metrics
 from gateway.runtime import tls
 from gateway.runtime.component import Change, Component, Prepared, Services, Stage
 from gateway.settings.diff import Sorted
-from gateway.settings.sections import SmppLink, SmppRoute
+from gateway.settings.sections.smpp import SmppLink, SmppRoute
 from protocols.smpp.alphabets import Alphabet
 from protocols.smpp.client import LinkConfig
 from protocols.smpp.limits import Limits

@@ -1,10 +1,10 @@
-"""The section `bills` of gateway.yaml: their head, when they are due, and what follows where they are not paid."""
+"""The section `bills`: their head, when they are due, and what follows where they are not paid."""
 
 from typing import Annotated, Final
 
 from pydantic import Field
 
-from gateway.settings.sections import Section
+from gateway.settings.sections.section import Section
 from gateway.settings.values import Duration
 
 DAY: Final = 86_400

@@ -1,4 +1,4 @@
-"""The sections of gateway.yaml about what watches over lines: notices to their customers, and fraud limits."""
+"""The section `notices`: which notices are sent in which words, and when it is quiet."""
 
 import re
 from typing import Annotated, Final, Literal
@@ -9,8 +9,8 @@ from gateway.messaging.keywords.catalogue import TemplateInvalid
 from gateway.notices.kinds import NoticeKind
 from gateway.notices.wording import MOST_PARTS, WORDS, check_wording, longest
 from gateway.settings.problems import did_you_mean
-from gateway.settings.sections import MAX_NOTE, Section
-from gateway.settings.values import Id, NumberPrefix, Price, Text
+from gateway.settings.sections.section import MAX_NOTE, Section
+from gateway.settings.values import Price, Text
 from protocols.smpp.alphabets import Alphabet
 from protocols.smpp.text import encode_text
 
@@ -137,35 +137,3 @@ class Notices(Section):
             language: {kind: _own(self.wording.get(kind), language) or words for kind, words in WORDS[language].items()}
             for language in self.offered
         }
-
-
-FraudKind = Literal["spend", "premium", "countries", "topups"]
-
-
-class FraudLimits(Section):
-    """What use of a line is suspicious; what is left out is not looked at. `bar`: which of these bar the line at once."""
-
-    spend: Price | None = None
-    premium: Price | None = None
-    countries: Annotated[int, Field(ge=2, le=100)] | None = None
-    topups: Annotated[int, Field(ge=2, le=1000)] | None = None
-    bar: list[FraudKind] = Field(default_factory=list)
-
-    @model_validator(mode="after")
-    def _bars_what_is_looked_at(self) -> "FraudLimits":
-        for kind in self.bar:
-            if getattr(self, kind) is None:
-                message = f"bar names {kind}, which has no limit here"
-                raise ValueError(message)
-        if 0 in (self.spend, self.premium):
-            message = "spend and premium must be more than 0; leave out what is not to be looked at"
-            raise ValueError(message)
-        return self
-
-
-class Fraud(Section):
-    """Fraud limits, by plan where a plan has its own, and the numbers that cost a third party's price."""
-
-    limits: FraudLimits = FraudLimits()
-    plans: dict[Id, FraudLimits] = Field(default_factory=dict)
-    destinations: list[NumberPrefix] = Field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Settings of giving: by which rule the tenth is reckoned, and from which accounts causes are paid."""
+"""The section `charity`: by which rule the tenth is computed, the accounts that causes are paid from, and campaigns."""
 
 from datetime import date, datetime, tzinfo
 from typing import Annotated, Literal
@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from gateway.bank.accounts import AccountInvalid, BankAccount, checked
 from gateway.charity.policies import POLICIES, Policy
-from gateway.settings.sections import Section
+from gateway.settings.sections.section import Section
 from gateway.settings.values import Currency, Duration, Id, Percent, Price, Text
 
 Format = Literal["pain.001.001.03", "pain.001.001.09", "nacha"]
