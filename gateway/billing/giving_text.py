@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from gateway.billing.words import Writer
+from gateway.billing.writer import Writer
 from gateway.charity.giving_report import AMOUNTS, CAUSE, COMPANY, PUBLIC, PUBLISHED, GivingReport, ReportLine
 from gateway.charity.public_sums import SMALLER
 from gateway.charity.remittance import Remittance

@@ -1,7 +1,7 @@
 """A bill as it is shown: the one form that text, JSON and PDF are made from, rounded once so that it adds up.
 
 Numbers stay numbers here (micro-units, octets, seconds); words and signs are put to them by whoever writes it
-(billing.words). What a customer gives to is not in it, unless whoever asks may see that.
+(billing.writer). What a customer gives to is not in it, unless whoever asks may see that.
 """
 
 from collections import namedtuple

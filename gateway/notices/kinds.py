@@ -18,7 +18,7 @@ class NoticeClass(StrEnum):
 
 
 class NoticeKind(StrEnum):
-    """What a notice tells; each has one wording in each language (notices.wording), under the same name."""
+    """What a notice says; each has one wording in each language (languages.notices), under the same name."""
 
     BILL_LIMIT_SET = "bill_limit_set"
     BILL_LIMIT_REMOVED = "bill_limit_removed"

@@ -40,7 +40,7 @@ from gateway.billing.series import BILL, CREDIT_NOTE
 from gateway.billing.statement import Bill, bill_of, credit_note_of
 from gateway.billing.taxation import awaits_taxes
 from gateway.billing.text import write_text
-from gateway.billing.words import Writer
+from gateway.billing.writer import Writer
 from gateway.charity.choices import at as choice_at
 from gateway.charity.months import end_of
 from gateway.charity.sealed_causes import ask_choices

@@ -8,7 +8,7 @@ from gateway.api.callers import Caller
 from gateway.api.problems import conflict, not_found
 from gateway.api.requests.charity import ReportDocument
 from gateway.billing.giving_text import write_text
-from gateway.billing.words import Writer
+from gateway.billing.writer import Writer
 from gateway.charity.giving_report import CAUSE, PUBLIC, GivingReport, giving_report
 from gateway.charity.months import end_of
 from gateway.context import GatewayContext

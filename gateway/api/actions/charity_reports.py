@@ -26,7 +26,7 @@ from gateway.api.problems import bad_request, conflict, not_found
 from gateway.api.requests import charity as requests
 from gateway.api.requests.fields import DAY_WANTED, Nothing
 from gateway.billing.giving_text import write_advice
-from gateway.billing.words import Writer
+from gateway.billing.writer import Writer
 from gateway.charity.ageing import Waiting, waiting
 from gateway.charity.causes import REGISTERED, Cause, Register, Successor, obstacle
 from gateway.charity.closed_causes import Asking, askings, gone_unassigned

@@ -1,23 +1,9 @@
-"""The words of bills, of reports of giving and of remittance advices, in the languages of customers and causes, by key.
+"""The words of bills, of reports of giving and of remittance advices, by language and key.
 
-English, French and Spanish, as the keyword services speak them; how numbers are written in each is here too, and done in
-billing.words.
+Customers and causes read them in English, French and Spanish; how numbers are written in each is in `languages.numbers`.
 """
 
-from typing import Final, NamedTuple
-
-NARROW: Final = "\u202f"
-
-
-class Language(NamedTuple):
-    """A language: its words by key, and how it writes numbers."""
-
-    words: dict[str, str]
-    point: str
-    group: str
-    least_grouped: int
-    sign_behind: bool
-
+from typing import Final
 
 _EN: Final = {
     "bill": "Bill",
@@ -265,8 +251,4 @@ _ES: Final = {
     "by_month": "{year} por mes",
     "by_quarter": "{year} por trimestre, nombrado por su último mes",
 }
-LANGUAGES: Final = {
-    "en": Language(_EN, ".", ",", 1000, sign_behind=False),
-    "fr": Language(_FR, ",", NARROW, 1000, sign_behind=True),
-    "es": Language(_ES, ",", ".", 10_000, sign_behind=True),
-}
+WORDS: Final[dict[str, dict[str, str]]] = {"en": _EN, "es": _ES, "fr": _FR}

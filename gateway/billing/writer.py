@@ -1,8 +1,4 @@
-"""How money, dates and quantities are written in a language of customers and causes; its words are billing.languages.
-
-French groups digits by U+202F and puts U+00A0 before a sign (Le Petit Typographe; CLDR `fr`); Spanish groups by points from
-five digits on (RAE, Ortografía 2010, VIII 2.2).
-"""
+"""Writes money, dates, quantities and words in a language of customers and causes, for bills and reports."""
 
 from datetime import datetime, tzinfo
 from decimal import Decimal
@@ -10,8 +6,9 @@ from typing import Final
 
 import msgspec
 
-from gateway.billing.languages import LANGUAGES
+from gateway.languages.bills import WORDS
 from gateway.languages.dates import MONTHS, write_day, write_month
+from gateway.languages.numbers import NUMBER_FORMS
 from gateway.ledger.money import MICRO, digits_of
 
 _SIGNS: Final = {"GBP": "£", "USD": "$", "EUR": "€"}
@@ -27,7 +24,7 @@ class Writer(msgspec.Struct, frozen=True):
 
     def word(self, key: str, **values: str) -> str:
         """Give a word; a key that no language has (a plan's zone, a kind of a later time) stands for itself."""
-        found = LANGUAGES[self.language].words.get(key, key)
+        found = WORDS[self.language].get(key, key)
         return found.format(**values) if values else found
 
     def money(self, micro: int, currency: str) -> str:
@@ -40,14 +37,14 @@ class Writer(msgspec.Struct, frozen=True):
         return self._with_sign(self._number(int(whole), decimals), currency, minus=micro < 0)
 
     def _number(self, whole: int, decimals: str = "") -> str:
-        language = LANGUAGES[self.language]
-        grouped = f"{whole:,}".replace(",", language.group) if whole >= language.least_grouped else str(whole)
-        return f"{grouped}{language.point}{decimals}" if decimals else grouped
+        form = NUMBER_FORMS[self.language]
+        grouped = f"{whole:,}".replace(",", form.group) if whole >= form.least_grouped else str(whole)
+        return f"{grouped}{form.point}{decimals}" if decimals else grouped
 
     def _with_sign(self, number: str, currency: str, *, minus: bool) -> str:
         sign = _SIGNS.get(currency)
         before = "-" if minus else ""
-        if LANGUAGES[self.language].sign_behind or sign is None:
+        if NUMBER_FORMS[self.language].sign_behind or sign is None:
             return f"{before}{number}{NO_BREAK}{sign or currency}"
         return f"{before}{sign}{number}"
 
