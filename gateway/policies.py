@@ -231,6 +231,6 @@ def sims_policy(source: PolicySource) -> SimsPolicy:
 
 
 def alphabet_of(source: PolicySource) -> Alphabet:
-    """Give the alphabet that texts are cut for: the first link's."""
+    """Return the alphabet that texts are cut for: the first link's."""
     links = source.settings.smpp.links
     return Alphabet(links[0].default_alphabet) if links else Alphabet.GSM7

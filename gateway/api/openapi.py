@@ -384,7 +384,7 @@ def _written() -> bytes:
 
 
 def served() -> web.RouteDef:
-    """Give the route of the description."""
+    """Return the route of the description."""
 
     async def answer(_request: web.Request) -> web.Response:
         return web.Response(body=_written(), content_type="application/json")
@@ -393,7 +393,7 @@ def served() -> web.RouteDef:
 
 
 def codes(route: Route) -> dict[int, list[str]]:
-    """Give every code that a route may refuse with, by status: its own, those of its request, and those that all share."""
+    """Return every code that a route may refuse with, by status: its own, those of its request, and those that all share."""
     found = {status: list(own) for status, own in route.problems.items()}
     if route.request is not None:
         found[400] += codes_of(route.request)

@@ -305,7 +305,7 @@ def _caller(request: web.Request, auditors: Sequence[str]) -> Caller:
 
 
 def _is_named(uid: int, users: Sequence[str]) -> bool:
-    """Tell whether a user of this machine is one of these; of one without a name nobody knows."""
+    """Return whether a user of this machine is one of these; of one without a name nobody knows."""
     try:
         return pwd.getpwuid(uid).pw_name in users
     except KeyError:

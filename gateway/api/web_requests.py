@@ -25,7 +25,7 @@ BODY_SECONDS: Final = 20.0
 
 
 def caller_of(request: web.Request, least: str) -> Caller:
-    """Give who asks; Problem where this needs another role."""
+    """Return who asks; Problem where this needs another role."""
     caller = request[CALLER]
     need(caller.role, least)
     return caller

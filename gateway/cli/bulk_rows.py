@@ -43,7 +43,7 @@ class OrderRow(NamedTuple):
         return self.params["key"] != self.key
 
     def after(self, order: str) -> OrderRow:
-        """Give the row to be ordered again after an order that was taken back; it has one key for that, whoever asks."""
+        """Return the row to be ordered again after an order that was taken back; it has one key for that, whoever asks."""
         return self._replace(params=self.params | {"key": f"{self.key}:{order}"})
 
 

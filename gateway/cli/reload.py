@@ -59,7 +59,7 @@ def _refusal(found: ReloadOutcome, file: str) -> CommandFailed:
 
 
 def _lines(found: ReloadOutcome) -> list[str]:
-    """Tell what is in force now, a line for each thing."""
+    """Return what is in force now, a line for each thing."""
     lines = [
         f"{word} {name}: {how}"
         for word, items in (("link", found.links), ("peer", found.peers), ("host", found.hosts))

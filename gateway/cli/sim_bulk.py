@@ -188,13 +188,13 @@ def _progress(total: int) -> Iterator[Show]:
 
 
 class _Lines:
-    """Tells how far it is, every few seconds."""
+    """Prints how far it is, every few seconds."""
 
     def __init__(self, total: int, clock: Callable[[], float]) -> None:
         self._total, self._clock, self._told_at = total, clock, clock()
 
     def show(self, run: BulkRun) -> None:
-        """Tell it if it is time."""
+        """Report it if it is time."""
         now = self._clock()
         if now >= self._told_at + REPORT_SECONDS:
             self._told_at = now

@@ -166,7 +166,7 @@ def _all_of(gateway: GatewayStatus) -> list[GatewayStatus]:
 
 
 def _rows_of(gateway: GatewayStatus, what: str) -> list[Row]:
-    """Give what all gateways have of something, each row with its gateway."""
+    """Return what all gateways have of something, each row with its gateway."""
     return [_as_row(row) | {"node": each.node} for each in _all_of(gateway) for row in getattr(each, what)]
 
 
@@ -175,7 +175,7 @@ def _as_row(found: msgspec.Struct) -> dict[str, object]:
 
 
 def _in_a_row(gateway: GatewayStatus) -> Row:
-    """Tell of a gateway among others."""
+    """Return a gateway among others."""
     return {
         "node": gateway.node,
         "state": gateway.state,
@@ -188,7 +188,7 @@ def _in_a_row(gateway: GatewayStatus) -> Row:
 
 
 def _rates(before: Look | None, now: Look) -> dict[str, float]:
-    """Tell what the lane and the peers did a second since the look before, unless the gateway began anew meanwhile."""
+    """Return what the lane and the peers did a second since the look before, unless the gateway began anew meanwhile."""
     if before is None or before.gateway.since != now.gateway.since:
         return {}
     seconds = max(now.at - before.at, 0.001)
@@ -226,7 +226,7 @@ def _summary(found: GatewayStatus) -> dict[str, object]:
 
 
 def _span(seconds: float) -> str:
-    """Tell a time span in its two largest units."""
+    """Return a time span in its two largest units."""
     minutes, seconds = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)

@@ -203,7 +203,7 @@ def _list(found: TraceRows, brief: Sequence[str], *, as_json: bool) -> None:
 def _rows_of(
     traces: Sequence[TraceRow], silent: Sequence[NodeProblem], names: Sequence[str]
 ) -> list[Mapping[str, object]]:
-    """Give traces as rows with these fields, and a row for each gateway that gave no answer."""
+    """Return traces as rows with these fields, and a row for each gateway that gave no answer."""
     rows = [{name: getattr(trace, name) for name in (*names, "node")} for trace in traces]
     found = with_silent(rows, silent, names)
     return found if "node" in names else for_people(found, names)

@@ -295,7 +295,7 @@ class Daemon:
         self._log_event(name_of(event), fields_of(event))
 
     async def _give_signs_of_life(self, health: Health) -> None:
-        """Tell the service manager that we live, for as long as we do; it restarts us when the signs end."""
+        """Report to the service manager that we live, for as long as we do; it restarts us when the signs end."""
         while self._notify.interval is not None:
             if all(health.live().values()):
                 self._notify.alive()

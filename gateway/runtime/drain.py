@@ -48,7 +48,7 @@ class Drain(Component):
         self._over = asyncio.Event()
 
     def actions(self) -> dict[str, RunningAction]:
-        """Give what `tpo drain` asks for: to begin ({timeout}, seconds), and how it goes on."""
+        """Return what `tpo drain` asks for: to begin ({timeout}, seconds), and how it goes on."""
 
         async def begin(request: BeginDrain, _caller: Caller) -> DrainState:
             self.begin(request.timeout)
@@ -81,7 +81,7 @@ class Drain(Component):
             self._task.cancel()
 
     def state(self) -> DrainState | None:
-        """Tell what is waited for; None while nobody drains."""
+        """Return what is waited for; None while nobody drains."""
         return None if self._task is None else self._state()
 
     def _state(self) -> DrainState:

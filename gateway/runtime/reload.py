@@ -49,7 +49,7 @@ class Reload(Component):
         self._fingerprints: Mapping[str, bytes] = tls.fingerprints(context.settings)
 
     def actions(self) -> dict[str, RunningAction]:
-        """Give what `tpo reload` asks for."""
+        """Return what `tpo reload` asks for."""
 
         async def act(_request: Nothing, _caller: Caller) -> ReloadOutcome:
             return await self.reload()

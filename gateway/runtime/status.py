@@ -19,7 +19,7 @@ from protocols.diameter.node import Node
 
 
 def status_actions(status: Callable[[], GatewayStatus]) -> dict[str, RunningAction]:
-    """Give the action, by its name; `status` tells how this gateway does."""
+    """Return the action, by its name; `status` tells how this gateway does."""
 
     async def show(_request: ShowStatus, _caller: Caller) -> GatewayStatus:
         return status()

@@ -220,7 +220,7 @@ def _check_meanings(code: str, book: KeywordBook, report: Report) -> None:
 
 
 def _words(code: str, book: KeywordBook) -> Iterator[tuple[KeyPath, str, str]]:
-    """Give every service's words, our names and words to ignore: where each stands, as written, and what it means."""
+    """Return every service's words, our names and words to ignore: where each stands, as written, and what it means."""
     for language, service, place, word in book.words():
         yield (code, "languages", language, "words", service.value, place), word, service.value
     for place, name in enumerate(book.names):

@@ -180,7 +180,7 @@ class _Loading:
 
 @cache
 def _adapter(shape: Any) -> TypeAdapter[Any]:  # noqa: ANN401  (a type expression)
-    """Give what checks a file of this shape; to make one takes longer than to read the file."""
+    """Return what checks a file of this shape; to make one takes longer than to read the file."""
     return TypeAdapter(shape)
 
 

@@ -337,7 +337,7 @@ class PlanEntry(Section):
         return self
 
     def _rates(self) -> Iterator[tuple[str, RateEntry]]:
-        """Give each rate that is written in the plan, and where."""
+        """Return each rate that is written in the plan, and where."""
         zones = {} if self.roaming is None else self.roaming.zones
         yield from _rates_in("", self)
         for name, zone in zones.items():

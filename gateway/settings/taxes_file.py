@@ -132,7 +132,7 @@ class JurisdictionEntry(Section):
 
 
 def _begins(day: str, zone: ZoneInfo) -> int:
-    """Give the first moment of a day by the clocks of a zone, in microseconds."""
+    """Return the first moment of a day by the clocks of a zone, in microseconds."""
     begins = datetime.combine(date.fromisoformat(day), datetime.min.time(), tzinfo=zone)
     return int(begins.timestamp()) * 1_000_000
 

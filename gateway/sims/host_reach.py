@@ -16,7 +16,7 @@ Told = Callable[[str, HostUnavailable | None], None]
 
 
 class HostReach:
-    """Tells of the hosts that are lost, and of those that are back of which it said so: what orders found out is theirs."""
+    """Reports the hosts that are lost, and of those that are back of which it said so: what orders found out is theirs."""
 
     def __init__(self, context: GatewayContext, tell: Told) -> None:
         """`tell` gets the name of a host, and why it cannot be reached or None."""

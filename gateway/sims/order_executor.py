@@ -101,7 +101,7 @@ class OrderExecutor:
 
     @property
     def hosts(self) -> Mapping[str, bool]:
-        """Give every host, and whether it answered when it was last asked."""
+        """Return every host, and whether it answered when it was last asked."""
         return {name: name not in self._unreachable for name in self._host_runtimes}
 
     def trouble(self, host: str) -> str:
@@ -130,7 +130,7 @@ class OrderExecutor:
             task.add_done_callback(self._closing.discard)
 
     def set_tap(self, tap: Tap | None) -> None:
-        """Have every message to a host and from it told, raw, also of hosts that come by a reload; or none any more."""
+        """Pass every message to a host and from it to a tap, raw, also of hosts that come by a reload; None ends it."""
         self._tap = tap
         self._set_tap(self._host_runtimes.values(), tap)
 
@@ -204,7 +204,7 @@ class OrderExecutor:
         return [tuple(row) for row in connection.execute(found.limit(PAGE))]
 
     def callback_secret(self, name: str) -> str:
-        """Give the part of a host's callback address that nobody can guess."""
+        """Return the part of a host's callback address that nobody can guess."""
         return callback_secret(self._context, name)
 
     def hint(self, name: str, body: bytes) -> int:
@@ -342,7 +342,7 @@ class OrderExecutor:
     def _unsuccessful(
         self, order: Order, move: Move, before: Holding | None, error: HostRefused | HostUnavailable
     ) -> Unit:
-        """Give what is to be written down of a step that the host did not do; `before` is None where nothing was sent."""
+        """Return what is to be written down of a step that the host did not do; `before` is None where nothing was sent."""
         said = mask(str(error))
         if isinstance(error, HostUnavailable):
             self.tell_reach(order.host, error)
@@ -355,7 +355,7 @@ class OrderExecutor:
         return RefuseStep(order.id, move, said, untouched=before is None or (foreign and not before.present))
 
     def tell_reach(self, name: str, error: HostUnavailable | None) -> None:
-        """Tell once that a host is lost, and once that it is back."""
+        """Report once that a host is lost, and once that it is back."""
         if error is not None and name not in self._unreachable:
             self._unreachable[name] = mask(str(error))
             self._alarm("host.unreachable", {"host": name, "detail": mask(str(error))})

@@ -92,7 +92,7 @@ class _Run:
             yield page
 
     async def _compare(self, sim: Sim) -> tuple[str, Difference | None] | None:
-        """Give how the host holds a card, and the difference if there is one; None where the host is down."""
+        """Return how the host holds a card, and the difference if there is one; None where the host is down."""
         wanted = sim.wanted
         if wanted is None:
             return sim.observed, None

@@ -115,15 +115,15 @@ class Traces:
         return len(self._running)
 
     def all(self) -> list[Trace]:
-        """Give the running ones, then those that ended, the latest first."""
+        """Return the running ones, then those that ended, the latest first."""
         return [*self._running.values(), *reversed(self._ended.values())]
 
     def get(self, trace_id: str) -> Trace | None:
-        """Give a trace by its id, while it is known."""
+        """Return a trace by its id, while it is known."""
         return self._running.get(trace_id) or self._ended.get(trace_id)
 
     def new_id(self) -> str:
-        """Give an id that none here has or had."""
+        """Return an id that none here has or had."""
         return str(next(self._numbers))
 
     def start(self, asked: Asked, matching: Matching, trace_id: str = "") -> Trace:

@@ -176,7 +176,7 @@ class Inbound:
             self.on_event(RequestsRefused(identity, untold + requests))
 
     def tell_rejected(self, request: Request, error: DiameterError) -> None:
-        """Tell of a request that was answered with an error."""
+        """Report a request that was answered with an error."""
         header, code = request.header, int(error.result_code)
         message = request.frame[:MAX_UNDECODABLE] if code in MALFORMED else b""
         self.on_event(

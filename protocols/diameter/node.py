@@ -217,7 +217,7 @@ class Node:
         )
 
     def set_tap(self, tap: Tap | None) -> None:
-        """Have each message of every connection told from now on, or none any more."""
+        """Pass each message of every connection to a tap from now on; None ends it."""
         self._tap = tap
         for connection in self._connections.values():
             connection.set_tap(tap)

@@ -203,7 +203,7 @@ class Link:
         return self._current.send(message, context)
 
     def set_tap(self, tap: Tap | None) -> None:
-        """Have each PDU told from now on, also of connections to come, or none any more."""
+        """Pass each PDU to a tap from now on, also of connections to come; None ends it."""
         self._tap = tap
         for connection in self._connections:
             connection.set_tap(tap)

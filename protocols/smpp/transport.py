@@ -170,7 +170,7 @@ class Connection(Stream[Session]):
         self.pump(now)
 
     def pump(self, now: float) -> None:
-        """Tell the owner what happened, send what there is to send, set the timer."""
+        """Report to the owner what happened, send what there is to send, set the timer."""
         if self._pumping:  # a callback made something happen: it is told in its turn
             return
         self._pumping = True

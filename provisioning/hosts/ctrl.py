@@ -86,7 +86,7 @@ class Decoder:
         self._buffer = bytearray()
 
     def receive(self, data: bytes) -> list[Reply | None]:
-        """Give the replies that are whole by now, and None for each ping; CtrlInvalid ends the connection."""
+        """Return the replies that are whole by now, and None for each ping; CtrlInvalid ends the connection."""
         self._buffer += data
         found: list[Reply | None] = []
         start = 0
@@ -156,7 +156,7 @@ class CtrlClient:
         return await self._ask("SET", Verb.SET_REPLY, variable, value)
 
     def set_tap(self, tap: Tap | None, name: str) -> None:
-        """Have each frame told under the host's name, or none any more; keys are in them (interface.Host.watch)."""
+        """Pass each frame to a tap under the host's name, keys included; None ends it (interface.Host.set_tap)."""
         self._wire_tap.set_tap(tap, name)
 
     async def close(self) -> None:

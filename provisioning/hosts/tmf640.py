@@ -116,7 +116,7 @@ class Tmf640:
         """The call id of a Monitor's path, for callbacks that name no more than that."""
 
     async def inspect(self, line: HostLine, msisdn: str | None = None) -> Holding:  # noqa: ARG002  (see below)
-        """Tell what Service the host holds for a card.
+        """Return what Service the host holds for a card.
 
         Whose a number is cannot be asked: TMF640 has no filter that a host must offer for it. A host refuses a number that
         another Service has, and nothing is changed then.
@@ -169,7 +169,7 @@ class Tmf640:
         return self._taken(call_id, line, answer)
 
     async def read(self, line: HostLine) -> HostReading:
-        """Tell how the host holds a line; see `interface.Host`. Keys are not told."""
+        """Return how the host holds a line; see `interface.Host`. Keys are not told."""
         service = await self._find(line)
         work = self._works.get(line.iccid)
         if work is not None:
@@ -205,7 +205,7 @@ class Tmf640:
         return calls if known is None or known in calls else [*calls, known]
 
     def set_tap(self, tap: Tap | None) -> None:
-        """Have each request and each whole answer told as HTTP/1.1 texts, our token left out; see `interface.Host`."""
+        """Pass each request and each whole answer to a tap as HTTP/1.1 texts, our token left out; see `interface.Host`."""
         self._wire_tap.set_tap(tap, self.name)
 
     async def close(self) -> None:
@@ -217,7 +217,7 @@ class Tmf640:
     # The line's Service
 
     async def _find(self, line: HostLine) -> Resource | None:
-        """Give the card's Service; by its id if that was learnt, else by the card."""
+        """Return the card's Service; by its id if that was learnt, else by the card."""
         known = self._ids.get(line.iccid)
         if known is not None:
             answer = await self._ask("GET", f"/service/{quote(known, safe='')}")
@@ -302,7 +302,7 @@ class Tmf640:
     async def _settle(
         self, call_id: str, line: HostLine, wanted: Condition, answer: _Answer, before: Holding | None = None
     ) -> Pending | None:
-        """Tell a conflict with our own earlier try, which is no refusal, from one with somebody else's line."""
+        """Return a conflict with our own earlier try, which is no refusal, from one with somebody else's line."""
         service = await self._find(line)
         if before is not None:
             self._check_ours(call_id, line, service, wanted, before)
@@ -430,7 +430,7 @@ def _check_status(method: str, answer: _Answer) -> None:
 
 
 def _accepted(answer: _Answer) -> _Answer:
-    """Give an answer of success; HostRefused if it is none."""
+    """Return an answer of success; HostRefused if it is none."""
     if answer.status >= 400:
         raise service_of.refusal(answer.status, answer.body)
     return answer

@@ -160,7 +160,7 @@ class Company:
         await agree_account(self._gateway, RETURNING, MOVED)
 
     async def _outstanding(self) -> Decimal:
-        """Give what is owed on bills."""
+        """Return what is owed on bills."""
         owed, after = sum_of(()), 0
         while True:
             page = await self._gateway.ask(MAKER, "bill.overdue", OverduePage, after=after)

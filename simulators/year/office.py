@@ -64,7 +64,7 @@ class Office:
         return found
 
     async def bills(self, gateway: Gateway, period: str) -> list[BillRow]:
-        """Give the bills of a month."""
+        """Return the bills of a month."""
         found: list[BillRow] = []
         page = await gateway.ask(MAKER, "bill.list", BillPage, period=period, limit=1000)
         while page.next is not None:
@@ -174,5 +174,5 @@ class Office:
 
 
 def pence_above(amount: str) -> int:
-    """Give the whole pence that cover an amount in pounds."""
+    """Return the whole pence that cover an amount in pounds."""
     return int((Decimal(amount) * 100).to_integral_value(ROUND_CEILING))

@@ -39,7 +39,7 @@ MAX_ACTOR = 64
 
 
 def allowances(context: GatewayContext, request: ShowSubscriber) -> Allowances:
-    """Give a line's allowances, the one that ends first before the others, and how its bundle is renewed."""
+    """Return a line's allowances, the one that ends first before the others, and how its bundle is renewed."""
     with context.reading() as connection:
         subscriber_id = find(connection, named(request.number, context.settings.operator.country))
         if subscriber_id is None:
@@ -122,7 +122,7 @@ def add_on(context: GatewayContext, request: line_requests.BuyAddOn, caller: Cal
 
 
 def give_credit(context: GatewayContext, request: line_requests.GiveCredit, caller: Caller) -> CreditGiven:
-    """Give a line credit of the company that ends; no tenth accrues on what it pays."""
+    """Return a line credit of the company that ends; no tenth accrues on what it pays."""
     line = number(request.number, context.settings.operator.country)
     amount = _amount(request.amount, request.currency)
     if not 0 < amount <= context.settings.charging.topup_limit:

@@ -109,7 +109,7 @@ def preview_month(context: GatewayContext, request: PreviewMonth) -> Previewed:
 
 
 def show_bill(context: GatewayContext, request: ShowBill, caller: Caller) -> BillShown:
-    """Give a line's bill of a month, in the form that is asked for."""
+    """Return a line's bill of a month, in the form that is asked for."""
     if request.causes:
         need_causes(caller)
     bill = _find(context, request)
@@ -124,7 +124,7 @@ def show_bill(context: GatewayContext, request: ShowBill, caller: Caller) -> Bil
 
 
 def show_note(context: GatewayContext, request: ShowNote) -> BillShown:
-    """Give a credit note, in the form that is asked for."""
+    """Return a credit note, in the form that is asked for."""
     with context.reading() as connection:
         note = credit_note_of(connection, request.note)
         numbers = {} if note is None else numbers_of(connection, [note.subscriber_id])
@@ -162,7 +162,7 @@ def _find(context: GatewayContext, request: ShowBill) -> Bill:
 
 
 def _owners(context: GatewayContext, number: str) -> list[int]:
-    """Give who had a number, the present owner last."""
+    """Return who had a number, the present owner last."""
     with context.reading() as connection:
         found = owners(connection, named(number, context.settings.operator.country))
     if not found:
@@ -171,7 +171,7 @@ def _owners(context: GatewayContext, number: str) -> list[int]:
 
 
 def list_overdue(context: GatewayContext, request: ListOverdue) -> OverduePage:
-    """Give a page of the lines that owe on bills; numbers are masked, and lines that have paid are left out."""
+    """Return a page of the lines that owe on bills; numbers are masked, and lines that have paid are left out."""
     limit = page_size(request.limit, MAX_PAGE, MAX_PAGE)
     with context.reading() as connection:
         found = owing_lines(connection, context.clock(), request.after, limit)
@@ -181,7 +181,7 @@ def list_overdue(context: GatewayContext, request: ListOverdue) -> OverduePage:
 
 
 def list_bills(context: GatewayContext, request: ListBills) -> BillPage:
-    """Give a page of bills, or of credit notes; numbers are masked."""
+    """Return a page of bills, or of credit notes; numbers are masked."""
     limit, own = page_size(request.limit, 100, MAX_PAGE), bills.c
     wanted = select(bills).where(own.series == (CREDIT_NOTE if request.notes else BILL), own.number > request.after)
     if request.period:

@@ -28,7 +28,7 @@ from gateway.store.tables import charity_balances
 
 
 def list_campaigns(context: GatewayContext, _request: Nothing, caller: Caller) -> CampaignRows:
-    """Tell of each campaign what was pledged, matched, received and is owed: one may be for a single cause."""
+    """Return each campaign what was pledged, matched, received and is owed: one may be for a single cause."""
     record_look(context, caller, "charity.matched")
     with context.reading() as connection:
         found = campaign_sums(connection)
@@ -102,7 +102,7 @@ def _amount(text: str, currency: str) -> int:
 
 
 def _at(context: GatewayContext, day: str) -> int:
-    """Give the middle of a day, or now, in UTC microseconds."""
+    """Return the middle of a day, or now, in UTC microseconds."""
     if not day:
         return context.clock()
     if not is_day(day) or day > today(context):
@@ -162,13 +162,13 @@ def _owed(campaigns: dict[str, list[CampaignSums]]) -> dict[str, int]:
 
 
 def _end_of_day(day: str, zone: ZoneInfo) -> int:
-    """Give the first moment after a day, in UTC microseconds."""
+    """Return the first moment after a day, in UTC microseconds."""
     after = date.fromisoformat(day) + timedelta(days=1)
     return int(datetime.combine(after, time(), zone).timestamp()) * 1_000_000
 
 
 def _balances(connection: Connection, day: str) -> dict[str, tuple[str, int]]:
-    """Give what the bank said last, up to a day, by currency."""
+    """Return what the bank said last, up to a day, by currency."""
     own = charity_balances.c
     latest = (
         select(own.currency, func.max(own.day).label("day")).where(own.day <= day).group_by(own.currency).subquery()

@@ -30,7 +30,7 @@ def report_document(context: GatewayContext, request: ReportDocument, caller: Ca
 
 
 def told_span(context: GatewayContext, cause: str, period: str) -> tuple[str, str]:
-    """Give the months that a cause is told of together, for the one that is asked for; Problem while they are not over.
+    """Return the months that a cause is told of together, for the one that is asked for; Problem while they are not over.
 
     Sums of a month that runs, from day to day, would be sums by day (decision 060).
     """

@@ -25,7 +25,7 @@ Progress = Callable[[str, int], None]
 
 
 def today(context: GatewayContext) -> str:
-    """Give the day on the operator's clock."""
+    """Return the day on the operator's clock."""
     zone = ZoneInfo(context.settings.operator.timezone)
     return datetime.fromtimestamp(context.clock() / 1_000_000, UTC).astimezone(zone).date().isoformat()
 
@@ -83,7 +83,7 @@ def release(context: GatewayContext) -> None:
 
 
 def _roads(context: GatewayContext, register: Register) -> Roads:
-    """Give where confirmed money may go today."""
+    """Return where confirmed money may go today."""
     day, charity, causes = today(context), context.settings.charity, context.settings.causes.values()
     payable = [
         (cause.id, cause.agreement.currency)

@@ -108,7 +108,7 @@ def make_payout(context: GatewayContext, request: requests.MakePayout, caller: C
 
 
 def is_day(text: str) -> bool:
-    """Tell whether a text is a day of the calendar: 2026-02-30 is none."""
+    """Return whether a text is a day of the calendar: 2026-02-30 is none."""
     try:
         return bool(date.fromisoformat(text))
     except ValueError:
@@ -116,7 +116,7 @@ def is_day(text: str) -> bool:
 
 
 def _payees(context: GatewayContext, period: str, currency: str) -> tuple[list[Payee], list[tuple[str, str, int, str]]]:
-    """Give the causes that may be paid today in a currency, up to a month; of others what waits for them, and why it does."""
+    """Return the causes that may be paid today in a currency, up to a month; of others what waits for them, and why it does."""
     day, causes = today(context), context.settings.causes
     with context.reading() as connection:
         register = read_register(connection)
@@ -180,7 +180,7 @@ def _check_payees(context: GatewayContext, sha256: str) -> None:
 
 
 def show_payout(context: GatewayContext, request: requests.NamePayout, caller: Caller) -> PayoutFile:
-    """Give a payment file again, as it was made."""
+    """Return a payment file again, as it was made."""
     record_look(context, caller, "charity.payout.show")
     return _shown(context, request.sha256)
 
@@ -234,7 +234,7 @@ def _read(context: GatewayContext, data: bytes) -> Statements:
 
 
 def campaigns_of(context: GatewayContext) -> dict[str, str]:
-    """Give the campaigns that may be paid for, with their currencies: those of the settings, and older ones of the books."""
+    """Return the campaigns that may be paid for, with their currencies: those of the settings, and older ones of the books."""
     return context.read(known_campaigns) | {each.id: each.currency for each in context.settings.charity.matching}
 
 
@@ -277,7 +277,7 @@ def approve_bank(context: GatewayContext, request: requests.ApproveBank, caller:
 
 
 def list_bank(context: GatewayContext, _request: Nothing, caller: Caller) -> BankDetailsRows:
-    """Tell which bank details there are, who stands for them, and from when on they count."""
+    """Return which bank details there are, who stands for them, and from when on they count."""
     record_look(context, caller, "charity.bank.list")
     return BankDetailsRows(
         [

@@ -47,7 +47,7 @@ from gateway.store.tables import seals
 
 
 def list_causes(context: GatewayContext, _request: Nothing) -> CauseRows:
-    """Tell of each cause whether it may be paid today, and what its register said; no sums."""
+    """Return each cause whether it may be paid today, and what its register said; no sums."""
     with context.reading() as connection:
         register, closed = read_register(connection), askings(connection)
     return CauseRows(
@@ -86,7 +86,7 @@ def _named_by(successor: Successor) -> str:
 
 
 def _days(context: GatewayContext, asking: Asking | None) -> tuple[str, str]:
-    """Give since which day a cause is closed, and the last one on which its customers may choose; empty where there is none."""
+    """Return since when a cause is closed, and the last day on which its customers may choose; empty where there is none."""
     if asking is None:
         return "", ""
     zone, end = ZoneInfo(context.settings.operator.timezone), asking.ends_at(context.settings.charity.ask_days)
@@ -120,7 +120,7 @@ def import_register(context: GatewayContext, request: requests.ImportRegister) -
 
 
 def list_remittances(context: GatewayContext, request: requests.Remittances, caller: Caller) -> RemittanceRows:
-    """Tell what a month came to for each cause, or for one; a copy goes to that cause alone."""
+    """Return what a month came to for each cause, or for one; a copy goes to that cause alone."""
     record_look(context, caller, "charity.remittance")
     zone = ZoneInfo(context.settings.operator.timezone)
     span = told_span(context, request.cause, request.period) if request.cause else (request.period, request.period)
@@ -214,14 +214,14 @@ def profit_share(context: GatewayContext, request: requests.ProfitShare, caller:
 
 
 def _turnover(connection: Connection, begin: int, end: int, currency: str) -> int:
-    """Give what the journal's revenue grew by in a time."""
+    """Return what the journal's revenue grew by in a time."""
     numbers = [number for number, name in account_names(connection).items() if name == REVENUE]
     totals = journal_totals(connection, Selection(numbers, begin, end))
     return sum(amount for (_, its), amount in totals.items() if its == currency)
 
 
 def report(context: GatewayContext, request: requests.Report, caller: Caller) -> CharityReport:
-    """Tell what a month's tenths came to by cause, and what another rule would have given; beside it what was published."""
+    """Return what a month's tenths came to by cause, and what another rule would have given; beside it what was published."""
     if request.public:
         return CharityReport(request.period, None, [], _published(context, request.period))
     record_look(context, caller, "charity.report")
@@ -244,7 +244,7 @@ def report(context: GatewayContext, request: requests.Report, caller: Caller) ->
 
 
 def _closed(context: GatewayContext) -> list[ClosedCauseRow]:
-    """Tell what stands of closed causes that nobody succeeds."""
+    """Return what stands of closed causes that nobody succeeds."""
     with context.reading() as connection:
         closed, standings, gone = askings(connection), read_standings(connection), gone_unassigned(connection)
     number = context.accounts.get
@@ -266,7 +266,7 @@ def _closed(context: GatewayContext) -> list[ClosedCauseRow]:
 
 
 def _published(context: GatewayContext, period: str) -> list[ReportRow]:
-    """Give the public-safe sums of a month, tenths and gifts together, in whole units."""
+    """Return the public-safe sums of a month, tenths and gifts together, in whole units."""
     figures = context.read(lambda connection: figures_of(connection, period))
     return [ReportRow(each.cause, each.currency, format_amount(each.amount, each.currency), None) for each in figures]
 

@@ -10,7 +10,7 @@ from gateway.fraud import cases
 
 
 def list_cases(context: GatewayContext, request: ListCases) -> FraudCasePage:
-    """Give a page of the cases that wait for somebody, or of all."""
+    """Return a page of the cases that wait for somebody, or of all."""
     with context.reading() as connection:
         rows = cases.read(connection, after=request.after, limit=MAX_PAGE, cleared=request.all)
     return FraudCasePage(rows, int(rows[-1].id) if len(rows) == MAX_PAGE else None)

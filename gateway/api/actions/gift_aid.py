@@ -63,7 +63,7 @@ def declarations(context: GatewayContext, request: ShowSubscriber, caller: Calle
 
 
 def export(context: GatewayContext, request: gift_requests.ExportGiftAid, caller: Caller) -> GiftAidSchedule:
-    """Give the schedule of a month for one charity, and note that it was made; it is for that charity alone."""
+    """Return the schedule of a month for one charity, and note that it was made; it is for that charity alone."""
     need_causes(caller)
     _known(context, request.cause)
     context.record_access(caller.name, "charity.gift-aid.export")
@@ -79,7 +79,7 @@ def _known(context: GatewayContext, cause: str) -> None:
 
 
 def _covers_from(day: str, now: int) -> int:
-    """Give the time from which gifts are covered, 0 for now; a day is at most four years back, and not to come."""
+    """Return the time from which gifts are covered, 0 for now; a day is at most four years back, and not to come."""
     if not day:
         return 0
     try:

@@ -61,12 +61,12 @@ def check_ledger(context: GatewayContext, request: CheckLedger) -> BooksChecked:
 
 
 def list_months(context: GatewayContext, _request: Nothing) -> Months:
-    """Give what is booked and used by month; causes are not told apart."""
+    """Return what is booked and used by month; causes are not told apart."""
     return Months(context.read(months.month_totals))
 
 
 def list_balances(context: GatewayContext, request: ListBalances, caller: Caller) -> AccountBalances:
-    """Give a page of the accounts' balances; those of causes are one for who may not see them apart."""
+    """Return a page of the accounts' balances; those of causes are one for who may not see them apart."""
     if request.causes:
         need_causes(caller)
     in_time = request.since is not None or request.until is not None
@@ -87,7 +87,7 @@ def list_balances(context: GatewayContext, request: ListBalances, caller: Caller
 def _selection(
     connection: Connection, request: ListBalances | ReadJournal, country: str, *, causes: bool
 ) -> balances.Selection:
-    """Give the entries that are asked for; without `causes` no account of a single cause has a name."""
+    """Return the entries that are asked for; without `causes` no account of a single cause has a name."""
     wanted: set[int] | None = None
     if request.account:
         wanted = set(balances.account_numbers(connection, request.account, causes=causes))
@@ -102,7 +102,7 @@ def _selection(
 
 
 def read_journal(context: GatewayContext, request: ReadJournal, caller: Caller) -> JournalPage:
-    """Give a page of the journal; the accounts of causes are named on request only.
+    """Return a page of the journal; the accounts of causes are named on request only.
 
     An entry's record and its neighbours tell whose it is, so that its cause needs the right to see causes.
     """
@@ -117,21 +117,21 @@ def read_journal(context: GatewayContext, request: ReadJournal, caller: Caller) 
 
 
 def show_totals(context: GatewayContext, request: ShowTotals) -> Totals:
-    """Give the control totals of a month, by the operator's clock."""
+    """Return the control totals of a month, by the operator's clock."""
     zone = ZoneInfo(context.settings.operator.timezone)
     since, until = begin_of(request.period, zone), end_of(request.period, zone)
     return context.read(lambda connection: totals(connection, request.period, since, until))
 
 
 def show_tax(context: GatewayContext, request: ShowTotals) -> TaxReport:
-    """Give what a month owes of taxes within prices, by the operator's clock."""
+    """Return what a month owes of taxes within prices, by the operator's clock."""
     zone = ZoneInfo(context.settings.operator.timezone)
     since, until = begin_of(request.period, zone), end_of(request.period, zone)
     return context.read(lambda connection: tax_report(connection, request.period, since, until))
 
 
 def export_journal(context: GatewayContext, request: ExportJournal, caller: Caller) -> ExportPage:
-    """Give a page of the journal in a format of other programs; what causes are owed apart needs the right to see it."""
+    """Return a page of the journal in a format of other programs; what causes are owed apart needs the right to see it."""
     if request.causes:
         need_causes(caller)
         if not request.after:
@@ -142,6 +142,6 @@ def export_journal(context: GatewayContext, request: ExportJournal, caller: Call
 
 
 def list_seals(context: GatewayContext, _request: Nothing) -> Seals:
-    """Give the seals of the store, and those that its file beside the privacy key has besides."""
+    """Return the seals of the store, and those that its file beside the privacy key has besides."""
     known = {(seal.node, seal.day): seal for seal in (*read_file(context.seals_file), *context.read(kept))}
     return Seals(SealKey(context.evidence_key).public, [known[place] for place in sorted(known)])

@@ -93,7 +93,7 @@ def _view(shown: LimitShown, taken: Sequence[LimitDecision] = ()) -> LimitView:
 
 
 def list_notices(context: GatewayContext, request: ListNotices) -> NoticePage:
-    """Give a page of the notices that customers were sent; numbers are masked."""
+    """Return a page of the notices that customers were sent; numbers are masked."""
     limit = page_size(request.limit, 100, MAX_PAGE)
     with context.reading() as connection:
         subscriber_id = None

@@ -48,7 +48,7 @@ def change_number(context: GatewayContext, request: line_requests.ChangeNumber, 
 
 
 def history(context: GatewayContext, request: ShowSubscriber) -> SubscriberChanges:
-    """Give the changes of a subscriber, whom any of its numbers names."""
+    """Return the changes of a subscriber, whom any of its numbers names."""
     with context.reading() as connection:
         subscriber_id = find(connection, named(request.number, context.settings.operator.country))
         if subscriber_id is None:
@@ -57,7 +57,7 @@ def history(context: GatewayContext, request: ShowSubscriber) -> SubscriberChang
 
 
 def told(outcome: Changed) -> LineChanged | LineAtHost:
-    """Give what came of a change in our books, or that the host has to be told first; Problem where it was refused."""
+    """Return what came of a change in our books, or that the host has to be told first; Problem where it was refused."""
     if isinstance(outcome, LineAtHost):
         return outcome
     if isinstance(outcome, SubscriberUnknown):

@@ -20,13 +20,13 @@ ATTEMPTS: Final = 20
 
 
 def list_events(context: GatewayContext, request: ListEvents) -> Events:
-    """Give events of the outbox."""
+    """Return events of the outbox."""
     with context.reading() as connection:
         return Events(events_reading.recent(connection, page_size(request.limit, 20, MAX_ROWS), request.after))
 
 
 def list_nodes(context: GatewayContext, _request: Nothing) -> Nodes:
-    """Tell of every gateway that has entered this store and was not retired, and of what waits for it."""
+    """Return every gateway that has entered this store and was not retired, and of what waits for it."""
     with context.reading() as connection:
         rows = all_nodes(connection, context.clock())
         shards = {row.node: [each.node for each in rows if each.owner == row.node] for row in rows}
@@ -77,7 +77,7 @@ def _adopt(context: GatewayContext, row: NodeRow, *, force: bool) -> int:
 
 
 def _find(context: GatewayContext, name: str) -> NodeRow:
-    """Give the node of a name or number: of one that was adopted and is back, the one that is back."""
+    """Return the node of a name or number: of one that was adopted and is back, the one that is back."""
     with context.reading() as connection:
         rows = all_nodes(connection, context.clock())
     named = [row for row in rows if name in (row.name, str(row.node)) and not row.retired]

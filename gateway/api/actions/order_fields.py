@@ -75,7 +75,7 @@ def read_key(key: object) -> str | None:
 
 
 def problem_of(refusal: OrderRefused) -> Problem:
-    """Tell of an order that cannot be as things stand."""
+    """Return an order that cannot be as things stand."""
     match refusal.code:
         case "sim.unknown":
             return not_found(refusal.code, str(refusal))
@@ -85,7 +85,7 @@ def problem_of(refusal: OrderRefused) -> Problem:
 
 
 def _texts(kind: Kind, given: Mapping[str, str | None]) -> dict[str, str]:
-    """Give the fields that say something; those that a kind needs are there, others than it knows are not."""
+    """Return the fields that say something; those that a kind needs are there, others than it knows are not."""
     must, may = FIELDS[kind]
     texts = {name: value for name, value in given.items() if value}
     for name in texts:

@@ -35,7 +35,7 @@ class OrderActions:
         self._context, self._executor = context, executor
 
     def actions(self) -> dict[str, RunningAction]:
-        """Give every action by its name; those that only read are in `gateway.api.actions.table`."""
+        """Return every action by its name; those that only read are in `gateway.api.actions.table`."""
         return {
             "sim.import": AsyncAction(self._import, ADMIN, ImportSims),
             **{f"sim.{kind}": AsyncAction(_Ordering(self, kind), OPERATOR, KeyedSimOrder) for kind in _ORDERED},
@@ -66,7 +66,7 @@ class OrderActions:
         return OrderTaken(str(outcome.order_id), state, outcome.repeated, asked.iccid)
 
     async def show_order(self, order_id: str) -> OrderView:
-        """Tell an order with its steps."""
+        """Return an order with its steps."""
         return await self._context.in_thread(sims.show_order, self._context, ShowOrder(order_id))
 
     async def _import(self, request: ImportSims, caller: Caller) -> ImportedSims:

@@ -9,7 +9,7 @@ from gateway.rating.plan_versions import content_of
 
 
 def versions(context: GatewayContext, request: NamePlan) -> PlanVersions:
-    """Give the versions of a plan, with how many lines are charged by each."""
+    """Return the versions of a plan, with how many lines are charged by each."""
     with context.reading() as connection:
         rows = versions_of(connection, request.plan, context.clock())
     if not rows:
@@ -18,7 +18,7 @@ def versions(context: GatewayContext, request: NamePlan) -> PlanVersions:
 
 
 def version(context: GatewayContext, request: NamePlanVersion) -> RecordedPlan:
-    """Give what a version of a plan says, as canonical JSON."""
+    """Return what a version of a plan says, as canonical JSON."""
     with context.reading() as connection:
         plan = recorded(connection, request.plan, request.version)
     if plan is None:

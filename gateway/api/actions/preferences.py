@@ -16,7 +16,7 @@ MAX_ACTOR = 64
 
 
 def show_preferences(context: GatewayContext, request: ShowSubscriber) -> LinePreferences:
-    """Tell what a customer said."""
+    """Return what a customer said."""
     with context.reading() as connection:
         subscriber_id = find(connection, named(request.number, context.settings.operator.country))
         if subscriber_id is None:

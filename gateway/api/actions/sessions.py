@@ -41,7 +41,7 @@ class SessionActions:
         self._context, self._session_requests = context, session_requests
 
     def actions(self) -> dict[str, RunningAction]:
-        """Give every action by its name."""
+        """Return every action by its name."""
         return {
             "session.list": AsyncAction(self.list, VIEWER, ListSessions),
             "session.show": AsyncAction(self.show, VIEWER, NameSession),
@@ -55,7 +55,7 @@ class SessionActions:
         return AsyncAction(partial(self._ask, demand), OPERATOR, NameSession, where)
 
     async def list(self, request: ListSessions, caller: Caller) -> Sessions:
-        """Tell of sessions, newest first; a viewer sees numbers masked."""
+        """Return sessions, newest first; a viewer sees numbers masked."""
         limit, number = page_size(request.limit, 20, MAX_ROWS), request.number
         country = self._context.settings.operator.country
 
@@ -71,7 +71,7 @@ class SessionActions:
         return Sessions([_for(caller.role, row) for row in rows])
 
     async def show(self, request: NameSession, caller: Caller) -> SessionView:
-        """Tell everything of one session."""
+        """Return everything of one session."""
         name = _name(request)
 
         def look(connection: Connection) -> SessionView | None:
@@ -138,7 +138,7 @@ class SessionActions:
 
 
 def by_others(actions: Mapping[str, RunningAction], name: str) -> AskByOthers:
-    """Give the way by which a gateway has sessions asked that it does not reach itself: its actions, done where they belong.
+    """Return the way by which a gateway has sessions asked that it does not reach itself: its actions, done where they belong.
 
     `name` is the gateway that asks, as it stands beside the action where it is done.
     """

@@ -89,7 +89,7 @@ def _amended(context: GatewayContext, unit: AmendSim | ScrapSim) -> SimAmended:
 
 
 def check_orders(context: GatewayContext, request: order_requests.OrderMany) -> OrderRowsChecked:
-    """Tell which of many orders would be refused as things stand, each by itself; nothing is ordered."""
+    """Return which of many orders would be refused as things stand, each by itself; nothing is ordered."""
     results: list[OrderRowChecked | None] = []
     units = []
     for row in request.rows:
@@ -110,19 +110,19 @@ def _checked(result: OrderRefused | StoreError | None) -> OrderRowChecked:
 
 
 def list_sims(context: GatewayContext, request: sim_requests.ListSims) -> SimPage:
-    """Tell of cards in the order of their ICCIDs."""
+    """Return cards in the order of their ICCIDs."""
     limit = page_size(request.limit, 20, MAX_PAGE)
     rows = context.read(lambda connection: queries.list_sims(connection, request.after, limit, request.state))
     return SimPage(rows, rows[-1].iccid if len(rows) == limit else None)
 
 
 def show_sim(context: GatewayContext, request: sim_requests.ShowSim) -> SimView:
-    """Tell a card."""
+    """Return a card."""
     return _card(context, request, queries.show_sim)
 
 
 def sim_history(context: GatewayContext, request: sim_requests.ShowSim) -> SimHistory:
-    """Tell what happened to a card."""
+    """Return what happened to a card."""
 
     def look(connection: Connection, card: str) -> SimHistory | None:
         known = queries.show_sim(connection, card)
@@ -132,7 +132,7 @@ def sim_history(context: GatewayContext, request: sim_requests.ShowSim) -> SimHi
 
 
 def list_orders(context: GatewayContext, request: order_requests.ListOrders) -> Orders:
-    """Tell of orders, the newest first."""
+    """Return orders, the newest first."""
     limit = page_size(request.limit, 20, MAX_PAGE)
     number = named(request.number, context.settings.operator.country)
     since, until = request.since, request.until
@@ -144,7 +144,7 @@ def list_orders(context: GatewayContext, request: order_requests.ListOrders) -> 
 
 
 def show_order(context: GatewayContext, request: order_requests.ShowOrder) -> OrderView:
-    """Tell an order with its steps."""
+    """Return an order with its steps."""
     number = order_id(request.id)
     found: OrderView | None = context.read(lambda connection: queries.show_order(connection, number))
     if found is None:
@@ -153,7 +153,7 @@ def show_order(context: GatewayContext, request: order_requests.ShowOrder) -> Or
 
 
 def order_states(context: GatewayContext, request: order_requests.OrderStates) -> OrderStates:
-    """Tell how many orders stand; an unknown one is left out."""
+    """Return how many orders stand; an unknown one is left out."""
     numbers = [order_id(text) for text in request.ids]
     return OrderStates(context.read(lambda connection: queries.order_states(connection, numbers)))
 

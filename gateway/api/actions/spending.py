@@ -25,7 +25,7 @@ class SpendingActions:
         self._context, self._background, self._session_requests = context, background, session_requests
 
     def actions(self) -> dict[str, RunningAction]:
-        """Give every action by its name."""
+        """Return every action by its name."""
         return {
             "subscriber.topup": AsyncAction(self.top_up, OPERATOR, TopUpSubscriber),
             "subscriber.bill-limit": AsyncAction(self.decide_limit, OPERATOR, DecideLimit),

@@ -63,7 +63,7 @@ def import_subscribers(context: GatewayContext, request: ImportSubscribers) -> I
 
 
 def show_subscriber(context: GatewayContext, request: ShowSubscriber, caller: Caller) -> queries.SubscriberView:
-    """Tell a subscriber by any of its numbers; `causes` is None for who may not see them."""
+    """Return a subscriber by any of its numbers; `causes` is None for who may not see them."""
     with context.reading() as connection:
         subscriber_id = find(connection, named(request.number, context.settings.operator.country))
     if subscriber_id is None:
@@ -126,7 +126,7 @@ def choose_causes(context: GatewayContext, request: ChooseCause, caller: Caller)
 
 
 def list_subscribers(context: GatewayContext, request: ListSubscribers) -> SubscriberPage:
-    """Give a page of subscribers, their numbers masked, and nothing of their causes."""
+    """Return a page of subscribers, their numbers masked, and nothing of their causes."""
     limit = page_size(request.limit, 20, MAX_PAGE)
     with context.reading() as connection:
         found = queries.rows_after(connection, request.after, limit, context.clock())
@@ -138,7 +138,7 @@ def list_subscribers(context: GatewayContext, request: ListSubscribers) -> Subsc
 
 
 def find_subscribers(context: GatewayContext, request: FindSubscribers) -> SubscriberPage:
-    """Give the subscribers who have a number that ends in these digits: 20 of them, where there are more."""
+    """Return the subscribers who have a number that ends in these digits: 20 of them, where there are more."""
     with context.reading() as connection:
         found = find_tail(connection, request.tail, 20)
         return SubscriberPage(queries.rows_of(connection, found, context.clock()), None)

@@ -38,7 +38,7 @@ class SmsActions:
         self._context, self._smsc_client = context, smsc_client
 
     def actions(self) -> dict[str, RunningAction]:
-        """Give what `tpo sms` and `tpo link` ask for, by name."""
+        """Return what `tpo sms` and `tpo link` ask for, by name."""
         return {
             "sms.send": AsyncAction(self._send_one, OPERATOR, SendText),
             "sms.show": AsyncAction(self._show_one, VIEWER, ShowText),
@@ -64,7 +64,7 @@ class SmsActions:
         return TakenTexts([TakenText(str(text_id), draft.reference, "queued") for text_id, draft in pairs])
 
     async def show(self, text_id: str) -> TextView:
-        """Tell one text."""
+        """Return one text."""
         number = int(text_id) if text_id.isascii() and text_id.isdigit() and len(text_id) < 19 else 0
 
         def look() -> TextView | None:
@@ -77,7 +77,7 @@ class SmsActions:
         return found
 
     async def list(self, request: ListTexts) -> Texts:
-        """Tell the latest texts that are wanted."""
+        """Return the latest texts that are wanted."""
         limit = page_size(request.limit, 20, MAX_TEXTS)
         state = None if request.state is None else str(request.state)
         number = named(request.number, self._context.settings.operator.country)
@@ -89,11 +89,11 @@ class SmsActions:
         return Texts(await self._context.in_thread(look))
 
     def links(self) -> Links:
-        """Tell how the links do."""
+        """Return how the links do."""
         return Links([self._link(name) for name in self._smsc_client.links()])
 
     def link(self, name: str, order: str | None) -> LinkView:
-        """Tell one link, after bringing it up or down, suspending or resuming it."""
+        """Return one link, after bringing it up or down, suspending or resuming it."""
         found = self._smsc_client.links().get(name)
         if found is None:
             known = ", ".join(self._smsc_client.links()) or "none"

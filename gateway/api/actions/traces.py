@@ -69,7 +69,7 @@ class TraceActions:
         self._smsc_client, self._executor, self._node = smsc_client, executor, node
 
     def actions(self) -> dict[str, RunningAction]:
-        """Give what `tpo trace` asks for, by name."""
+        """Return what `tpo trace` asks for, by name."""
         return {
             "trace.start": AsyncAction(self._start, OPERATOR, StartTrace, self._start_everywhere()),
             "trace.list": AsyncAction(self._list, VIEWER, Nothing, Everywhere(TraceRows, _join_rows)),
@@ -89,7 +89,7 @@ class TraceActions:
         return Everywhere(TraceSeen, _join_seen, prepare=self._of_latest, quiet=NOT_HERE)
 
     def _with_id(self, request: StartTrace) -> StartTrace:
-        """Give a trace an id that it has at all gateways: the number of this one and of its start make it unlike theirs."""
+        """Return a trace an id that it has at all gateways: the number of this one and of its start make it unlike theirs."""
         node = self._context.node
         return structs.replace(request, id=f"{node.id}-{node.starts}-{self._traces.new_id()}")
 
@@ -116,18 +116,18 @@ class TraceActions:
         return StartedTrace(**structs.asdict(self._told(trace)), known=known)
 
     def _file_of(self, request: StartTrace) -> Path | None:
-        """Give the file to write: several gateways write one each, which may be on one machine."""
+        """Return the file to write: several gateways write one each, which may be on one machine."""
         if not request.pcap:
             return None
         path = Path(request.pcap)
         return path.with_name(f"{path.stem}.{self._context.node_name}{path.suffix}") if request.id else path
 
     async def _list(self, _request: Nothing, _caller: Caller) -> TraceRows:
-        """Tell of all traces that are known."""
+        """Return all traces that are known."""
         return TraceRows([self._told(trace) for trace in self._traces.all()])
 
     async def _show(self, request: ShowTrace, caller: Caller) -> TraceSeen:
-        """Tell what a trace saw."""
+        """Return what a trace saw."""
         trace = self._known(request.id)
         if trace.asked.show_content:
             need(caller.role, ADMIN)
@@ -146,7 +146,7 @@ class TraceActions:
         return TraceRows([self._told(trace) for trace in ended])
 
     async def _undecodable(self, request: ListUndecodable, caller: Caller) -> UndecodableMessages:
-        """Tell of the last messages that could not be read."""
+        """Return the last messages that could not be read."""
         content, name = request.show_content, request.name
         if content:
             need(caller.role, ADMIN)
@@ -204,7 +204,7 @@ def _subject(request: StartTrace, country: str) -> tuple[str, str]:
 
 
 def _numbers(connection: Connection, number: str) -> set[str]:
-    """Give all numbers of the line that has this one now, and of a card that is to have it."""
+    """Return all numbers of the line that has this one now, and of a card that is to have it."""
     owner = find(connection, number)
     current = select(lines.c.value).where(lines.c.subscriber_id == owner, lines.c.valid_to.is_(None))
     found = set(connection.execute(current).scalars()) if owner is not None else set()
@@ -213,7 +213,7 @@ def _numbers(connection: Connection, number: str) -> set[str]:
 
 
 def _forms(number: str) -> set[str]:
-    """Give the ways in which a number is written: as it is, dialled abroad, dialled at home."""
+    """Return the ways in which a number is written: as it is, dialled abroad, dialled at home."""
     forms = {number, f"00{number}"}
     with suppress(phonenumbers.NumberParseException):
         parsed = phonenumbers.parse(f"+{number}")
@@ -224,7 +224,7 @@ def _forms(number: str) -> set[str]:
 
 
 def _join_started(found: Sequence[StartedTrace], silent: Sequence[NodeProblem]) -> StartedTrace:
-    """Tell of a trace that has begun at several gateways: the first one's, and the others beside it."""
+    """Return a trace that has begun at several gateways: the first one's, and the others beside it."""
     first, *rest = found
     others = [TraceRow(**{name: getattr(row, name) for name in TraceRow.__struct_fields__}) for row in rest]
     return structs.replace(first, known=any(row.known for row in found), others=others, silent=list(silent))
@@ -235,7 +235,7 @@ def _join_rows(found: Sequence[TraceRows], silent: Sequence[NodeProblem]) -> Tra
 
 
 def _join_seen(found: Sequence[TraceSeen], silent: Sequence[NodeProblem]) -> TraceSeen:
-    """Tell what a trace saw at all gateways by time; it runs while it runs at one of them."""
+    """Return what a trace saw at all gateways by time; it runs while it runs at one of them."""
     traces = [seen.trace for seen in found]
     running = [trace for trace in traces if trace.ended is None]
     trace = structs.replace(

@@ -13,7 +13,7 @@ from gateway.ledger.money import format_amount
 
 
 def export_usage(context: GatewayContext, request: ExportUsage) -> UsagePage:
-    """Give a page of usage records."""
+    """Return a page of usage records."""
     limit = page_size(request.limit, MAX_ROWS, MAX_ROWS)
     with context.reading() as connection:
         rows = usage_export.read(
@@ -29,7 +29,7 @@ def export_usage(context: GatewayContext, request: ExportUsage) -> UsagePage:
 
 
 def list_held_reports(context: GatewayContext, request: ListHeldReports) -> HeldReportPage:
-    """Give a page of the usage reports that wait for a decision, or of all that were held."""
+    """Return a page of the usage reports that wait for a decision, or of all that were held."""
     with context.reading() as connection:
         rows = review.read(connection, after=request.after, limit=MAX_ROWS, decided=request.all)
     last = int(rows[-1].id) if len(rows) == MAX_ROWS else None

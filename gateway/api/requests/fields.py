@@ -50,7 +50,7 @@ NUMBER_FORM: Final[dict[str, object]] = {
 
 
 def page_size(limit: int, usual: int, most: int) -> int:
-    """Give how many rows are wanted; more than `most` are given in pages, none given means `usual`."""
+    """Return how many rows are wanted; more than `most` are given in pages, none given means `usual`."""
     return min(limit or usual, most)
 
 

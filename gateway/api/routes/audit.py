@@ -36,7 +36,7 @@ class AuditRoutes:
         """By SHA-256 until when a pack is kept (monotonic seconds), its name, and its octets."""
 
     def routes(self) -> list[web.RouteDef]:
-        """Give every route."""
+        """Return every route."""
         return [
             web.get("/v1/charity/commitments/{period}", self._commit),
             web.post("/v1/charity/audits", self._make),

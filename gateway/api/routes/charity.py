@@ -20,7 +20,7 @@ class CharityRoutes:
         self._context = context
 
     def routes(self) -> list[web.RouteDef]:
-        """Give every route."""
+        """Return every route."""
         return [
             web.get("/v1/charity/payouts/{sha256}", self._show),
             web.post("/v1/charity/payouts/{sha256}/approval", self._approve),

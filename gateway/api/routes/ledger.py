@@ -19,7 +19,7 @@ class LedgerRoutes:
         self._context = context
 
     def routes(self) -> list[web.RouteDef]:
-        """Give every route."""
+        """Return every route."""
         return [
             web.get("/v1/ledger/check", self._check),
             web.get("/v1/ledger/seals", self._seals),
@@ -42,7 +42,7 @@ class LedgerRoutes:
         return json_response(await self._context.in_thread(show_totals, self._context, wanted))
 
     async def _export(self, request: web.Request) -> web.Response:
-        """Give a page: the first is `after` 0; the journal as of the first page goes on with its `until` (a query)."""
+        """Return a page: the first is `after` 0; the journal as of the first page goes on with its `until` (a query)."""
         caller = caller_of(request, JOURNAL)
         params: dict[str, object] = {"format": request.match_info["format"]}
         numbers = {"after": request.match_info["after"], "until": request.query.get("until")}

@@ -52,7 +52,7 @@ class SubscriberRoutes:
         self._context, self._sims, self._spending, self._executor = context, sims, spending, executor
 
     def routes(self) -> list[web.RouteDef]:
-        """Give every route."""
+        """Return every route."""
         return [
             web.post("/v1/orders", self._post_order),
             web.get("/v1/orders/{id}", self._get_order),

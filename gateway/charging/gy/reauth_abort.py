@@ -169,7 +169,7 @@ class SessionRequests:
         self._ask_by_others = ask_by_others
 
     def reaches(self, session: Session) -> bool:
-        """Tell whether a session's client can be asked by this gateway: its peer is there, or another relay to it."""
+        """Return whether a session's client can be asked by this gateway: its peer is there, or another relay to it."""
         open_peers = {fold(peer.identity): peer.realm for peer in self._node.peers_state() if peer.state == OPEN}
         by_relay = fold(session.origin_host) != fold(session.peer)
         return fold(session.peer) in open_peers or (by_relay and self._realms.get(session.peer) in open_peers.values())
@@ -316,7 +316,7 @@ def _reply(demand: SessionCommand, session: Session, answer: Answer) -> Reply:
 
 
 def _label(reply: Reply) -> str:
-    """Give the metric's label: a Result-Code that the specification has, else what became of the request."""
+    """Return the metric's label: a Result-Code that the specification has, else what became of the request."""
     if reply.result_code is None:
         return reply.fate.value
     try:

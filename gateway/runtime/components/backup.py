@@ -94,5 +94,5 @@ class BackupComponent(Component):
         return [concern("backup.behind", f"{words} ({why})" if why else words)]
 
     def metrics(self) -> Iterable[Metric]:
-        """Tell how far behind it is, and how much it wrote."""
+        """Return how far behind it is, and how much it wrote."""
         return backup_metrics(self.behind, self._backup.octets)

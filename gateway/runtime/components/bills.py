@@ -64,7 +64,7 @@ class BillsComponent(Component):
             self._log("bill.dunning.done", {"looked": done.looked, **done.steps})
 
     def actions(self) -> dict[str, RunningAction]:
-        """Give what may be asked of it."""
+        """Return what may be asked of it."""
         return {"bill.close": AsyncAction(self._begin, ADMIN, BillMonth)}
 
     async def _begin(self, request: BillMonth, caller: Caller) -> CloseView:
@@ -113,5 +113,5 @@ class BillsComponent(Component):
         self._ending.wait(PAUSE)
 
     def metrics(self) -> Iterable[Metric]:
-        """Tell how many bills the close that runs has made."""
+        """Return how many bills the close that runs has made."""
         return bill_metrics(self.close.bills if self.close is not None else 0, running=self.close is not None)

@@ -123,7 +123,7 @@ class GivingComponent(Component):
                 await asyncio.sleep(ASK_PAUSE)
 
     def _last_day(self) -> str:
-        """Give until when who is asked now may choose, as it is written for people."""
+        """Return until when who is asked now may choose, as it is written for people."""
         settings = self._context.settings
         at = self._context.clock() + settings.charity.ask_days * DAY_US
         return (

@@ -71,7 +71,7 @@ class OrdersComponent(Component):
         return Prepared(apply)
 
     def metrics(self) -> Iterable[Metric]:
-        """Tell what becomes of orders, and which hosts answer."""
+        """Return what becomes of orders, and which hosts answer."""
         return order_metrics(self.executor)
 
     def set_tap(self, tap: Tap | None) -> None:

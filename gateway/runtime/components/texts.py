@@ -85,7 +85,7 @@ class TextsComponent(Component):
         self.client.add_link(changed)
 
     def metrics(self) -> Iterable[Metric]:
-        """Give the figures of each link."""
+        """Return the figures of each link."""
         return link_metrics(self.client)
 
     def set_tap(self, tap: Tap | None) -> None:

@@ -153,7 +153,7 @@ class Charity(Section):
         return self
 
     def later(self, zone: tzinfo) -> tuple[Policy, ...]:
-        """Give the rules that follow `policy`; `zone` is the operator's."""
+        """Return the rules that follow `policy`; `zone` is the operator's."""
         return tuple(
             Policy(
                 id=name,
@@ -169,5 +169,5 @@ class Charity(Section):
         )
 
     def account(self, currency: str) -> CharityAccount | None:
-        """Give the account that causes are paid from in a currency."""
+        """Return the account that causes are paid from in a currency."""
         return next((each for each in self.accounts if each.currency == currency), None)

@@ -66,7 +66,7 @@ def _wrong_with(kind: NoticeKind, template: str) -> str | None:
 
 
 def _own(templates: "str | dict[Spoken, str] | None", language: str) -> str | None:
-    """Give the operator's own words in a language; None without any."""
+    """Return the operator's own words in a language; None without any."""
     if templates is None or isinstance(templates, str):
         return templates
     return {str(spoken): template for spoken, template in templates.items()}.get(language)

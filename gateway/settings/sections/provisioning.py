@@ -49,7 +49,7 @@ class ProvisioningHost(Section):
         return False
 
     def serves(self, operator: Operator) -> frozenset[str]:
-        """Give the countries whose numbers and IMSIs it has: the operator's own if none are said; empty: any."""
+        """Return the countries whose numbers and IMSIs it has: the operator's own if none are said; empty: any."""
         return frozenset([operator.country] if self.countries is None else self.countries)
 
     @property
