@@ -74,7 +74,7 @@ def tax_lines(bill: Bill, writer: Writer) -> Iterator[tuple[str, str]]:
 
 
 def percent_sign(writer: Writer) -> str:
-    """Give the sign behind a percentage, with the space that the language puts before it."""
+    """Return the sign behind a percentage, with the space that the language puts before it."""
     return "%" if writer.language == "en" else "\u00a0%"
 
 

@@ -23,7 +23,7 @@ class Writer(msgspec.Struct, frozen=True):
     zone: tzinfo
 
     def word(self, key: str, **values: str) -> str:
-        """Give a word; a key that no language has (a plan's zone, a kind of a later time) stands for itself."""
+        """Return a word; a key that no language has (a plan's zone, a kind of a later time) stands for itself."""
         found = WORDS[self.language].get(key, key)
         return found.format(**values) if values else found
 
@@ -67,7 +67,7 @@ class Writer(msgspec.Struct, frozen=True):
         return write_day(self.moment(at).date(), self.language)
 
     def moment(self, at: int) -> datetime:
-        """Give a moment by the operator's clock."""
+        """Return a moment by the operator's clock."""
         return datetime.fromtimestamp(at / MICROSECONDS, self.zone)
 
     def short_month(self, place: int) -> str:

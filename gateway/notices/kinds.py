@@ -140,5 +140,5 @@ KINDS: Final[dict[NoticeKind, Kind]] = {
 
 
 def is_statutory(kind: NoticeKind) -> bool:
-    """Tell whether a notice is owed by law."""
+    """Return whether a notice is owed by law."""
     return KINDS[kind].notice_class is NoticeClass.STATUTORY

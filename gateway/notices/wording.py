@@ -74,7 +74,7 @@ def longest(kind: NoticeKind, template: str, language: str, operator: str) -> st
 
 
 def fill_in(template: str, values: Values, language: str) -> str:
-    """Give a notice's text; amounts in the currency's usual way, letters in the GSM alphabet where they have a twin there."""
+    """Return a notice's text; amounts in the currency's usual way, letters in the GSM alphabet where they have a twin there."""
     return gsm_safe(template.format_map({name: _written(value, language) for name, value in values.items()}))
 
 
