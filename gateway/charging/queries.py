@@ -73,7 +73,7 @@ def latest(
     numbers, currencies = _numbers(connection, owners), _currencies(connection, owners)
     names = _node_names(connection)
     return [
-        _tell(session, numbers.get(session.subscriber_id), currencies[session.subscriber_id], names.get(session.node))
+        _row(session, numbers.get(session.subscriber_id), currencies[session.subscriber_id], names.get(session.node))
         for session in reversed(chosen)
     ]
 
@@ -83,7 +83,7 @@ def show(connection: Connection, session: Session) -> SessionView:
     owner = {session.subscriber_id}
     currency = _currencies(connection, owner)[session.subscriber_id]
     number, node = _numbers(connection, owner).get(session.subscriber_id), _node_names(connection).get(session.node)
-    told = _tell(session, number, currency, node)
+    told = _row(session, number, currency, node)
     return SessionView(
         **structs.asdict(told),
         realm=session.realm or None,
@@ -119,7 +119,7 @@ def _node_names(connection: Connection) -> dict[int, str]:
     return {row.id: row.name for row in connection.execute(select(nodes.c.id, nodes.c.name))}
 
 
-def _tell(session: Session, msisdn: str | None, currency: str, node: str | None) -> SessionRow:
+def _row(session: Session, msisdn: str | None, currency: str, node: str | None) -> SessionRow:
     """Write a session as lists have it; times are RFC 3339, amounts decimal strings in major units."""
     return SessionRow(
         id=str(session.id),

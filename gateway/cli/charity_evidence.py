@@ -59,7 +59,7 @@ def evidence(
 
     with asking(context.of(ctx).client_settings) as ask:
         found = ask("charity.evidence", {"bill": bill, "named": named}, PackMade)
-    _tell(found, _written(found, out, unpacked=unpacked), as_json=as_json)
+    _show(found, _written(found, out, unpacked=unpacked), as_json=as_json)
 
 
 def audit(
@@ -99,7 +99,7 @@ def audit(
             complain(
                 f"{found.bills} of {found.of} bills are drawn: without --with-causes, more could tell whose tenth is whose"
             )
-        _tell(found, _written(found, out, unpacked=unpacked), as_json=as_json)
+        _show(found, _written(found, out, unpacked=unpacked), as_json=as_json)
         return
     path = out / f"commitment-{period}.json"
     _write(path, b64decode(committed.commitment))
@@ -107,7 +107,7 @@ def audit(
     emit({"written": str(path), "bills": committed.bills, "root": committed.root}, as_json=as_json)
 
 
-def _tell(found: PackMade, written: Path, *, as_json: bool) -> None:
+def _show(found: PackMade, written: Path, *, as_json: bool) -> None:
     if found.unsealed:
         complain(
             f"{found.unsealed} rows are under no seal yet, so that verify.py asks for --unsealed: make the pack again once "

@@ -115,10 +115,10 @@ class _Lines:
         for step in order.steps:
             tries = f", try {step.attempts}" if step.attempts > 1 else ""
             error = f": {plain(step.error)}" if step.error else ""
-            self._tell(step.name, f"{step.mark}{tries}{error}")
-        self._tell(f"order {order.id}", order.state + (", going back" if order.undoing else ""))
+            self._print(step.name, f"{step.mark}{tries}{error}")
+        self._print(f"order {order.id}", order.state + (", going back" if order.undoing else ""))
 
-    def _tell(self, name: str, now: str) -> None:
+    def _print(self, name: str, now: str) -> None:
         if self._told.get(name, "waiting") != now:
             complain(f"{name}: {now}")
         self._told[name] = now

@@ -336,7 +336,7 @@ class OrderExecutor:
         if reading is None:
             late = f"the host did not show it within {host_runtime.verify:g} s"
             return await self._submit_order(PostponeStep(order.id, move, late))
-        self.tell_reach(order.host, None)
+        self.report_reach(order.host, None)
         return await self._submit_order(EndStep(order.id, move, reading))
 
     def _unsuccessful(
@@ -345,7 +345,7 @@ class OrderExecutor:
         """Return what is to be written down of a step that the host did not do; `before` is None where nothing was sent."""
         said = mask(str(error))
         if isinstance(error, HostUnavailable):
-            self.tell_reach(order.host, error)
+            self.report_reach(order.host, error)
             return PostponeStep(order.id, move, said, int(error.after * 1_000_000) if error.after else None)
         if isinstance(error, HostDeclined):
             return DeclineStep(order.id, move, said)
@@ -354,7 +354,7 @@ class OrderExecutor:
             return EndStep(order.id, move)  # what stands there now is somebody else's, and nothing of ours
         return RefuseStep(order.id, move, said, untouched=before is None or (foreign and not before.present))
 
-    def tell_reach(self, name: str, error: HostUnavailable | None) -> None:
+    def report_reach(self, name: str, error: HostUnavailable | None) -> None:
         """Report once that a host is lost, and once that it is back."""
         if error is not None and name not in self._unreachable:
             self._unreachable[name] = mask(str(error))

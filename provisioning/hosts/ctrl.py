@@ -244,7 +244,7 @@ class _Exchange:
     def _hear(self, outgoing: bool, message: bytes) -> None:  # noqa: FBT001  (as above)
         if self._wire_tap.open and self._connection is not None:
             connection = self._connection
-            self._wire_tap.hear(message, outgoing=outgoing, local=connection.local, remote=connection.remote)
+            self._wire_tap.record(message, outgoing=outgoing, local=connection.local, remote=connection.remote)
 
     def _settle(self, reply: Reply) -> None:
         # `err` names nobody, but answers come in order: it is the oldest one's.

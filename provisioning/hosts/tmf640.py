@@ -374,7 +374,7 @@ class Tmf640:
         exchange, remote = next(self._exchanges), http_text.remote(url)
         if self._wire_tap.open:
             text = http_text.request(method, url, headers, data)
-            self._wire_tap.hear(text, outgoing=True, remote=remote, exchange=exchange)
+            self._wire_tap.record(text, outgoing=True, remote=remote, exchange=exchange)
         # What a coded answer unpacks to is known only when it is in memory; it is refused, as we asked for none.
         async with self._session.request(
             method,
@@ -389,7 +389,7 @@ class Tmf640:
             answer = _Answer(response.status, response.headers, await _whole(response))
             if self._wire_tap.open:
                 text = http_text.response(answer.status, response.reason or "", answer.headers, answer.body)
-                self._wire_tap.hear(text, outgoing=False, remote=remote, exchange=exchange)
+                self._wire_tap.record(text, outgoing=False, remote=remote, exchange=exchange)
             return answer
 
 

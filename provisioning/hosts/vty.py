@@ -239,7 +239,7 @@ class _Terminal:
         if self._wire_tap.open:
             # The greeting may come before `dial` has the connection in hand: it has no endpoints then.
             ends = (NOWHERE, NOWHERE) if connection is None else (connection.local, connection.remote)
-            self._wire_tap.hear(message, outgoing=outgoing, local=ends[0], remote=ends[1])
+            self._wire_tap.record(message, outgoing=outgoing, local=ends[0], remote=ends[1])
 
     def _lost(self, reason: str) -> None:
         if self._answer is not None and not self._answer.done():

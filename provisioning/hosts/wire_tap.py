@@ -21,7 +21,7 @@ class WireTap:
         """Pass everything from now on to a tap under the host's name; None ends it."""
         self._tap, self._name = tap, name
 
-    def hear(
+    def record(
         self,
         message: bytes,
         *,

@@ -36,11 +36,11 @@ SAMPLE: Final = 50
 
 
 class Year:
-    """A year of so many months and lines; `tell` hears how far it is."""
+    """A year of so many months and lines; `on_progress` gets a line on how far it is."""
 
-    def __init__(self, folder: Path, lines: int, months: int, seed: int, tell: Callable[[str], None]) -> None:
+    def __init__(self, folder: Path, lines: int, months: int, seed: int, on_progress: Callable[[str], None]) -> None:
         """Draw the lines; nothing is opened yet."""
-        self._months, self._seed, self._tell = months, seed, tell
+        self._months, self._seed, self._on_progress = months, seed, on_progress
         self._lines = draw(Random(seed), lines)  # noqa: S311  (customers who do not exist)
         self._clock = Clock(ZONE, datetime(YEAR - 1, 12, 15, 9, tzinfo=ZONE))
         self._network, self._customers, self._proofs = Network(ZONE), Customers(self._clock), Proofs()
@@ -77,7 +77,7 @@ class Year:
         """Have causes and lines come in, at the first moment of the year."""
         await register_causes(self._running.gateway, f"{YEAR - 1}-12-15")
         self._clock.move(datetime(YEAR, 1, 1, 0, 30, tzinfo=ZONE))
-        self._tell(f"{len(self._lines):,} lines come in")
+        self._on_progress(f"{len(self._lines):,} lines come in")
         await bring_in(self._running.gateway, self._lines, self._seed)
         self._company.office.know(self._running.gateway, self._lines)
 
@@ -130,11 +130,11 @@ class Year:
             await self._running.gateway.seal_month()
 
     async def _office_day(self, day: datetime) -> None:
-        """Have the company do what it does on a day, and tell of a month that was turned."""
+        """Have the company do what it does on a day, and report a month that was turned."""
         known = len(self._company.figures)
         await self._company.day(day, self._month)
         for each in self._company.figures[known:]:
-            self._tell(
+            self._on_progress(
                 f"{each.period}: {each.records:,} records, {each.charged} charged, {each.bills:,} bills, {each.accrued} given"
             )
 
@@ -148,7 +148,7 @@ class Year:
             await self._office_day(day)
             await self._end_day(day)
             day = datetime.combine(day.date() + DAY, datetime.min.time(), ZONE)
-        self._tell("the whole year is proved")
+        self._on_progress("the whole year is proved")
         period = f"{begin:%Y-%m}"
         rows = await self._proofs.remittances(self._running.gateway, period, self._company.shared)
         heirs = {cause.id: cause.heir for cause in CAUSES if self._month.is_closed(cause)}

@@ -218,7 +218,7 @@ class SessionRequests:
         elif demand is SessionCommand.ABORT:
             with suppress(StoreError):  # Tcc closes it
                 await submit(self._lane, AwaitEnd(session.session_id, asked_at, asked_at + self._abort_wait))
-        self._tell(demand, session, reply)
+        self._record(demand, session, reply)
         return reply
 
     async def _all(
@@ -285,7 +285,7 @@ class SessionRequests:
             return AbortSessionRequest(**fields)
         return ReAuthRequest(**fields, re_auth_request_type=AUTHORIZE_ONLY, cc_sub_session_id=sub_session_id)
 
-    def _tell(self, demand: SessionCommand, session: Session, reply: Reply) -> None:
+    def _record(self, demand: SessionCommand, session: Session, reply: Reply) -> None:
         self._observe(demand.value, _label(reply))
         fields = {"peer": session.peer, "session_id": session.session_id, "request": demand.value}
         if reply.result_code is not None:

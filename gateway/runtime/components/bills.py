@@ -105,9 +105,9 @@ class BillsComponent(Component):
     def _run(self, close: Close) -> Close:
         context = self._context
         due = context.settings.bills.due * SECOND
-        return close_job.run(context, close, due, ended=self._ending.is_set, told=self._tell)
+        return close_job.run(context, close, due, ended=self._ending.is_set, told=self._note_progress)
 
-    def _tell(self, close: Close) -> None:
+    def _note_progress(self, close: Close) -> None:
         """Note how far it is, and rest: charging goes first."""
         self.close = close
         self._ending.wait(PAUSE)

@@ -43,7 +43,7 @@ class OrdersComponent(Component):
             alarm=services.log,
             background=services.background,
         )
-        self._reach = HostReach(context, self.executor.tell_reach)
+        self._reach = HostReach(context, self.executor.report_reach)
         self._background = services.background
         self._looking: asyncio.Task[None] | None = None
 
