@@ -21,6 +21,8 @@ _MAY: Final[Mapping[str, Collection[str]]] = {
     BOOKS: (*ROLES, AUDITOR),
     JOURNAL: (*ROLES[1:], AUDITOR),
 }
+MAX_ACTOR: Final = 64
+"""Characters of the name of whoever did something, as history keeps it."""
 COMMAND_LINE = "tpo"
 """The channel of payments that people book by `tpo`: two of them who enter the same payment enter it once."""
 
@@ -32,6 +34,11 @@ class Caller(msgspec.Struct, frozen=True):
     role: str
     rights: frozenset[str] = frozenset()
     channel: str = COMMAND_LINE
+
+    @property
+    def actor(self) -> str:
+        """The name as history keeps it."""
+        return self.name[:MAX_ACTOR]
 
 
 def need(role: str, least: str) -> None:

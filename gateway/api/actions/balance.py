@@ -12,7 +12,7 @@ from gateway.api.answers.lines import (
 )
 from gateway.api.answers.usage import UsageRefunded
 from gateway.api.callers import Caller
-from gateway.api.line_numbers import named, number
+from gateway.api.line_numbers import number, subscriber_of
 from gateway.api.problems import bad_request, conflict, not_found
 from gateway.api.requests import lines as line_requests
 from gateway.api.requests import usage as usage_requests
@@ -33,17 +33,12 @@ from gateway.events.times import rfc3339
 from gateway.ledger.money import AmountInvalid, format_amount, is_payable, parse_amount
 from gateway.store.idempotency import KeyConflict
 from gateway.subscribers.identifier_history import MSISDN
-from gateway.subscribers.queries import find
-
-MAX_ACTOR = 64
 
 
 def allowances(context: GatewayContext, request: ShowSubscriber) -> Allowances:
     """Return a line's allowances, the one that ends first before the others, and how its bundle is renewed."""
     with context.reading() as connection:
-        subscriber_id = find(connection, named(request.number, context.settings.operator.country))
-        if subscriber_id is None:
-            raise not_found("subscriber.unknown", "no subscriber has this number now")
+        subscriber_id = subscriber_of(connection, request.number, context.settings.operator.country)
         rows = WalletRows()
         rows.ask(connection, {subscriber_id})()
         wallet = rows.rows[subscriber_id]
@@ -54,14 +49,14 @@ def allowances(context: GatewayContext, request: ShowSubscriber) -> Allowances:
 
 def renewal(context: GatewayContext, request: line_requests.SetRenewal, caller: Caller) -> LineTerms:
     """Note a customer's consent to renewals, or that it was withdrawn, and on which day of the month periods begin."""
-    line, actor = number(request.number, context.settings.operator.country), caller.name[:MAX_ACTOR]
+    line, actor = number(request.number, context.settings.operator.country), caller.actor
     unit = SetRenewal(MSISDN, line, request.consent, request.billing_day, actor, request.reason)
     return _told(context.lane.run(unit))
 
 
 def tax_area(context: GatewayContext, request: line_requests.SetTaxArea, caller: Caller) -> LineTaxArea:
     """Set where a line is taxed."""
-    line, actor = number(request.number, context.settings.operator.country), caller.name[:MAX_ACTOR]
+    line, actor = number(request.number, context.settings.operator.country), caller.actor
     outcome = context.lane.run(SetTaxArea(MSISDN, line, request.state, request.zip, actor, request.reason))
     if isinstance(outcome, SubscriberUnknown):
         raise not_found("subscriber.unknown", str(outcome))
@@ -72,7 +67,7 @@ def tax_area(context: GatewayContext, request: line_requests.SetTaxArea, caller:
 
 def agree(context: GatewayContext, request: line_requests.AgreeToPrices, caller: Caller) -> LinePrices:
     """Note that a customer agreed to the prices of today."""
-    line, actor = number(request.number, context.settings.operator.country), caller.name[:MAX_ACTOR]
+    line, actor = number(request.number, context.settings.operator.country), caller.actor
     outcome = context.lane.run(AgreeToPrices(MSISDN, line, actor, request.reason))
     if isinstance(outcome, SubscriberUnknown):
         raise not_found("subscriber.unknown", str(outcome))
@@ -81,7 +76,7 @@ def agree(context: GatewayContext, request: line_requests.AgreeToPrices, caller:
 
 def credit_limit(context: GatewayContext, request: line_requests.SetCreditLimit, caller: Caller) -> LineTerms:
     """Set how far a line may go below zero."""
-    line, actor = number(request.number, context.settings.operator.country), caller.name[:MAX_ACTOR]
+    line, actor = number(request.number, context.settings.operator.country), caller.actor
     amount = _amount(request.amount, context.settings.operator.currency)
     limit = context.settings.charging.wallet_limit
     if amount > limit:
@@ -93,7 +88,7 @@ def credit_limit(context: GatewayContext, request: line_requests.SetCreditLimit,
 
 def family(context: GatewayContext, request: line_requests.SetPayer, caller: Caller) -> FamilyOf:
     """Have another line's wallet pay for a line, or nobody's."""
-    country, actor = context.settings.operator.country, caller.name[:MAX_ACTOR]
+    country, actor = context.settings.operator.country, caller.actor
     line, payer = number(request.number, country), number(request.payer, country) if request.payer else ""
     cap = _amount(request.cap, context.settings.operator.currency) if request.cap else None
     outcome = context.lane.run(SetPayer(line, payer, cap, actor, request.reason))
@@ -144,7 +139,7 @@ def refund(context: GatewayContext, request: usage_requests.RefundUsage, caller:
         found = charged(connection, record_id) if 0 <= record_id < MAX_ID else None
     if found is None:
         raise not_found("usage.unknown", "there is no usage record of this number, or it is past its retention")
-    outcome = context.lane.run(RefundUsage(found, caller.name[:MAX_ACTOR], request.reason))
+    outcome = context.lane.run(RefundUsage(found, caller.actor, request.reason))
     if isinstance(outcome, RefundRefused):
         raise conflict("usage.rerated", str(outcome))
     amount = format_amount(outcome.amount, outcome.currency)

@@ -8,8 +8,6 @@ from gateway.api.requests.subscribers import EraseSubscriber as Wanted
 from gateway.context import GatewayContext
 from gateway.sims.erasure import EraseSubscriber, ErasureRefused, ended_lines, texts_of
 
-MAX_ACTOR = 64
-
 
 def erase(context: GatewayContext, request: Wanted, caller: Caller) -> SubscriberErased:
     """Forget who a customer was whose line has ended."""
@@ -22,7 +20,7 @@ def erase(context: GatewayContext, request: Wanted, caller: Caller) -> Subscribe
     if len(found) > 1:
         ids = ", ".join(map(str, found))
         raise conflict("erasure.several", f"several customers had this number: give the id of one of them: {ids}")
-    outcome = context.lane.run(EraseSubscriber(found[0], texts, caller.name[:MAX_ACTOR], request.reason))
+    outcome = context.lane.run(EraseSubscriber(found[0], texts, caller.actor, request.reason))
     if isinstance(outcome, ErasureRefused):
         raise conflict(outcome.code, str(outcome))
     context.log("subscriber.erased", {"by": caller.name, "rows": sum(outcome.rows.values())})

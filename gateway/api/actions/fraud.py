@@ -3,7 +3,7 @@
 from gateway.api.answers.rows import CaseClearedView, FraudCasePage
 from gateway.api.callers import Caller
 from gateway.api.problems import bad_request, conflict, not_found
-from gateway.api.requests.fields import MAX_ID, MAX_PAGE
+from gateway.api.requests.fields import MAX_PAGE, identifier
 from gateway.api.requests.fraud import DecideCase, ListCases
 from gateway.context import GatewayContext
 from gateway.fraud import cases
@@ -18,9 +18,10 @@ def list_cases(context: GatewayContext, request: ListCases) -> FraudCasePage:
 
 def clear_case(context: GatewayContext, request: DecideCase, caller: Caller) -> CaseClearedView:
     """Clear a case; the line is served again, unless another case bars it."""
-    if not (request.id.isascii() and request.id.isdigit()) or int(request.id) > MAX_ID:
+    case = identifier(request.id)
+    if case is None:
         raise bad_request("fraud.id", "id: give the number that `tpo fraud list` shows")
-    result = context.lane.run(cases.ClearCase(int(request.id), caller.name, request.reason))
+    result = context.lane.run(cases.ClearCase(case, caller.name, request.reason))
     if isinstance(result, cases.CaseRefused):
         raise (not_found if result.code == "fraud.unknown" else conflict)(result.code, str(result))
     return CaseClearedView(request.id, str(result.subscriber_id), result.still_barred)

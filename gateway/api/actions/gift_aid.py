@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.api.answers.rows import GiftAidCancelled, GiftAidDeclaration, GiftAidDeclarations, GiftAidSchedule
 from gateway.api.callers import Caller, need_causes
-from gateway.api.line_numbers import named, number
+from gateway.api.line_numbers import number, subscriber_of
 from gateway.api.problems import bad_request, not_found
 from gateway.api.requests import gifts as gift_requests
 from gateway.api.requests.subscribers import ShowSubscriber
@@ -17,7 +17,6 @@ from gateway.context import GatewayContext
 from gateway.events.times import rfc3339
 from gateway.privacy.access import CAUSES
 from gateway.subscribers.identifier_history import MSISDN
-from gateway.subscribers.queries import find
 
 MAX_ACTOR: Final = 64
 _DAY_US: Final = 86_400_000_000
@@ -51,9 +50,7 @@ def cancel(context: GatewayContext, request: gift_requests.CancelGiftAid) -> Gif
 def declarations(context: GatewayContext, request: ShowSubscriber, caller: Caller) -> GiftAidDeclarations:
     """List a line's declarations; to whom and by whom, for who may see causes, and the look is noted."""
     with context.reading() as connection:
-        subscriber_id = find(connection, named(request.number, context.settings.operator.country))
-    if subscriber_id is None:
-        raise not_found("subscriber.unknown", "no subscriber has this number now")
+        subscriber_id = subscriber_of(connection, request.number, context.settings.operator.country)
     may_see = CAUSES in caller.rights
     if may_see:
         context.record_access(caller.name, "charity.gift-aid.list", subscriber_id)

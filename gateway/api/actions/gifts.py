@@ -2,9 +2,9 @@
 
 from gateway.api.answers.rows import GiftAnswer, GiftRow, Gifts
 from gateway.api.callers import Caller
-from gateway.api.line_numbers import named, number
+from gateway.api.line_numbers import number, subscriber_of
 from gateway.api.problems import bad_request, conflict, not_found
-from gateway.api.requests.fields import MAX_ID
+from gateway.api.requests.fields import identifier
 from gateway.api.requests.gifts import GiveGift, NamedGift
 from gateway.api.requests.subscribers import ShowSubscriber
 from gateway.balance.changes import SubscriberUnknown
@@ -16,7 +16,6 @@ from gateway.ledger.money import AmountInvalid, format_amount, parse_amount
 from gateway.privacy.access import CAUSES
 from gateway.store.idempotency import KeyConflict
 from gateway.subscribers.identifier_history import MSISDN
-from gateway.subscribers.queries import find
 
 
 def give(context: GatewayContext, request: GiveGift, caller: Caller) -> GiftAnswer:
@@ -34,18 +33,17 @@ def give(context: GatewayContext, request: GiveGift, caller: Caller) -> GiftAnsw
 def withdraw(context: GatewayContext, request: NamedGift) -> GiftAnswer:
     """Take back a gift that is held."""
     line = number(request.number, context.settings.operator.country)
-    if not (request.gift.isascii() and request.gift.isdigit()) or int(request.gift) > MAX_ID:
+    gift = identifier(request.gift)
+    if gift is None:
         raise not_found("gift.unknown", "gift: give the number that `tpo subscriber gifts` shows")
-    told = _told(context.lane.run(WithdrawGift(MSISDN, line, int(request.gift))))
+    told = _told(context.lane.run(WithdrawGift(MSISDN, line, gift)))
     return GiftAnswer(_row(told.gift, cause=None), told.repeated)
 
 
 def gifts(context: GatewayContext, request: ShowSubscriber, caller: Caller) -> Gifts:
     """List a line's gifts; to which causes, for who may see that, and the look is noted."""
     with context.reading() as connection:
-        subscriber_id = find(connection, named(request.number, context.settings.operator.country))
-    if subscriber_id is None:
-        raise not_found("subscriber.unknown", "no subscriber has this number now")
+        subscriber_id = subscriber_of(connection, request.number, context.settings.operator.country)
     may_see = CAUSES in caller.rights
     if may_see:
         context.record_access(caller.name, "subscriber.gifts", subscriber_id)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from gateway.api.answers.rows import LimitView, NoticePage
 from gateway.api.callers import Caller
-from gateway.api.line_numbers import named, number
+from gateway.api.line_numbers import number, subscriber_of
 from gateway.api.problems import bad_request, conflict, not_found
 from gateway.api.requests.fields import MAX_PAGE, page_size
 from gateway.api.requests.lines import DecideLimit, ListNotices
@@ -25,18 +25,13 @@ from gateway.notices.limit_changes import (
     read_limits,
 )
 from gateway.subscribers.identifier_history import MSISDN
-from gateway.subscribers.queries import find
-
-MAX_ACTOR = 64
 
 
 def show_limit(context: GatewayContext, request: ShowSubscriber) -> LimitView:
     """Show what limits a line, what was charged this month, and every decision that its customer took."""
     tariff = context.policy(ChargingPolicy).tariff
     with context.reading() as connection:
-        subscriber_id = find(connection, named(request.number, context.settings.operator.country))
-        if subscriber_id is None:
-            raise not_found("subscriber.unknown", "no subscriber has this number now")
+        subscriber_id = subscriber_of(connection, request.number, context.settings.operator.country)
         shown = read_limits(connection, subscriber_id, tariff.months.number(context.clock()), tariff.cap_abroad)
         taken = decisions(connection, subscriber_id, shown.currency)
     return _view(shown, taken)
@@ -45,7 +40,7 @@ def show_limit(context: GatewayContext, request: ShowSubscriber) -> LimitView:
 def decide_limit(context: GatewayContext, request: DecideLimit, caller: Caller) -> LimitView:
     """Keep what a customer decided about a limit."""
     line = number(request.number, context.settings.operator.country)
-    said = (request.channel, request.wording, caller.name[:MAX_ACTOR])
+    said = (request.channel, request.wording, caller.actor)
     if request.decision == "agreed":
         unit: AgreeToExceed | SetBillLimit = AgreeToExceed(MSISDN, line, *said, request.what)
     else:
@@ -98,9 +93,7 @@ def list_notices(context: GatewayContext, request: ListNotices) -> NoticePage:
     with context.reading() as connection:
         subscriber_id = None
         if request.number:
-            subscriber_id = find(connection, named(request.number, context.settings.operator.country))
-            if subscriber_id is None:
-                raise not_found("subscriber.unknown", "no subscriber has this number now")
+            subscriber_id = subscriber_of(connection, request.number, context.settings.operator.country)
         found = {"after": request.after, "limit": limit}
         rows = queries.read(connection, **found, subscriber_id=subscriber_id, kind=request.kind)
     return NoticePage(rows, int(rows[-1].id) if len(rows) == limit else None)

@@ -4,7 +4,7 @@ from gateway.api.actions.order_fields import problem_of
 from gateway.api.answers.lines import LineChanged
 from gateway.api.answers.subscribers import SubscriberChanges
 from gateway.api.callers import Caller
-from gateway.api.line_numbers import named, number
+from gateway.api.line_numbers import number, subscriber_of
 from gateway.api.problems import bad_request, conflict, not_found
 from gateway.api.requests import lines as line_requests
 from gateway.api.requests.subscribers import ShowSubscriber
@@ -14,10 +14,7 @@ from gateway.context import GatewayContext
 from gateway.sims.subscriber_changes import Changed, ChangeNumber, ChangePlan, LineAtHost
 from gateway.subscribers import history as subscriber_history
 from gateway.subscribers.identifier_history import MSISDN
-from gateway.subscribers.queries import find
 from provisioning.orders import OrderRefused, OrderState
-
-MAX_ACTOR = 64
 
 
 def plan_unit(context: GatewayContext, request: line_requests.ChangePlan, caller: Caller) -> ChangePlan:
@@ -27,14 +24,14 @@ def plan_unit(context: GatewayContext, request: line_requests.ChangePlan, caller
         raise bad_request("order.plan", f"plan: {request.plan[:32]!r} is none of {', '.join(known)}")
     line = number(request.number, context.settings.operator.country)
     effective = Effective(request.effective)
-    return ChangePlan(MSISDN, line, caller.name[:MAX_ACTOR], request.reason, request.plan, effective)
+    return ChangePlan(MSISDN, line, caller.actor, request.reason, request.plan, effective)
 
 
 def number_unit(context: GatewayContext, request: line_requests.ChangeNumber, caller: Caller) -> ChangeNumber:
     """Read what is asked for a line's number."""
     country = context.settings.operator.country
     line, wanted = number(request.number, country), number(request.msisdn, country)
-    return ChangeNumber(MSISDN, line, caller.name[:MAX_ACTOR], request.reason, wanted, request.returning)
+    return ChangeNumber(MSISDN, line, caller.actor, request.reason, wanted, request.returning)
 
 
 def change_plan(context: GatewayContext, request: line_requests.ChangePlan, caller: Caller) -> LineChanged:
@@ -50,9 +47,7 @@ def change_number(context: GatewayContext, request: line_requests.ChangeNumber, 
 def history(context: GatewayContext, request: ShowSubscriber) -> SubscriberChanges:
     """Return the changes of a subscriber, whom any of its numbers names."""
     with context.reading() as connection:
-        subscriber_id = find(connection, named(request.number, context.settings.operator.country))
-        if subscriber_id is None:
-            raise not_found("subscriber.unknown", "no subscriber has this number now")
+        subscriber_id = subscriber_of(connection, request.number, context.settings.operator.country)
         return SubscriberChanges(str(subscriber_id), subscriber_history.read(connection, subscriber_id))
 
 

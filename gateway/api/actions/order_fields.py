@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from gateway.api.callers import MAX_ACTOR
 from gateway.api.problems import Problem, bad_request, conflict, not_found
 from gateway.api.requests.fields import PRINTABLE
 from gateway.api.requests.orders import SimOrder
@@ -20,7 +21,6 @@ from provisioning.sim_lifecycle import SuspendReason
 
 MAX_REASON: Final = 64
 """Characters of a free reason, as history keeps it."""
-MAX_ACTOR: Final = 64
 SOCKET: Final = "socket"
 """In whose name the keys of commands are kept: several people may go on with one bulk."""
 

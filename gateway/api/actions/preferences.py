@@ -2,7 +2,7 @@
 
 from gateway.api.answers.lines import LinePreferences
 from gateway.api.callers import Caller
-from gateway.api.line_numbers import named, number
+from gateway.api.line_numbers import number, subscriber_of
 from gateway.api.problems import bad_request, not_found
 from gateway.api.requests import lines as line_requests
 from gateway.api.requests.subscribers import ShowSubscriber
@@ -10,17 +10,12 @@ from gateway.balance.changes import SubscriberUnknown
 from gateway.balance.preferences import Preferences, SetPreferences, preferences_of
 from gateway.context import GatewayContext
 from gateway.subscribers.identifier_history import MSISDN
-from gateway.subscribers.queries import find
-
-MAX_ACTOR = 64
 
 
 def show_preferences(context: GatewayContext, request: ShowSubscriber) -> LinePreferences:
     """Return what a customer said."""
     with context.reading() as connection:
-        subscriber_id = find(connection, named(request.number, context.settings.operator.country))
-        if subscriber_id is None:
-            raise not_found("subscriber.unknown", "no subscriber has this number now")
+        subscriber_id = subscriber_of(connection, request.number, context.settings.operator.country)
         return _view(subscriber_id, preferences_of(connection, subscriber_id))
 
 
@@ -32,7 +27,7 @@ def set_preferences(context: GatewayContext, request: line_requests.SetPreferenc
     if request.language and request.language not in offered:
         detail = f"language: {request.language} is none of notices.languages: {', '.join(offered)}"
         raise bad_request("preferences.invalid", detail)
-    line, actor = number(request.number, context.settings.operator.country), caller.name[:MAX_ACTOR]
+    line, actor = number(request.number, context.settings.operator.country), caller.actor
     unit = SetPreferences(MSISDN, line, request.language, request.itemised, actor, request.reason)
     outcome = context.lane.run(unit)
     if isinstance(outcome, SubscriberUnknown):

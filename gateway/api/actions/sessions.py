@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 from gateway.api.action import AsyncAction, RunningAction
 from gateway.api.answers.nodes import NodeProblem
 from gateway.api.answers.sessions import SessionReply, Sessions
-from gateway.api.callers import OPERATOR, VIEWER, Caller
-from gateway.api.line_numbers import named
+from gateway.api.callers import MAX_ACTOR, OPERATOR, VIEWER, Caller
+from gateway.api.line_numbers import subscriber_of
 from gateway.api.problems import Problem, bad_request, conflict, not_found
 from gateway.api.requests.fields import MAX_ROWS, page_size
 from gateway.api.requests.sessions import SESSION_ID, ListSessions, NameSession
@@ -25,10 +25,8 @@ from gateway.context import GatewayContext
 from gateway.privacy.masks import mask
 from gateway.store.fitting import LONGEST_INDEXED, misfit
 from gateway.store.nodes import latest_number
-from gateway.subscribers import queries as subscriber_queries
 
 Row = TypeVar("Row", bound=SessionRow)
-MAX_ACTOR: Final = 64
 """Characters of who did something, as history keeps it."""
 ACTIONS_OF: Final = {SessionCommand.REAUTHORISE: "session.reauth", SessionCommand.ABORT: "session.abort"}
 
@@ -60,9 +58,7 @@ class SessionActions:
         country = self._context.settings.operator.country
 
         def look(connection: Connection) -> list[SessionRow]:
-            owner = subscriber_queries.find(connection, named(number, country)) if number else None
-            if number and owner is None:
-                raise not_found("subscriber.unknown", "no subscriber has this number now")
+            owner = subscriber_of(connection, number, country) if number else None
             return charging_queries.latest(
                 connection, limit, closed=request.closed, subscriber_id=owner, peer=request.peer
             )

@@ -7,7 +7,7 @@ import msgspec
 from gateway.api.answers.rows import ChosenCauses, SubscriberPage
 from gateway.api.answers.subscribers import ImportedRow, ImportedRows, ToppedUp
 from gateway.api.callers import Caller
-from gateway.api.line_numbers import named
+from gateway.api.line_numbers import subscriber_of
 from gateway.api.problems import bad_request, conflict, not_found
 from gateway.api.requests.fields import MAX_CHANNEL, MAX_PAGE, page_size
 from gateway.api.requests.subscribers import (
@@ -33,7 +33,7 @@ from gateway.sims.policy import SimsPolicy
 from gateway.store.errors import StoreError
 from gateway.store.idempotency import KeyConflict
 from gateway.subscribers.identifier_history import MSISDN
-from gateway.subscribers.queries import find, find_tail
+from gateway.subscribers.queries import find_tail
 from provisioning.errors import IdentifierInvalid
 from provisioning.identifiers import msisdn
 
@@ -65,9 +65,7 @@ def import_subscribers(context: GatewayContext, request: ImportSubscribers) -> I
 def show_subscriber(context: GatewayContext, request: ShowSubscriber, caller: Caller) -> queries.SubscriberView:
     """Return a subscriber by any of its numbers; `causes` is None for who may not see them."""
     with context.reading() as connection:
-        subscriber_id = find(connection, named(request.number, context.settings.operator.country))
-    if subscriber_id is None:
-        raise not_found("subscriber.unknown", "no subscriber has this number now")
+        subscriber_id = subscriber_of(connection, request.number, context.settings.operator.country)
     may_see = CAUSES in caller.rights
     if may_see:
         context.record_access(caller.name, "subscriber.show", subscriber_id)

@@ -5,7 +5,7 @@ from gateway.api.answers.usage import HeldReportDecided
 from gateway.api.callers import Caller
 from gateway.api.line_numbers import named
 from gateway.api.problems import bad_request, conflict, not_found
-from gateway.api.requests.fields import MAX_ID, MAX_ROWS, page_size
+from gateway.api.requests.fields import MAX_ROWS, identifier, page_size
 from gateway.api.requests.usage import DecideHeldReport, ExportUsage, ListHeldReports
 from gateway.charging import review, usage_export
 from gateway.context import GatewayContext
@@ -49,9 +49,10 @@ def drop_held_report(context: GatewayContext, request: DecideHeldReport, caller:
 
 
 def _report_id(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or int(text) > MAX_ID:
+    report = identifier(text)
+    if report is None:
         raise bad_request("review.id", "id: give the number that `tpo usage review list` shows")
-    return int(text)
+    return report
 
 
 def _decided(report: int, result: review.Decided | review.ReviewRefused) -> HeldReportDecided:

@@ -49,6 +49,11 @@ NUMBER_FORM: Final[dict[str, object]] = {
 """How the HTTP description writes senders and numbers: no pattern knows the numbering plans, so each is a `format`."""
 
 
+def identifier(text: str) -> int | None:
+    """Read an identifier as lists show it; None where it is none."""
+    return int(text) if text.isascii() and text.isdigit() and int(text) <= MAX_ID else None
+
+
 def page_size(limit: int, usual: int, most: int) -> int:
     """Return how many rows are wanted; more than `most` are given in pages, none given means `usual`."""
     return min(limit or usual, most)
