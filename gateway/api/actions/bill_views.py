@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from msgspec.structs import asdict
+
 from gateway.api.answers.bills import (
     BillView,
     CauseOfBill,
@@ -16,7 +18,8 @@ from gateway.api.answers.bills import (
 from gateway.billing.cuts import Close
 from gateway.billing.dunning_job import Due
 from gateway.billing.references import reference_of
-from gateway.billing.statement import Bill
+from gateway.billing.statement import Bill, BillItem
+from gateway.charity.choices import Share
 from gateway.events.times import Timestamp, rfc3339
 from gateway.ledger.money import format_amount
 from gateway.privacy.masks import mask
@@ -79,20 +82,6 @@ def bill_view(bill: Bill, msisdn: str) -> BillView:
     def money(micro: int) -> str:
         return format_amount(micro, bill.currency)
 
-    items = [
-        ItemView(
-            rfc3339(item.at),
-            item.section,
-            item.what,
-            money(item.amount),
-            item.traffic,
-            item.destination,
-            item.octets,
-            item.seconds,
-            item.units,
-        )
-        for item in bill.items or ()
-    ]
     return BillView(
         series=bill.series,
         number=bill.number,
@@ -110,24 +99,7 @@ def bill_view(bill: Bill, msisdn: str) -> BillView:
         final=bill.final,
         replaces=bill.replaces,
         credit_notes=list(bill.credit_notes),
-        lines=[
-            LineView(
-                line.section,
-                line.what,
-                money(line.amount),
-                line.count,
-                line.traffic,
-                line.octets,
-                line.seconds,
-                line.units,
-                line.note,
-                line.name,
-                line.tax,
-                line.state,
-                line.rate,
-            )
-            for line in bill.lines
-        ],
+        lines=[LineView(**asdict(line) | {"amount": money(line.amount)}) for line in bill.lines],
         taxes=[
             TaxView(tax.jurisdiction, tax.rate, money(tax.gross), money(tax.net), money(tax.tax)) for tax in bill.taxes
         ],
@@ -135,8 +107,14 @@ def bill_view(bill: Bill, msisdn: str) -> BillView:
         given_in_year=money(bill.given_in_year),
         gifts_in_year=money(bill.gifts_in_year),
         year=[YearMonth(month.period, money(month.charged), money(month.given)) for month in bill.year],
-        items=None if bill.items is None else items,
-        causes=None
-        if bill.causes is None
-        else [CauseOfBill(share.cause, f"{share.share / 100:g}") for share in bill.causes],
+        items=None if bill.items is None else [_item(item, bill.currency) for item in bill.items],
+        causes=None if bill.causes is None else [_share(each) for each in bill.causes],
     )
+
+
+def _item(item: BillItem, currency: str) -> ItemView:
+    return ItemView(**asdict(item) | {"at": rfc3339(item.at), "amount": format_amount(item.amount, currency)})
+
+
+def _share(share: Share) -> CauseOfBill:
+    return CauseOfBill(share.cause, f"{share.share / 100:g}")
