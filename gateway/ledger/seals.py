@@ -1,4 +1,4 @@
-"""Daily seals: the last link of a node's chain (store.evidence), signed, and told to whoever keeps it outside the house.
+"""Daily seals: the last link of a node's chain (store.evidence), signed, and published to whoever keeps it elsewhere.
 
 A seal says node, day, sequence, head, the root of the tree of the day's rows (ledger.row_tree), and signature (Ed25519,
 RFC 8032), nothing else: no sum, no count of anything. Who holds it can show that the store no longer has what it had, although

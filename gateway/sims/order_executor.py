@@ -299,7 +299,7 @@ class OrderExecutor:
         cards = await self._context.read_async(lambda connection: _cards(connection, order))
         if isinstance(move.step, HostStep):
             return await self._host_step(order, move, move.step, cards)
-        return await self._house_step(order, move, cards)
+        return await self._gateway_step(order, move, cards)
 
     # Steps of the host
 
@@ -365,7 +365,7 @@ class OrderExecutor:
 
     # Steps of the gateway itself
 
-    async def _house_step(self, order: Order, move: Move, cards: Mapping[Card, Sim]) -> Order:
+    async def _gateway_step(self, order: Order, move: Move, cards: Mapping[Card, Sim]) -> Order:
         numbers = {n for card in cards.values() for n in (card.iccid, card.imsi, card.msisdn) if n}
         if order.request.msisdn:
             numbers.add(order.request.msisdn)

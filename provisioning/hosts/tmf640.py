@@ -22,6 +22,7 @@ from protocols.tap import Tap
 from provisioning.errors import HostRefused, HostUnavailable
 from provisioning.hosts import http_text
 from provisioning.hosts import tmf640_service as service_of
+from provisioning.hosts.bounded_dict import BoundedDict
 from provisioning.hosts.interface import (
     ABSENT,
     UNLISTED,
@@ -33,7 +34,6 @@ from provisioning.hosts.interface import (
     HostReading,
     Pending,
 )
-from provisioning.hosts.lately import Lately
 from provisioning.hosts.ownership import FOREIGN, check_unchanged
 from provisioning.hosts.pace import Pace
 from provisioning.hosts.tmf640_service import MAX_BODY, Resource
@@ -109,10 +109,10 @@ class Tmf640:
         self._session, self._lent = session, session is not None
         self._exchanges = count(1)
         self._listen_at = clock()
-        self._ids: Lately[str, str] = Lately(kept)
+        self._ids: BoundedDict[str, str] = BoundedDict(kept)
         """The service id of a card, as learnt: a 404 forgets it."""
-        self._works: Lately[str, _Work] = Lately(kept)
-        self._calls: Lately[str, str] = Lately(kept)
+        self._works: BoundedDict[str, _Work] = BoundedDict(kept)
+        self._calls: BoundedDict[str, str] = BoundedDict(kept)
         """The call id of a Monitor's path, for callbacks that name no more than that."""
 
     async def inspect(self, line: HostLine, msisdn: str | None = None) -> Holding:  # noqa: ARG002  (see below)

@@ -44,7 +44,7 @@ Arguments = ParamSpec("Arguments")
 RIGHTS: Final = frozenset({CAUSES})
 MAKER: Final = Caller("ann", ADMIN, RIGHTS)
 CHECKER: Final = Caller("ben", ADMIN, RIGHTS)
-DESK: Final = Caller("desk", OPERATOR, channel="desk")
+CUSTOMER_CARE: Final = Caller("desk", OPERATOR, channel="desk")
 """Who asks: the two people that stand for each payment, and whoever works for customers."""
 DAILY: Final = ("keep_wallets", "make_gifts", "seal_day", "book_taxes", "dunning")
 SELDOM: Final = ("supervise", "expire", "publish_months", "keep_months", "retire_due", "sweep")

@@ -1,4 +1,4 @@
-"""Seals that left the house, held against the chains: a cut tail and a chain that was written anew show here (ledger.seals)."""
+"""Seals from elsewhere, held against the chains: a cut tail and a chain that was written anew show here (ledger.seals)."""
 
 from collections.abc import Iterator
 from itertools import islice

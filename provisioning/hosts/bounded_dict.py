@@ -6,7 +6,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Lately(dict[K, V], Generic[K, V]):
+class BoundedDict(dict[K, V], Generic[K, V]):
     """What was learnt lately: the oldest is forgotten when there are too many."""
 
     def __init__(self, most: int) -> None:

@@ -1,4 +1,4 @@
-"""What befalls the lines of a simulated operator in a month: use, payments and wishes, each at its time; the seed draws it."""
+"""What happens to lines of a simulated operator in a month: use, payments and requests, each at its time; the seed draws it."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -36,7 +36,7 @@ class Use(msgspec.Struct, frozen=True):
     by_app: bool = False
 
 
-class Wish(StrEnum):
+class CustomerAction(StrEnum):
     """What customers do beside using their lines."""
 
     PAY_IN = "pay in"
@@ -51,35 +51,35 @@ class Wish(StrEnum):
 
 
 YEARLY: Final = {
-    Wish.GIVE_BY_TEXT: 0.5,
-    Wish.GIVE: 0.5,
-    Wish.GIVE_AND_WITHDRAW: 0.15,
-    Wish.CHOOSE: 0.4,
-    Wish.CHANGE_PLAN: 0.15,
-    Wish.ADD_ON: 0.2,
-    Wish.COMPLAIN: 0.03,
-    Wish.LEAVE: 0.3,
+    CustomerAction.GIVE_BY_TEXT: 0.5,
+    CustomerAction.GIVE: 0.5,
+    CustomerAction.GIVE_AND_WITHDRAW: 0.15,
+    CustomerAction.CHOOSE: 0.4,
+    CustomerAction.CHANGE_PLAN: 0.15,
+    CustomerAction.ADD_ON: 0.2,
+    CustomerAction.COMPLAIN: 0.03,
+    CustomerAction.LEAVE: 0.3,
 }
-"""How often a line wishes each in a year."""
+"""How often a line asks for each in a year."""
 
 
-class Deed(msgspec.Struct, frozen=True):
-    """A wish of a line at a time; `amount` in pounds where it has one."""
+class CustomerEvent(msgspec.Struct, frozen=True):
+    """What a line's customer asks for at a time; `amount` in pounds where it has one."""
 
     at: datetime
     line: Line
-    wish: Wish
+    action: CustomerAction
     amount: int = 0
 
 
-def month_of(lines: Sequence[Line], begin: datetime, end: datetime, seed: int) -> list[Use | Deed]:
+def month_of(lines: Sequence[Line], begin: datetime, end: datetime, seed: int) -> list[Use | CustomerEvent]:
     """Draw a month of all lines, in the order of time."""
-    found: list[Use | Deed] = []
+    found: list[Use | CustomerEvent] = []
     for line in lines:
         if not line.gone:
             random = Random(f"{seed} {line.place} {begin:%Y-%m}")  # noqa: S311  (traffic, no secret)
             found += _uses(line, random, begin, end)
-            found += _deeds(line, random, begin, end)
+            found += _customer_events(line, random, begin, end)
     return sorted(found, key=lambda each: each.at)
 
 
@@ -101,18 +101,22 @@ def _use(line: Line, service: str, random: Random, at: datetime) -> Use:
     return Use(at, line, SMS, 1, called=FRIEND, by_app=random.random() < BY_APP)
 
 
-def _deeds(line: Line, random: Random, begin: datetime, end: datetime) -> Iterator[Deed]:
+def _customer_events(line: Line, random: Random, begin: datetime, end: datetime) -> Iterator[CustomerEvent]:
     if line.plan != MONTHLY and random.random() < 0.9:
-        yield Deed(_moment(random, begin, begin + timedelta(days=5)), line, Wish.PAY_IN, line.bought)
-    for wish, yearly in YEARLY.items():
-        if random.random() < yearly / 12 and _fits(line, wish):
-            yield Deed(_moment(random, begin + timedelta(days=5), end), line, wish, random.choice((1, 2, 5)))
+        yield CustomerEvent(_moment(random, begin, begin + timedelta(days=5)), line, CustomerAction.PAY_IN, line.bought)
+    for action, yearly in YEARLY.items():
+        if random.random() < yearly / 12 and _fits(line, action):
+            yield CustomerEvent(_moment(random, begin + timedelta(days=5), end), line, action, random.choice((1, 2, 5)))
 
 
-def _fits(line: Line, wish: Wish) -> bool:
-    if wish is Wish.ADD_ON:
+def _fits(line: Line, action: CustomerAction) -> bool:
+    if action is CustomerAction.ADD_ON:
         return line.plan == BUNDLE
-    return line.has_card if wish is Wish.LEAVE else line.plan != MONTHLY or wish is not Wish.CHANGE_PLAN
+    return (
+        line.has_card
+        if action is CustomerAction.LEAVE
+        else line.plan != MONTHLY or action is not CustomerAction.CHANGE_PLAN
+    )
 
 
 def _count(random: Random, average: float) -> int:

@@ -34,7 +34,7 @@ LINES: Final = 500
 NOT_CAUSES: Final = "no payment to a cause"
 
 
-class Office:
+class Staff:
     """What people do, and the bank that they do it with; `folder` keeps the bank's files."""
 
     def __init__(self, bank: Bank, folder: Path) -> None:
