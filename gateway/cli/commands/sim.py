@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from gateway.cli import completion, context
+from gateway.cli.commands.sim_bulk import bulk
 from gateway.cli.context import AsJson
 from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.cli.output import complain, emit
-from gateway.cli.sim_bulk import bulk
 from provisioning.sim_lifecycle import SimState, SuspendReason
 
 if TYPE_CHECKING:

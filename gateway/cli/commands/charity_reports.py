@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from gateway.cli import completion, context
-from gateway.cli.charity_documents import FORMS, PUBLIC, write_document, write_report
+from gateway.cli.commands.charity_documents import FORMS, PUBLIC, write_document, write_report
 from gateway.cli.context import AsJson
 from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.cli.output import complain, emit
