@@ -16,24 +16,24 @@ _decode: Final = msgspec.json.Decoder(Plan).decode
 
 
 def content_of(plan: Plan) -> Content:
-    """Return what the store keeps of a plan."""
+    """Give what the store keeps of a plan."""
     return Content(PLAN, plan.id, canonical(msgspec.structs.replace(plan, version=None)))
 
 
 def plan_of(version: Version) -> Plan | None:
-    """Return the plan that a version was; None where that is not known, or where there was none."""
+    """Give the plan that a version was; None where that is not known, or where there was none."""
     if version.content is None or version.is_gone:
         return None
     return read_content(version.content, version.id)
 
 
 def read_content(content: str, number: int) -> Plan:
-    """Return the plan that a version's content says, with the version's number."""
+    """Give the plan that a version's content says, with the version's number."""
     return msgspec.structs.replace(_decode(content), version=number)
 
 
 def history(versions: Iterable[Version], now: int) -> PlanHistory:
-    """Return the plans in force, those before them that a report may be late enough for, and those that lines keep.
+    """Give the plans in force, those before them that a report may be late enough for, and those that lines keep.
 
     `now` is in microseconds.
     """
