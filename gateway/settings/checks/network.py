@@ -74,7 +74,7 @@ def check_peers(found: Found, report: Report) -> None:
 
 
 def check_reach(found: Found, report: Report) -> None:
-    """Warn of doors that nobody may use, and of one that stands open."""
+    """Warn of listeners that nobody may use, and of one that anybody may."""
     diameter, api = found.diameter, found.api
     if diameter and diameter.listen and not diameter.peers:
         report.warn(("diameter", "listen"), "nobody may connect: diameter.peers is empty")
