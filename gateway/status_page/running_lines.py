@@ -1,8 +1,8 @@
 """Links, peers and the outbox as lines of the status page."""
 
-from gateway.api.times import since
 from gateway.environment import Environment
 from gateway.events.forwarder import Forwarder
+from gateway.events.times import since
 from gateway.privacy.masks import mask
 from gateway.status_page.formats import NOTHING
 from gateway.status_page.view import Queue, Tone, ViewLine
