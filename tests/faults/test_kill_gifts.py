@@ -7,6 +7,7 @@ import urllib.request
 from datetime import UTC, datetime
 
 from support.gateways import Gateway, subscribers
+from support.patience import PATIENCE
 
 LINE = subscribers(1)[0]
 TOKEN = "a token of this test alone"
@@ -17,7 +18,7 @@ def ask(gateway, method, path, body=None, **headers):
     url = f"http://127.0.0.1:{gateway.http_port}/v1/subscribers/{LINE[0]}/gifts{path}"
     data = None if body is None else json.dumps(body).encode()
     headers |= {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
-    with urllib.request.urlopen(urllib.request.Request(url, data, headers, method=method), timeout=5) as answer:
+    with urllib.request.urlopen(urllib.request.Request(url, data, headers, method=method), timeout=PATIENCE) as answer:
         return answer.status, json.load(answer)
 
 
@@ -26,7 +27,7 @@ def give(gateway, key):
 
 
 def made(gateway, number):
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         _, told = ask(gateway, "GET", "")
         (gift,) = [row for row in told["rows"] if row["id"] == number]

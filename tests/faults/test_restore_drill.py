@@ -11,11 +11,11 @@ from collections import Counter
 from contextlib import closing
 from datetime import datetime
 
-import pytest
 from sqlalchemy import select
 from support import text_load
 from support.gateways import subscribers
 from support.old_stores import everything
+from support.patience import PATIENCE
 from support.stubborn_pgw import RATING_GROUPS, StubbornPgw
 
 from gateway.store.engine import open_reader, reading
@@ -25,7 +25,6 @@ EVERY = 1
 STATED = 10
 """Seconds: what at most is lost, by docs/restore.md, with this interval and a disk that keeps up."""
 LINES = 400
-PATIENCE = 40
 
 
 class DatedPgw(StubbornPgw):
@@ -120,7 +119,6 @@ def rows(file):
     return {name: of_table for name, of_table in found.items() if name not in ("nodes", "marks")}
 
 
-@pytest.mark.timeout(150)
 async def test_a_lost_store_is_restored_with_all_that_was_acknowledged_until_the_stated_moment_and_peers_go_on(
     tmp_path,
 ):

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from support.gateways import Gateway
 from support.monitoring import ROOT, alerts, expressions
+from support.patience import PATIENCE
 from support.ports import free_port
 
 from gateway.metrics.catalogue import FAMILIES
@@ -142,7 +143,7 @@ def prometheus(gateway, tmp_path_factory):
         yield port
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE)
 
 
 def test_prometheus_scrapes_the_gateway_and_answers_every_query_of_rules_and_dashboard(prometheus):

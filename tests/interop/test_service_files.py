@@ -15,6 +15,7 @@ import pytest
 import yaml
 from support.gateways import Gateway, subscribers
 from support.monitoring import ROOT
+from support.patience import PATIENCE
 
 from gateway.settings import load
 
@@ -140,7 +141,7 @@ def test_the_gateway_makes_no_system_call_that_the_unit_denies(tmp_path):
     os.kill(int(daemon), signal.SIGHUP)
     assert gateway.get("/metrics")[0] == 200
     os.kill(int(daemon), signal.SIGTERM)
-    assert gateway.process.wait(20) == 0
+    assert gateway.process.wait(PATIENCE) == 0
     rows = [line.split() for line in traced.read_text().splitlines()[2:-2]]
     made = {row[-1] for row in rows}
     assert {"fdatasync", "fsync"} & made
@@ -221,8 +222,9 @@ def test_the_health_check_of_the_container_asks_a_gateway(tmp_path):
     with Gateway(tmp_path / "gw") as gateway:
         asked = found.replace("127.0.0.1:8080", f"127.0.0.1:{gateway.http_port}")
         assert asked != found
-        assert subprocess.run([sys.executable, "-c", asked], check=False, timeout=20).returncode == 0
+        assert subprocess.run([sys.executable, "-c", asked], check=False, timeout=PATIENCE).returncode == 0
         gateway.kill()
         assert (
-            subprocess.run([sys.executable, "-c", asked], check=False, capture_output=True, timeout=20).returncode == 1
+            subprocess.run([sys.executable, "-c", asked], check=False, capture_output=True, timeout=PATIENCE).returncode
+            == 1
         )

@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import insert, select
 from support.bank_files import balance, entry, payment, statement
 from support.gateways import Gateway, subscribers
+from support.patience import PATIENCE
 
 from gateway.store.engine import open_writer
 from gateway.store.tables import accounts, transfers
@@ -64,7 +65,7 @@ def post(gateway, path):
         f"http://127.0.0.1:{gateway.http_port}{path}", data=b"", headers={"Authorization": f"Bearer {SECOND}"}
     )
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             return answer.status, json.loads(answer.read())
     except urllib.error.HTTPError as error:
         return error.code, json.loads(error.read())

@@ -8,6 +8,7 @@ import time
 import pytest
 from support.diameter_rig import RawPeer, ccr, dpa
 from support.gateways import subscribers
+from support.patience import PATIENCE
 from support.sms_gateway import Centre, SmsGateway, desk_and_centre, text
 
 from gateway.api.answers import DrainState
@@ -46,7 +47,7 @@ async def result(peer, *args):
 
 
 async def becomes_draining(desk):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while (await asyncio.to_thread(desk.get, "/readyz"))[0] != 503:  # noqa: ASYNC110  (another process)
             await asyncio.sleep(0.02)
 
@@ -153,5 +154,5 @@ async def test_a_drain_of_nothing_takes_a_moment_and_a_wrong_time_is_refused(tmp
         began = time.monotonic()
         await asyncio.to_thread(desk.tpo, "drain")
         assert time.monotonic() - began < 10
-        assert desk.process.wait(20) == 0
+        assert desk.process.wait(PATIENCE) == 0
         assert "not running" in (await asyncio.to_thread(desk.tpo, "drain", ok=(69,))).stderr

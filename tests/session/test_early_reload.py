@@ -9,8 +9,9 @@ import sys
 import time
 from pathlib import Path
 
-from support.gateways import READY_SECONDS, ROOT, Gateway
+from support.gateways import ROOT, Gateway
 from support.log_lines import lines_of
+from support.patience import PATIENCE
 
 
 def begun(gateway):
@@ -32,7 +33,7 @@ def catches(process, number):
 
 
 def wait_for(process, condition):
-    deadline = time.monotonic() + READY_SECONDS
+    deadline = time.monotonic() + PATIENCE
     while not condition():
         assert process.poll() is None, "the gateway ended"
         assert time.monotonic() < deadline, "it did not come to it in time"

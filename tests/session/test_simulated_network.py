@@ -12,6 +12,7 @@ import urllib.request
 
 import pytest
 from support.gateways import ROOT
+from support.patience import PATIENCE
 from support.ports import free_port
 
 from simulators.scenario import Day, Scenario, ScenarioInvalid, read_scenario
@@ -51,12 +52,8 @@ def ask(config, *arguments):
 
 
 def get(url):
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
         return json.load(answer)
-
-
-PATIENCE, STOP_SECONDS = 90, 20
-"""Seconds until a line has to be told, and a network to have ended."""
 
 
 class Running:
@@ -77,7 +74,7 @@ class Running:
     def __exit__(self, *_):
         self.process.terminate()  # the gateway beside it ends with it
         try:
-            self.process.communicate(timeout=STOP_SECONDS)
+            self.process.communicate(timeout=PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.communicate()
@@ -112,7 +109,7 @@ def test_sessions_texts_and_a_sim_run_beside_the_gateway_by_a_scenario_and_a_sec
         network.until(r"try in another terminal")
         network.until(r"texts \d+ in, [1-9]\d+ out \|.* charged [0-9.]+ GBP")
         request = urllib.request.Request(f"{url}/faults", b'{"smsc": {}}', method="PUT")
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             assert answer.status == 204
         told = get(f"{url}/summary")
         assert told["pgw"]["answers"] > 0
