@@ -29,7 +29,7 @@ def test_a_lane_survives_the_failure_of_each_operation(tmp_path):
     disk = Disk(tmp_path / "var")
     env = {**os.environ, **disk.env, "PYTHONPATH": f"{ROOT}/tests:{ROOT}"}
     command = [sys.executable, "-m", "support.failing_disk_script", str(disk.root)]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     told = json.loads(done.stdout)
     print(told)

@@ -62,7 +62,7 @@ def test_after_a_sync_that_failed_the_power_takes_nothing_that_was_answered_late
     disk = Disk(tmp_path / "var", power=True)
     env = {**os.environ, **disk.env, "PYTHONPATH": f"{ROOT}/tests:{ROOT}"}
     command = [sys.executable, "-m", "support.failed_sync_script", str(disk.root), str(failing)]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == -9, done.stderr[-3000:]
     told = [line.split() for line in done.stdout.splitlines()]
     answered = {name for name, outcome in told if outcome == "answered"}

@@ -182,7 +182,7 @@ causes: {ROOT}/config/causes.yaml
     def tpo(self, *arguments, ok=(0,)):
         """Run a `tpo` command with this gateway's configuration; gives the finished process."""
         words = ("--config", str(self.config), *map(str, arguments))
-        done = warm_start.run(words, timeout=120, cwd=ROOT, env={**os.environ, "NO_COLOR": "1"})
+        done = warm_start.run(words, timeout=300, cwd=ROOT, env={**os.environ, "NO_COLOR": "1"})
         assert done.returncode in ok, f"tpo {arguments} -> {done.returncode}\n{done.stdout}{done.stderr}"
         return done
 

@@ -183,7 +183,7 @@ def _as_owner(*command, env=None):
     if os.geteuid() == 0:  # the server refuses to run as root
         command = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", *command]
     done = subprocess.run(
-        command, check=False, capture_output=True, text=True, cwd="/tmp", timeout=60, stdin=subprocess.DEVNULL,
+        command, check=False, capture_output=True, text=True, cwd="/tmp", timeout=300, stdin=subprocess.DEVNULL,
         env=None if env is None else {**os.environ, **env},
     )  # fmt: skip
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
