@@ -1,6 +1,5 @@
 """Delivery receipts as message centres send them, through the daemon: early, doubled, unknown, forged, of a failure."""
 
-
 import pytest
 from support.sms_gateway import CODE, Centre, SmsGateway, desk_and_centre, text
 
