@@ -46,7 +46,7 @@ class Wanted:
         self.said.append(done.stdout + done.stderr)
 
     def action(self, path, body, status, **headers):
-        connection = _UnixConnection(self.gateway.folder / "var" / "tpo.sock", 30)
+        connection = _UnixConnection(self.gateway.folder / "var" / "tpo.sock", PATIENCE)
         connection.request("POST", path, body, headers)
         self._answer(connection, status)
 

@@ -72,7 +72,7 @@ async def test_a_statutory_notice_arrives_once_after_a_stop_in_quiet_hours_and_o
         assert not any(REACHED in words for words in said(smsc))
         smsc.bound.clear()
         await asyncio.to_thread(desk.start)
-        await until(lambda: any(REACHED in words for words in said(smsc)), 60)
+        await until(lambda: any(REACHED in words for words in said(smsc)))
         told = await desk.run("notice", "list")
         assert [(row["kind"], row["notice_class"]) for row in told] == [
             ("bill_limit_set", "statutory"),

@@ -31,7 +31,7 @@ class Manager:
     def __init__(self, folder):
         self.line = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.line.bind(str(folder / "notify"))
-        self.line.settimeout(10)
+        self.line.settimeout(PATIENCE)
         self.environment = {"NOTIFY_SOCKET": self.line.getsockname(), "WATCHDOG_USEC": "300000"}
 
     def hear(self, wanted):
@@ -72,7 +72,7 @@ def test_a_gateway_whose_loop_hangs_gives_no_sign_of_life(tmp_path, manager):
         with pytest.raises(TimeoutError):
             list(iter(lambda: manager.line.recv(64), b""))
         gateway.process.send_signal(signal.SIGCONT)
-        manager.line.settimeout(10)
+        manager.line.settimeout(PATIENCE)
         assert manager.hear("WATCHDOG=1")
 
 
