@@ -54,15 +54,16 @@ def test_a_held_gift_outlives_kills_is_made_once_and_one_that_is_taken_back_is_n
         gateway.start()
         _, again = give(gateway, "k-1")
         assert (again["repeated"], again["gift"]["id"]) == (True, first["gift"]["id"])
-        assert made(gateway, first["gift"]["id"])["cause"] is None
+        gift = made(gateway, first["gift"]["id"])
+        assert gift["cause"] is None
         gateway.kill()
     assert [row["state"] for row in gateway.json("subscriber", "gifts", LINE[0])] == ["withdrawn", "given"]
     assert gateway.json("subscriber", "show", LINE[0])["balance"] == "5.00"
     assert gateway.balances()["gifts:wateraid"] == "5.00"
     gateway.check()
-    period = datetime.now(ZoneInfo("Europe/London")).strftime("%Y-%m")  # the operator's
+    done = datetime.fromisoformat(gift["done"]).astimezone(ZoneInfo("Europe/London"))  # where the operator is
     out = tmp_path / "schedule.csv"
-    gateway.tpo("charity", "gift-aid", "export", "wateraid", period, "--out", out)
+    gateway.tpo("charity", "gift-aid", "export", "wateraid", f"{done:%Y-%m}", "--out", out)
     _, row = csv.reader(out.open())
     assert (row[1:5], row[8], out.stat().st_mode & 0o777) == (["Ada", "King", "1", "X"], "5.00", 0o600)
     for hidden in ("wateraid", "Ada", "King", LINE[0]):
