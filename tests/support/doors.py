@@ -11,6 +11,7 @@ from gateway.api.actions.texts import SmsActions
 from gateway.api.actions.traces import TraceActions
 from gateway.runtime.drain import Drain
 from gateway.runtime.reload import Reload
+from support.patience import PATIENCE
 
 
 class Door:
@@ -67,7 +68,7 @@ def tcp_door(gateway):
     """The HTTP interface."""
 
     def connect():
-        found = socket.create_connection(("127.0.0.1", gateway.http_port), timeout=30)
+        found = socket.create_connection(("127.0.0.1", gateway.http_port), timeout=PATIENCE)
         found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return found
 

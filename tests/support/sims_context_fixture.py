@@ -28,6 +28,7 @@ from gateway.settings import load
 from gateway.sims.policy import SimsPolicy
 from support import new_stores
 from support.gateways import ROOT
+from support.patience import PATIENCE
 from support.ports import free_port
 
 TOKENS = {
@@ -39,7 +40,6 @@ TOKENS = {
 AUDIT_TOKEN = "0123456789abcdef-audit"
 """Of a viewer who may see causes."""
 KI, OPC = "00112233445566778899aabbccddee{:02x}", "ffeeddccbbaa998877665544332211{:02x}"
-PATIENCE = 20
 
 
 def card(n, keys=True):

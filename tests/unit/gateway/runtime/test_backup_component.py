@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import asynccontextmanager
 
+from support.patience import PATIENCE
 from support.sims_context_fixture import settings_of
 
 from gateway.background import Background
@@ -56,7 +57,7 @@ async def running(folder):
 
 
 async def until(condition):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110 (of threads)
             await asyncio.sleep(0.01)
 
