@@ -65,7 +65,7 @@ async def test_texts_and_gifts_come_to_their_end_over_steps(tmp_path):
             clock.set(offset)
             await told(desk, number)
 
-    async with text_load.under_load(tmp_path, 1, step_again_and_again, lines=1200, prepare=prepare) as (
+    async with text_load.under_load(tmp_path, 1, step_again_and_again, lines=1200, pause=0.3, prepare=prepare) as (
         load,
         smsc,
         desk,
