@@ -81,7 +81,8 @@ async def test_texts_beyond_what_the_lane_holds_come_again_by_any_link_and_none_
             )
             assert {future.result() for future in said.values() if future.done()} == {LATER}
             status, told, _ = await asyncio.to_thread(desk.ask, "/v1/sms", text("not now"))
-            assert (status, told["code"]) == (503, "store.overloaded")
+            # Where those that are held have been for too long it finds room, and no time.
+            assert (status, told["code"] in ("store.overloaded", "store.expired")) == (503, True)
         while said:
             statuses = dict(zip(said, await asyncio.gather(*said.values()), strict=True))
             assert set(statuses.values()) <= {0, LATER}
