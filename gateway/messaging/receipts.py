@@ -150,7 +150,7 @@ class AwaitedRows(RowSet[str, list[Awaited]]):
             self.rows.setdefault(awaited.message_id, []).append(awaited)
 
     def candidates(self, receipt: Receipt) -> list[Awaited]:
-        """Give what a receipt may be of: of many parts under one id those to its numbers, and the newest."""
+        """Return what a receipt may be of: of many parts under one id those to its numbers, and the newest."""
         found: list[Awaited] = []
         for form in receipt.ids:
             waiting = self.rows.get(form)
@@ -228,7 +228,7 @@ class EarlyRows(RowSet[str, list[Early]]):
             self.rows.setdefault(message_id, []).append(Early(*fields))
 
     def find(self, link: str, message_id: str, text: Text) -> Early | None:
-        """Give the receipt of a text that has just been accepted: from its receiver, or of its very id and from nobody else."""
+        """Return the receipt of a text that was just accepted: from its receiver, or of its own id and from nobody else."""
         known = [(comes_from(early.destination, text), early) for early in self.rows.get(message_id, ())]
         fitting = [
             (fit, early)

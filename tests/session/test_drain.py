@@ -11,7 +11,7 @@ from support.gateways import subscribers
 from support.patience import PATIENCE
 from support.sms_gateway import Centre, SmsGateway, desk_and_centre, text
 
-from gateway.api.answers import DrainState
+from gateway.api.answers.nodes import DrainState
 from gateway.cli.client import ActionRefused, call
 from gateway.settings import load
 from protocols.diameter.codec import encode_avp

@@ -13,7 +13,7 @@ from gateway.metrics.registry import Metrics
 from gateway.policies import make_policies
 from gateway.runtime.component import Services
 from gateway.runtime.components.backup import BackupComponent
-from gateway.settings.sections import StoreBackup
+from gateway.settings.sections.store import StoreBackup
 from gateway.store.async_submit import submit
 from gateway.store.recovery.changes import NoteBackup
 from gateway.store.recovery.folder import chains
