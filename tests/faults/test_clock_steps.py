@@ -1,35 +1,17 @@
 """The machine's clock steps with sessions and texts open (`clock_shim.c`): it is told, nothing is lost or doubled."""
 
 import asyncio
-import ctypes
 import json
-import mmap
 import random
 
 from support import text_load
 from support.audit import reckon
 from support.charging_load import OPENING, under_load
+from support.clock import Clock
 from support.gateways import Gateway
 from support.patience import PATIENCE
-from support.preloaded import library
 
 STEPS = (1, -1, 3600, -3600)
-
-
-class Clock:
-    """The wall clock of a process: the machine's, and an offset that a test sets."""
-
-    def __init__(self, folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        file = folder / "clock"
-        file.write_bytes(bytes(8))
-        with file.open("r+b") as opened:
-            self._map = mmap.mmap(opened.fileno(), 8)
-        self._seconds = ctypes.c_int64.from_buffer(self._map)
-        self.under = ("env", f"LD_PRELOAD={library('clock')}", f"TPO_CLOCK={file}")
-
-    def set(self, seconds):
-        self._seconds.value = seconds
 
 
 def steps(gateway):
@@ -83,7 +65,7 @@ async def test_texts_and_gifts_come_to_their_end_over_steps(tmp_path):
             clock.set(offset)
             await told(desk, number)
 
-    async with text_load.under_load(tmp_path, 1, step_again_and_again, lines=1200, prepare=prepare) as (
+    async with text_load.under_load(tmp_path, 1, step_again_and_again, lines=1200, pause=0.3, prepare=prepare) as (
         load,
         smsc,
         desk,

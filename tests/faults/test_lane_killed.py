@@ -13,6 +13,7 @@ import time
 from support.audit import reckon
 from support.charging_load import OPENING, figures, under_load
 from support.gateways import Gateway, lanes_of, wait_for_end
+from support.lateness import Lateness
 from support.patience import PATIENCE
 from support.stubborn_smsc import WINDOW
 from support.text_load import stored, url_of
@@ -105,7 +106,10 @@ async def test_a_lane_that_stands_still_keeps_nobody_beyond_the_deadline_and_goe
             connections, busy = pgw.connections, pgw.busy
             try:
                 # What was out is dropped at its deadline; what comes after that is out again, and so forth.
-                await until(lambda: pgw.connections > connections, DEADLINE + 5)
+                with Lateness() as late:
+                    began = time.monotonic()
+                    await until(lambda: pgw.connections > connections)
+                    assert time.monotonic() - began < DEADLINE + 5 + 10 * late.most
                 await until(lambda: gateway.get("/readyz")[0] == 503)
                 assert gateway.get("/livez")[0] == 200
             finally:

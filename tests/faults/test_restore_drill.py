@@ -126,7 +126,11 @@ async def test_a_lost_store_is_restored_with_all_that_was_acknowledged_until_the
     tmp_path,
 ):
     drill = Drill(tmp_path / "backup")
-    async with text_load.under_load(tmp_path, 5, drill, lines=2400, prepare=drill.prepare) as (load, _smsc, gateway):
+    async with text_load.under_load(tmp_path, 5, drill, lines=1800, pause=0.2, prepare=drill.prepare) as (
+        load,
+        _smsc,
+        gateway,
+    ):
         usage, books = gateway.usage(), gateway.check()
     until = datetime.fromisoformat(drill.restored["until"]).timestamp()
     assert drill.killed_at - until < STATED + 10 * drill.late.most

@@ -81,7 +81,8 @@ async def test_a_message_centre_that_stops_reading_is_waited_for_in_bounded_memo
 
         line.reading.set()
         for text_id in (*ids, late):
-            assert (await desk.becomes(text_id, "delivered"))["maybe_double"] is False
+            told = await desk.becomes(text_id, "delivered")
+            assert told["maybe_double"] is False, (told, watch.told("smpp.link.down"))
         await smsc.wait(lambda: line.lives == (20 + FLOODS - left) * QUESTIONS)
         assert Counter(smsc.words()) == Counter({str(n): 1 for n in range(200)} | {"late": 1})
         assert line.ended is False

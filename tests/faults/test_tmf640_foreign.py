@@ -27,7 +27,7 @@ async def place(request, tmp_path, monkeypatch):
     async with HostApi(mode=request.param) as host:
 
         def adapter():
-            return Tmf640("home", host.url, timeout=0.15, poll=0.01)
+            return Tmf640("home", host.url, timeout=0.3, poll=0.01)
 
         add(host, "8944109999999999990", "447700999990", "active")
         async with order_rig(tmp_path, adapter, monkeypatch) as rig:

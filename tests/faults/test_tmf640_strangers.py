@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from support.host_orders import CARDS, Card, order_rig
+from support.patience import PATIENCE
 
 from gateway.sims.host_runtime import HostRuntime
 from provisioning.errors import HostRefused
@@ -20,7 +21,7 @@ async def place(tmp_path, monkeypatch):
     async with HostApi() as host:
 
         def adapter():
-            return Tmf640("lab", host.url, timeout=TIMEOUT, poll=0.01)
+            return Tmf640("lab", host.url, timeout=PATIENCE, poll=0.01)
 
         async with order_rig(tmp_path, adapter, monkeypatch) as rig:
             rig.host = host

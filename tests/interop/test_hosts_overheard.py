@@ -5,6 +5,7 @@ import shutil
 import pytest
 from support.host_conformance import BARRED, KI, NUMBER, OPEN, brought, line
 from support.osmo_hlr import osmo_hlr
+from support.patience import PATIENCE
 
 from provisioning.hosts.interface import ABSENT
 from provisioning.hosts.osmohlr import OsmoHlr
@@ -28,7 +29,7 @@ async def lead(host, heard):
 async def test_each_command_to_a_real_hlr_and_each_answer_is_heard(tmp_path):
     heard = []
     with osmo_hlr(tmp_path) as hlr:
-        await lead(OsmoHlr("home", hlr.ctrl, hlr.vty, timeout=5.0), heard)
+        await lead(OsmoHlr("home", hlr.ctrl, hlr.vty, timeout=PATIENCE), heard)
         assert {(each.protocol, each.remote) for each in heard} == {("ctrl", hlr.ctrl), ("vty", hlr.vty)}
     sent, came = ([each for each in heard if each.outgoing is way] for way in (True, False))
     ctrl = [each.message[4:].split(b" ")[1] for each in sent if each.protocol == "ctrl"]
@@ -44,7 +45,7 @@ async def test_each_command_to_a_real_hlr_and_each_answer_is_heard(tmp_path):
 async def test_each_request_to_the_activation_api_and_each_answer_is_heard():
     simulator, heard = HostApi(), []
     await simulator.start()
-    await lead(Tmf640("lab", simulator.url, timeout=5.0, poll=0.01, token="hush"), heard)
+    await lead(Tmf640("lab", simulator.url, timeout=PATIENCE, poll=0.01, token="hush"), heard)
     await simulator.stop()
     assert [each.outgoing for each in heard] == [True, False] * (len(heard) // 2)
     methods = {each.message.split(b" ")[0] for each in heard}

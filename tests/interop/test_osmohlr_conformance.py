@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 from support.host_conformance import BARRED, KI, NUMBER, OPC, OPEN, OTHER_NUMBER, HostConformance, brought, line
 from support.osmo_hlr import osmo_hlr
+from support.patience import PATIENCE
 
 from provisioning.errors import HostRefused, HostUnavailable
 from provisioning.hosts.interface import ABSENT, UNSETTLED, Access, Condition
@@ -25,7 +26,7 @@ def hlr(tmp_path):
 
 @pytest.fixture
 async def host(hlr):
-    adapter = OsmoHlr("home", hlr.ctrl, hlr.vty, timeout=5.0)
+    adapter = OsmoHlr("home", hlr.ctrl, hlr.vty, timeout=PATIENCE)
     yield adapter
     await adapter.close()
 

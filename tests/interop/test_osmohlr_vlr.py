@@ -6,6 +6,7 @@ import pytest
 from support.gsup_vlr import DELETE_DATA, INSERT_DATA, PS, Vlr
 from support.host_conformance import BARRED, NUMBER, OPEN, OTHER_NUMBER, SILENT, brought, line
 from support.osmo_hlr import osmo_hlr
+from support.patience import PATIENCE
 
 from provisioning.hosts.interface import ABSENT, Access, Condition
 from provisioning.hosts.osmohlr import OsmoHlr
@@ -23,7 +24,7 @@ def hlr(tmp_path):
 
 @pytest.fixture
 async def host(hlr):
-    adapter = OsmoHlr("home", hlr.ctrl, hlr.vty, timeout=5.0)
+    adapter = OsmoHlr("home", hlr.ctrl, hlr.vty, timeout=PATIENCE)
     yield adapter
     await adapter.close()
 

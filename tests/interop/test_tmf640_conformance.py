@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 from support.host_conformance import HostConformance
+from support.patience import PATIENCE
 
 from provisioning.hosts.interface import Access, Condition
 from provisioning.hosts.tmf640 import Tmf640
@@ -22,7 +23,7 @@ class ByTmf640(HostConformance):
     async def host_under_test(self, options):
         simulator = HostApi(**options)
         await simulator.start()
-        adapter = Tmf640("host", simulator.url, timeout=5.0, poll=0.01)
+        adapter = Tmf640("host", simulator.url, timeout=PATIENCE, poll=0.01)
 
         def hold():
             live = [service for service in simulator.services.values() if service["state"] != TERMINATED]

@@ -2,9 +2,11 @@
 
 import asyncio
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 
+from .lane_process import Pipe
 from .loop import Process, Stuck, VirtualLoop, run
 from .network import SimulatedNetwork
 
@@ -159,3 +161,13 @@ def test_whoever_is_killed_is_reset_and_whoever_loses_power_is_only_silent(loop)
 
     assert isinstance(run(loop, die(power=False)), ConnectionResetError)
     assert run(loop, die(power=True)) is None
+
+
+def test_what_a_pipe_carries_for_one_moment_arrives_in_its_order(loop):
+    heard = []
+    chance = SimpleNamespace(uniform=lambda _least, _most: 0.0, random=lambda: 0.5)
+    pipe = Pipe(SimpleNamespace(loop=loop, pipes=[], chance=lambda _name: chance), gateway=None)
+    for number in range(100):
+        pipe._carry(pipe.process, heard.append, number)
+    loop.spend(1.0, lambda: False)
+    assert heard == list(range(100))

@@ -58,7 +58,8 @@ class Load:
         """Customers one after another: GIVE, and once that is taken most say YES."""
         while not self.ending.is_set():
             await asyncio.sleep(self._pause)
-            customer = next(self.customers)
+            customer = next(self.customers, None)
+            assert customer is not None, "no customer is left to talk: give it more, or pauses"
             await self._say(customer, b"GIVE WATERAID 1")
             if self.chance.random() < 0.8:
                 self.givers.append(customer)
@@ -108,10 +109,11 @@ def stored(url):
 
 
 @asynccontextmanager
-async def under_load(folder, seed, trouble, *, lines, smsc=None, but=(), prepare=None, **link):
+async def under_load(folder, seed, trouble, *, lines, pause=0.05, smsc=None, but=(), prepare=None, **link):
     """Run `trouble` on a gateway while texts are under way, and let it settle; gives the load, the SMSC and the gateway.
 
-    `lines` are how many customers there are to talk; `prepare` gets the gateway before its first start.
+    `lines` are how many customers there are to talk, `pause` the seconds between two of each talker: they must not run out.
+    `prepare` gets the gateway before its first start.
     """
     chance = random.Random(seed)
     async with StubbornSmsc(**(smsc or {})) as centre:
@@ -121,7 +123,7 @@ async def under_load(folder, seed, trouble, *, lines, smsc=None, but=(), prepare
         rows = subscribers(lines + PAYERS, balance="1000.00")
         await asyncio.to_thread(desk.enrol, rows)
         async with desk:
-            load = Load(desk, centre, [row[0] for row in rows], chance)
+            load = Load(desk, centre, [row[0] for row in rows], chance, pause=pause)
             tasks = [asyncio.create_task(load.post()), *(asyncio.create_task(load.talk()) for _ in range(TALKERS))]
             troubled = asyncio.create_task(trouble(desk, load, chance))
             ended, _ = await asyncio.wait([troubled, *tasks], return_when=asyncio.FIRST_COMPLETED)

@@ -316,6 +316,7 @@ async def test_a_hint_has_the_host_read_back_at_once(place):
     await asyncio.sleep(0.02)  # it waits now
     assert looks["read"] == 0
     assert executor.hint("lab", f"{order_id}.0".encode()) == 1
+    await place.until(lambda: looks["read"])
     await asyncio.sleep(0.02)
     assert place.order(order_id).open  # a hint is no proof: the host did not show it
     assert looks["read"] == 1  # and it has one look for each
@@ -821,11 +822,18 @@ async def test_a_host_gets_no_more_calls_at_once_than_it_has_slots(place):
     place.start(slots=2)
     await place.take_in(*range(1, 8))
 
+    both = asyncio.Barrier(2)
+
+    async def meet(apply):
+        async with asyncio.timeout(PATIENCE):
+            await both.wait()
+        return apply()
+
     async def slowly(apply):
         await asyncio.sleep(0.005)
         return apply()
 
-    place.host.script.extend([slowly] * 7)
+    place.host.script.extend([meet, meet, *[slowly] * 5])
     orders = [await place.activate(n, f"4477009001{n:02}") for n in range(1, 8)]
     for order_id in orders:
         await place.ends(order_id)
