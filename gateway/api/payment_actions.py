@@ -29,20 +29,29 @@ NOON: Final = time(12)
 
 def book_lines(context: GatewayContext, request: PaidLines, caller: Caller) -> LinesPaid:
     """Book the lines of a bank's file that pay a bill, or take a payment back; each once, whatever file it is in."""
-    read = [_line(context, said) for said in request.lines]
-    lines = [line for line in read if isinstance(line, BankPayment)]
+    results = dict[int, LinePaid]()
+    lines = dict[int, BankPayment]()
+    for place, said in enumerate(request.lines):
+        read = _line(context, said)
+        if isinstance(read, LinePaid):
+            results[place] = read
+        else:
+            lines[place] = read
+    # What came in is booked before what was taken back is looked for: a file may have both of one payment.
+    for credit in (True, False):
+        results |= _booked(
+            context, {place: line for place, line in lines.items() if line.credit == credit}, caller.name
+        )
+    return LinesPaid([results[place] for place in range(len(request.lines))])
+
+
+def _booked(context: GatewayContext, lines: dict[int, BankPayment], actor: str) -> dict[int, LinePaid]:
+    """Book lines, each by its place in the file, and tell what became of each."""
     with context.reading() as connection:
-        found = matches(connection, lines)
-    units = [
-        (place, _unit(line, match, caller.name))
-        for place, (line, match) in enumerate(zip(lines, found, strict=True))
-        if not match.why
-    ]
-    answers = dict(zip((place for place, _ in units), context.run_all(unit for _, unit in units), strict=True))
-    booked = iter(
-        [_result(line, match, answers.get(place)) for place, (line, match) in enumerate(zip(lines, found, strict=True))]
-    )
-    return LinesPaid([line if isinstance(line, LinePaid) else next(booked) for line in read])
+        found = dict(zip(lines, matches(connection, list(lines.values())), strict=True))
+    units = {place: _unit(lines[place], match, actor) for place, match in found.items() if not match.why}
+    answers = dict(zip(units, context.run_all(units.values()), strict=True))
+    return {place: _result(lines[place], match, answers.get(place)) for place, match in found.items()}
 
 
 def _line(context: GatewayContext, said: BankLineSaid) -> BankPayment | LinePaid:
@@ -51,6 +60,8 @@ def _line(context: GatewayContext, said: BankLineSaid) -> BankPayment | LinePaid
         amount, day = parse_amount(said.amount), date.fromisoformat(said.date)
     except (AmountInvalid, ValueError) as error:
         return LinePaid(said.reference, "refused", message=str(error))
+    if not is_payable(amount, said.currency):
+        return LinePaid(said.reference, "refused", message="amount: in whole minor units of its currency")
     zone = ZoneInfo(context.settings.operator.timezone)
     at = int(datetime.combine(day, NOON, zone).astimezone(UTC).timestamp()) * SECOND
     return BankPayment(

@@ -50,14 +50,16 @@ def matches(connection: Connection, lines: Sequence[BankPayment]) -> list[Match]
 
 
 def _match(
-    line: BankPayment, numbers: set[int], owners: Mapping[int, int], originals: Mapping[str, list[str]]
+    line: BankPayment, numbers: set[int], owners: Mapping[int, int], originals: Mapping[str, Mapping[int, str]]
 ) -> Match:
     if not line.credit:
-        found = originals.get(line.payer_reference, [])
+        found = originals.get(line.payer_reference, {})
         if len(found) == 1:
-            return Match(original=found[0])
+            return Match(original=next(iter(found.values())))
         return Match(
-            why="no payment was booked under its reference" if not found else "several payments have its reference"
+            why="no payment was booked under its reference"
+            if not found
+            else "payments of several lines have its reference"
         )
     if line.returned:
         return Match(why="a return of what was paid out")
@@ -74,10 +76,12 @@ def _owners(connection: Connection, numbers: set[int]) -> dict[int, int]:
     return dict(map(tuple, connection.execute(wanted))) if numbers else {}
 
 
-def _originals(connection: Connection, references: set[str]) -> dict[str, list[str]]:
-    own, found = bill_events.c, dict[str, list[str]]()
+def _originals(connection: Connection, references: set[str]) -> dict[str, dict[int, str]]:
+    """Give by the payer's reference, and by line, the payment that was booked last: a debit may be collected once more."""
+    own, found = bill_events.c, dict[str, dict[int, str]]()
     if references:
-        wanted = select(own.reference, own.payment).where(own.event == PAYMENT, own.reference.in_(references))
-        for reference, payment in connection.execute(wanted):
-            found.setdefault(reference, []).append(payment)
+        wanted = select(own.reference, own.subscriber_id, own.payment)
+        wanted = wanted.where(own.event == PAYMENT, own.reference.in_(references))
+        for reference, subscriber_id, payment in connection.execute(wanted.order_by(own.id)):
+            found.setdefault(reference, {})[subscriber_id] = payment
     return found

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar, Final
 
 import msgspec
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
 from gateway.balance import bookings
 from gateway.balance.topups import Booked, Payment, PaymentRows
@@ -115,7 +115,13 @@ class PayBill(_Money):
 
 
 class TakeBack(_Money):
-    """What a bank took back of a payment that was booked under `original`: wallet -> cash, at most what was paid."""
+    """What a bank took back of a payment that was booked under `original`: wallet -> cash, at most what is left of it.
+
+    What was paid under the payer's reference, less what was taken back of that before, is what is left: a bank may tell of one
+    return in several files by several references, and a debit that was returned may be collected once more by the same one.
+    """
+
+    alone: ClassVar[bool] = True
 
     original: str
 
@@ -138,8 +144,19 @@ class TakeBack(_Money):
             return known
         if known:
             return Paid(wallet.subscriber_id, wallet.currency, wallet.balance, repeated=True)
-        if payment.currency != paid.currency or not 0 < payment.amount <= paid.amount:
-            most = f"{format_amount(paid.amount, paid.currency)} {paid.currency}"
-            return PaymentRefused("payment.amount", f"amount: at most what was paid, {most}")
+        left = self._left(batch, wallet.subscriber_id)
+        if payment.currency != paid.currency or not 0 < payment.amount <= left:
+            most = f"{format_amount(left, paid.currency)} {paid.currency}"
+            return PaymentRefused("payment.amount", f"amount: at most what was paid and not taken back yet, {most}")
         entry = bookings.chargeback(wallet, batch.policy(Books).account, payment.amount, self.event_at, self._reference)
         return self._post(batch, wallet, CHARGEBACK, entry, -payment.amount)
+
+    def _left(self, batch: Batch, subscriber_id: int) -> int:
+        """Give what was paid under the payer's reference and not taken back; under the lock of the wallet."""
+        own = bill_events.c
+        wanted = select(func.sum(own.amount)).where(
+            own.subscriber_id == subscriber_id,
+            own.reference == self.payer_reference,
+            own.event.in_((PAYMENT, CHARGEBACK)),
+        )
+        return int(batch.connection.execute(wanted).scalar() or 0)

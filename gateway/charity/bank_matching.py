@@ -124,8 +124,7 @@ def _said(line: BankLine, event_at: int) -> Said | None:
     number = (
         payment_number(line.end_to_end_id) or payment_number(line.payment_id) or payment_number(line.instruction_id)
     )
-    came_back = line.returned or line.reversal
-    if number is None or line.status != BOOKED or line.credit != bool(came_back):
+    if number is None or line.status != BOOKED or line.credit != line.came_back:
         return None  # money that came in otherwise, or what the bank took of a return again: a person looks at it
     outcome = RETURNED if line.credit else PAID
     return Said(line.identity, outcome, number, line.amount, line.currency, line.returned, event_at)

@@ -65,3 +65,17 @@ def test_each_line_of_a_banks_file_is_told_apart_and_a_wrong_one_stops_no_other(
         (result,) = book_lines(context, PaidLines([back]), SHOP).results
         assert result.outcome == outcome
     assert pay_bill(context, PayBillOnce(1, "1.00", "GBP", "k"), SHOP).balance == "6.00"
+
+
+def test_a_payment_and_its_return_in_one_file_are_both_booked_and_a_part_of_a_penny_is_refused(context):
+    def line(reference, amount, **more):
+        said = {"currency": "GBP", "date": "2026-12-01", "credit": True, "payer_reference": "E2E-7"} | more
+        return BankLineSaid(reference, amount, **said)
+
+    lines = [
+        line("b-8", "0.001", texts=[reference_of(1)]),
+        line("b-9", "2.00", credit=False, returned="AC04"),
+        line("b-10", "2.00", texts=[reference_of(1)]),
+    ]
+    told = [(result.reference, result.outcome) for result in book_lines(context, PaidLines(lines), SHOP).results]
+    assert told == [("b-8", "refused"), ("b-9", "taken_back"), ("b-10", "paid")]
