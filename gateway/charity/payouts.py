@@ -225,12 +225,15 @@ class ApprovePayout(Unit):
         return Payout(row.id, self.sha256, [Paid(each.id, each.stream, each.cause, each.amount) for each in found], [])
 
     def _instruct(self, batch: Batch, found: Iterable[Row[Any]]) -> str:
-        """Move what is in the file, unless less than that is payable by now: then say so."""
+        """Move what is in the file, unless less than that is payable by now, or to another account: then say so."""
         standings, moves = read_standings(batch.connection), []
         for payment in found:
             account = Account(Stream(payment.stream), payment.cause, payment.currency)
             if standings[account].payable < payment.amount:
                 return "less is payable than the file pays, since something was taken back: make it anew"
+            details = in_force(batch.connection, payment.cause, payment.currency, batch.now)
+            if details is None or details[0] != payment.details_id:
+                return f"other bank details of {payment.cause} are in force by now: make it anew"
             standings[account].move(Way.INSTRUCT, payment.amount)
             moves.append((Move(account, Way.INSTRUCT, payment.amount), payment))
         for move, payment in moves:

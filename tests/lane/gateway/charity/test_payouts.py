@@ -259,6 +259,22 @@ def test_a_cause_that_closed_hands_on_what_it_has_to_its_named_successor_and_not
     assert place.findings() == []
 
 
+def test_a_file_to_an_account_that_was_changed_since_it_was_made_is_not_approved(place):
+    place.book(NOVEMBER, "topup", "cash", ANN, 10 * POUND, reference="shop-1")
+    place.charge(NOVEMBER, ANN, 10 * POUND, wateraid=POUND)
+    place.confirm("2026-11", JANUARY)
+    place.details()
+    made = place.make()
+    place.details(account=msgspec.structs.replace(AID, account="87654321"))
+    place.ticks.now += 8 * DAY
+    refused = place.lane.run(ApprovePayout(made.sha256, "ben"))
+    assert (refused.code, place.standing().instructed) == ("payout.outdated", 0)
+    again = place.make()
+    assert place.lane.run(ApprovePayout(again.sha256, "ben")).id == again.id
+    with reading(place.reader) as connection:
+        assert b"87654321" in file_of(connection, place.sealer, again.sha256)[1]
+
+
 def test_bank_details_need_two_people_and_a_change_seven_days(place):
     refused = place.details(approver="ann")
     assert isinstance(refused, DetailsRefused)
@@ -299,6 +315,11 @@ def test_a_profit_share_goes_by_confirmed_tenths_exactly_and_is_booked_once(plac
     assert parts == {"unassigned": 34, "wateraid": 33, "wwf": 33}
     unit = BookProfitShare("2026-11", "profit", 400, share, "GBP", parts, "ann")
     assert [place.lane.run(unit).repeated for _ in range(2)] == [False, True]
+    for period, amount in (("2026-11", 401), ("2026", 400)):  # a penny more, and the year around the month
+        other = msgspec.structs.replace(unit, period=period, amount=amount)
+        assert place.lane.run(other).code == "profit.booked"
+    empty = msgspec.structs.replace(unit, period="2026-10", parts={})
+    assert place.lane.run(empty).code == "profit.nothing"
     place.confirm("2026-12", JANUARY + 2 * DAY)
     assert place.standing().payable == POUND + 33
     assert place.remittance(JANUARY, JANUARY + 400 * DAY).is_exact

@@ -53,6 +53,9 @@ def test_a_number_that_the_extract_does_not_have_is_absent_and_a_later_extract_r
     first = with_absent([Row("288701", "WATERAID", "registered")], ["288701", "1081247"])
     place.lane.run(ImportRegister("GB-CHC", "2026-11-01", first))
     place.lane.run(ImportRegister("GB-CHC", "2026-12-01", first[:1]))
+    assert (
+        place.lane.run(ImportRegister("GB-CHC", "2026-11-30", first)) == "2026-12-01"
+    )  # an old file calls nobody back
     with reading(place.reader) as connection:
         found = read_register(connection)
     place.close()

@@ -88,3 +88,8 @@ def test_a_rule_follows_from_its_day_on():
 def test_a_rule_to_compare_with_may_leave_something_out():
     given = {"id": "usage-only", "base": "gross", "rate": 10, "exclusions": ["sale"]}
     assert ComparedPolicy.model_validate(given).as_request()["exclusions"] == ["sale"]
+
+
+def test_a_rule_on_a_net_base_that_says_no_tax_is_not_compared():
+    with pytest.raises(ValidationError, match="say it of a net base"):
+        ComparedPolicy.model_validate({"id": "net", "base": "net", "rate": 10})
