@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import Connection, Row, select
 
 from gateway.billing.content import Content, Moved, Section, Used, from_steps, read_content, tax_of
-from gateway.billing.rounding import billed, split, unit_of
+from gateway.billing.rounding import billed, rounded, split, unit_of
 from gateway.billing.series import BILL, CREDIT_NOTE
 from gateway.charity.choices import Share
 from gateway.ledger.added_taxes import ADDED
@@ -196,12 +196,10 @@ def statement(row: Row[Any], content: Content, notes: Sequence[Note]) -> Bill:
 
     Those stand between the balance that the bill before closed with, and the one that this one begins with.
     """
-    exact = [BillLine(Section.CORRECTIONS, CREDIT_NOTE, note.amount, note=note.number) for note in notes]
-    brought_forward = row.opening - sum(note.amount for note in notes)
-    exact += lines_of(content)
-    opening, amounts, closing = billed(brought_forward, [line.amount for line in exact], row.currency)
-    lines = [msgspec.structs.replace(line, amount=amount) for line, amount in zip(exact, amounts, strict=True)]
-    unit = unit_of(row.currency)
+    unit, exact = unit_of(row.currency), list(lines_of(content))
+    opening, lines = _credited(row.opening - sum(note.amount for note in notes), notes, unit)
+    _, amounts, closing = billed(row.opening, [line.amount for line in exact], row.currency)
+    lines += [msgspec.structs.replace(line, amount=amount) for line, amount in zip(exact, amounts, strict=True)]
     return Bill(
         series=row.series,
         number=row.number,
@@ -226,6 +224,16 @@ def statement(row: Row[Any], content: Content, notes: Sequence[Note]) -> Bill:
         year=[],
         final=content.final,
     )
+
+
+def _credited(balance: int, notes: Iterable[Note], unit: int) -> tuple[int, list[BillLine]]:
+    """Round the balance that is brought forward, and what each credit note moved of it: to what the note itself says."""
+    opening, lines = rounded(balance, unit), list[BillLine]()
+    for note in notes:
+        amount = rounded(balance + note.amount, unit) - rounded(balance, unit)
+        lines.append(BillLine(Section.CORRECTIONS, CREDIT_NOTE, amount, note=note.number))
+        balance += note.amount
+    return opening, lines
 
 
 def _grosses(content: Content, unit: int) -> list[int]:
