@@ -13,7 +13,7 @@ from gateway.api.callers import Caller
 from gateway.api.problems import bad_request, conflict, not_found
 from gateway.balance.topups import Payment
 from gateway.billing.bank_lines import BankPayment, Match, matches
-from gateway.billing.payments import PayBill, PaymentRefused, TakeBack
+from gateway.billing.payments import BANK, PayBill, PaymentRefused, TakeBack
 from gateway.billing.series import BILL
 from gateway.context import GatewayContext
 from gateway.ledger.money import AmountInvalid, format_amount, is_payable, parse_amount
@@ -21,8 +21,6 @@ from gateway.store.errors import StoreError
 from gateway.store.idempotency import KeyConflict
 from gateway.store.tables import bills
 
-BANK: Final = "bank"
-"""The channel of the references that banks give."""
 SECOND: Final = 1_000_000
 NOON: Final = time(12)
 
@@ -79,7 +77,7 @@ def _line(context: GatewayContext, said: BankLineSaid) -> BankPayment | LinePaid
 def _unit(line: BankPayment, match: Match, actor: str) -> PayBill | TakeBack:
     payment = Payment(BANK, line.reference, line.amount, line.currency)
     if match.original:
-        return TakeBack(payment, line.event_at, line.payer_reference, actor, match.original)
+        return TakeBack(payment, line.event_at, line.payer_reference, actor, match.original, match.channel)
     return PayBill(payment, line.event_at, line.payer_reference, actor, match.subscriber_id)
 
 
