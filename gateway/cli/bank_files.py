@@ -69,7 +69,9 @@ def _from_csv(text: TextIO) -> Iterator[Line]:
     if rows.fieldnames is None or not set(COLUMNS) <= set(rows.fieldnames):
         raise BankFileInvalid(f"the first line names the columns {', '.join(COLUMNS)}")
     for row in rows:
-        amount = (row["amount"] or "").strip()
+        if not all(row[name] for name in COLUMNS[:-1]) or row["bill"] is None:
+            raise BankFileInvalid(f"line {rows.line_num} has not all of {', '.join(COLUMNS)}; only bill may be empty")
+        amount = row["amount"].strip()
         yield {
             "reference": row["reference"],
             "amount": amount.lstrip("-"),

@@ -151,6 +151,14 @@ def test_the_direction_of_a_reversal_is_that_of_its_own_entry_and_what_was_paid_
     assert found == [("1.00", False, ""), ("2.00", True, ""), ("3.00", False, "AC04"), ("4.00", False, "NARR")]
 
 
+@pytest.mark.parametrize("row", ["b1,2.00", ",2.00,GBP,2026-12-01,", "b1,,GBP,2026-12-01,RF", "b1,2.00,GBP,,RF"])
+def test_a_row_of_csv_that_wants_something_is_named_by_its_line_before_any_is_booked(row, tmp_path):
+    file = tmp_path / "paid.csv"
+    file.write_text(f"reference,amount,currency,date,bill\nb0,2.00,GBP,2026-12-01,\n{row}\n")
+    with pytest.raises(CommandFailed, match="line 3 has not all of reference, amount"):
+        lines_of(file)
+
+
 LAUGHS = (
     b'<?xml version="1.0"?><!DOCTYPE lolz [<!ENTITY lol "lol"><!ENTITY lol2 "&lol;&lol;&lol;">]>'
     b"<Document>&lol2;</Document>"
