@@ -51,11 +51,11 @@ class BeginClose(Unit):
             return CloseRefused("bill.running", f"{last.period} is {last.state}: it is closed first")
         if last is not None and self.period < last.period:
             return CloseRefused("bill.period", f"{last.period} is closed, and no month before it can be")
+        if batch.now < self.until:
+            return CloseRefused("bill.early", f"{self.period} is not over")
         # A month that is left out would stand on the bill of another one, and could never have its own.
         if last is not None and self.period > following(last.period):
             return CloseRefused("bill.order", f"{following(last.period)} is closed first: a bill is of one month")
-        if batch.now < self.until:
-            return CloseRefused("bill.early", f"{self.period} is not over")
         close = self._begun(batch, last)
         batch.add(bill_closes, close.row())
         return close
