@@ -146,12 +146,19 @@ class Charity(Section):
         if any(each.ends < each.begins for each in self.matching):
             message = "a campaign ends before it begins"
             raise ValueError(message)
+        if self.transfer_word.lower() in names:
+            message = "transfer_word: a campaign has it as its id: a bank's line could be of either"
+            raise ValueError(message)
         return self
 
     @model_validator(mode="after")
     def _changes_no_rule(self) -> "Charity":
         if known := sorted(self.policies.keys() & POLICIES.keys()):
             message = f"policies: {known[0]} is the program's own; a rule never changes, another one has another id"
+            raise ValueError(message)
+        days = [date.fromisoformat(each.effective_from) for each in self.policies.values()]
+        if len(set(days)) != len(days):
+            message = "policies: two rules have the same effective_from: which of them is in force on that day?"
             raise ValueError(message)
         return self
 

@@ -17,6 +17,8 @@ ACCOUNT = {
     "sort_code": "20-00-00",
     "account": "55779911",
 }
+RULE = {"base": "gross", "rate": 10, "effective_from": "2027-01-01"}
+CAMPAIGN = {"id": "winter-2026", "matcher": "Acme", "ratio": 50, "cap": 5, "begins": "2026-12-01", "ends": "2026-12-31"}
 
 
 @pytest.mark.parametrize(
@@ -71,6 +73,8 @@ def test_a_cause_says_what_its_state_needs(change, why):
         ({"policies": {"2026-1": {"base": "gross", "rate": 12, "effective_from": "2027-01-01"}}}, "never changes"),
         ({"policies": {"2027-1": {"base": "net", "rate": 10, "effective_from": "2027-01-01"}}}, "say it of a net base"),
         ({"policies": {"2027-1": {"base": "gross", "rate": 10, "effective_from": "1 May"}}}, "must be a day"),
+        ({"policies": {"a": RULE, "b": RULE | {"rate": 12, "effective_from": "20270101"}}}, "the same effective_from"),
+        ({"matching": [CAMPAIGN], "transfer_word": "Winter-2026"}, "a campaign has it as its id"),
     ],
 )
 def test_accounts_and_rules_that_cannot_be_are_refused(given, why):
