@@ -86,6 +86,7 @@ def _cause(context: GatewayContext, cause: Cause, register: Register, asking: As
         closed_on=closed_on,
         asked_until=asked_until,
         after_asking=context.settings.charity.after_asking if asking else "",
+        registered_as=found.name if found else "",
     )
 
 

@@ -13,7 +13,7 @@ from gateway.cli.context import AsJson
 from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.cli.output import complain, emit
 
-CAUSES: Final = ("id", "name", "number", "vetting", "register", "register_age", "obstacle")
+CAUSES: Final = ("id", "name", "number", "vetting", "register", "registered_as", "register_age", "obstacle")
 REMITTANCE: Final = (
     "stream",
     "cause",
@@ -48,6 +48,8 @@ def add_to(app: typer.Typer) -> None:
 
 def causes(ctx: typer.Context, as_json: AsJson = False) -> None:
     """Show each cause, what its register said and how many days ago, and why it may not be paid, if so.
+
+    Compare `registered_as`, the name in the register, with the cause's own: a number may be somebody else's.
 
     Of a closed cause that nobody succeeds it says since when, and until when its customers may choose another one.
 

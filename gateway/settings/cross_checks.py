@@ -438,6 +438,15 @@ def check_successors(found: Found, report: Report) -> None:
             report.warn(("causes",), f"{cause.id}.agreement: it cannot be paid: {where}")
 
 
+def check_register_numbers(found: Found, report: Report) -> None:
+    """Warn of a number in a register that two causes have: one of them would be paid on the standing of the other."""
+    first: dict[tuple[str, str], str] = {}
+    for cause in (found.causes or {}).values():
+        other = first.setdefault((cause.regulator, cause.number), cause.id) if cause.number else cause.id
+        if other != cause.id:
+            report.warn(("causes",), f"{cause.id}.number: {other} has the same one in the register {cause.regulator}")
+
+
 def check_taxes(found: Found, report: Report) -> None:
     """Refuse a plan whose tax is in no table, or in another currency than its prices."""
     if found.taxes is None:
@@ -478,4 +487,5 @@ CHECKS: Final[tuple[Callable[[Found, Report], None], ...]] = (
     check_paths,
     check_secrets,
     check_successors,
+    check_register_numbers,
 )

@@ -7,6 +7,9 @@ from pydantic import ValidationError
 
 from gateway.settings.causes_file import CauseEntry
 from gateway.settings.charity_sections import Charity, ComparedPolicy
+from gateway.settings.cross_checks import Found, check_register_numbers
+from gateway.settings.error_messages import Report
+from gateway.settings.yaml_loader import Document
 
 AGREEMENT = {"signed": "2026-01-15", "starts": "2026-02-01", "currency": "GBP", "method": "bacs", "transmit_within": 60}
 CAUSE = {"name": "WaterAid", "country": "GB", "regulator": "GB-CHC", "number": "288701"}
@@ -97,3 +100,15 @@ def test_a_rule_to_compare_with_may_leave_something_out():
 def test_a_rule_on_a_net_base_that_says_no_tax_is_not_compared():
     with pytest.raises(ValidationError, match="say it of a net base"):
         ComparedPolicy.model_validate({"id": "net", "base": "net", "rate": 10})
+
+
+def test_a_number_in_a_register_that_two_causes_have_is_warned_of():
+    entries = {name: CauseEntry.model_validate(CAUSE | {"number": number}) for name, number in NUMBERS}
+    report = Report(Document("gateway.yaml"))
+    check_register_numbers(Found(causes={name: entry.cause(name) for name, entry in entries.items()}), report)
+    assert [str(each) for each in report.problems] == [
+        "gateway.yaml:1: causes: warning: wwf.number: wateraid has the same one in the register GB-CHC"
+    ]
+
+
+NUMBERS = (("wateraid", "288701"), ("wwf", "288701"), ("other", "1081247"), ("new", ""), ("newer", ""))
