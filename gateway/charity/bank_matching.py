@@ -152,6 +152,9 @@ class SettleFile(Unit):
                 counts["repeated"] += 1
                 continue
             found, why = _matched(connection, each)
+            if found and found[0].state == each.outcome:
+                counts["repeated"] += 1
+                continue
             if why:
                 unmatched.append(f"payment {each.number}: {why}")
                 continue
@@ -191,6 +194,8 @@ def _matched(connection: Connection, said: Said) -> tuple[list[Row[Any]], str]:
     found = found or [each for each in payments_of(connection, said.number) if each.state == wanted]
     if not found:
         return [], "it is none of ours"
+    if said.outcome == REJECTED and all(each.state == REJECTED for each in found):
+        return found, ""  # a report may say it of the file, and once more of each payment
     if any(each.state != wanted for each in found):
         return [], f"it is {found[0].state}, not {wanted}"
     if said.currency and any(each.currency != said.currency for each in found):

@@ -133,6 +133,19 @@ def test_a_returned_payment_is_payable_again_and_a_rejected_one_too(place):
     assert place.findings() == []
 
 
+def test_a_report_that_rejects_a_file_and_each_of_its_payments_rejects_each_once(place):
+    place.book(NOVEMBER, "topup", "cash", ANN, 10 * POUND, reference="shop-1")
+    place.charge(NOVEMBER, ANN, 10 * POUND, wateraid=POUND)
+    place.confirm("2026-11", JANUARY)
+    place.details()
+    made = place.pay()
+    said = [Said(f"rejected:{each}", "rejected", each, 0, "", "AC04") for each in (made.id, made.payments[0].id)]
+    found = place.lane.run(SettleFile(said, [], []))
+    assert (found.rejected, found.repeated, found.unmatched) == (1, 1, [])
+    assert (place.standing().payable, place.standing().instructed) == (POUND, 0)
+    assert place.findings() == []
+
+
 def test_what_the_bank_says_otherwise_moves_nothing_and_is_told_of(place):
     place.book(NOVEMBER, "topup", "cash", ANN, 10 * POUND, reference="shop-1")
     place.charge(NOVEMBER, ANN, 10 * POUND, wateraid=POUND)
