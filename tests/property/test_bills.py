@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support.billing_fixture import DAY, billing_place
 
 from gateway.billing.check_bills import wrong_bills
-from gateway.billing.content import Content, Moved, Section
+from gateway.billing.content import Content, Moved, Section, Taxed
 from gateway.billing.rounding import billed, rounded, split, unit_of
 from gateway.billing.statement import Note, statement
 
@@ -52,6 +52,20 @@ def test_a_bill_says_of_a_credit_note_what_the_note_itself_says(balance, given_b
     for line, (note, its) in zip(shown.lines, notes, strict=False):
         alone = statement(its, Content(moved=[Moved("refund", Section.CORRECTIONS, 1, note.amount)]), [])
         assert (line.note, line.amount) == (note.number, alone.closing - alone.opening)
+
+
+@given(NUMBERS, st.integers(0, 10**9), st.integers(0, 10**9), st.integers(0, 10**9), st.integers(0, 10**9))
+def test_the_tax_of_a_bill_is_within_the_prices_that_its_lines_say(balance, used, sold, reduced, paid_in):
+    moved = [Moved("charge", Section.USAGE, 1, -used), Moved("sale", Section.SALES, 1, -sold)]
+    moved.append(Moved("topup", Section.PAYMENTS, 1, paid_in))
+    gross = used + sold
+    taxed = [Taxed("GB", 200_000, gross - min(reduced, gross)), Taxed("GB", 50_000, min(reduced, gross))]
+    content = Content(moved=moved, taxed=taxed)
+    shown = statement(row(balance, balance + content.amount), content, [])
+    prices = -sum(line.amount for line in shown.lines if line.section in (Section.USAGE, Section.SALES))
+    assert sum(each.gross for each in shown.taxes) == prices
+    assert all(each.net + each.tax == each.gross for each in shown.taxes)
+    assert all(abs(each.gross - exact.gross) <= 20_000 for each, exact in zip(shown.taxes, taxed, strict=True))
 
 
 def row(opening, closing, series="bill"):
