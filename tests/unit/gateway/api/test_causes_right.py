@@ -310,6 +310,7 @@ def test_a_report_is_another_one_for_the_company_a_cause_and_the_public(context)
         ),
         ("charity.transfer", {"amount": "1000000000.01", "currency": "GBP", "reference": "r"}, "at most a billion"),
         ("charity.register", {"regulator": "GB-CHC", "extracted_on": "2199-01-01", "rows": []}, "today or before"),
+        ("charity.audit", {"period": "2026-10", "seed": "s", "samples": 5}, "samples"),
         ("charity.report", {"period": "2026-10", "policy": {"id": "n", "base": "net", "rate": 1000}}, "says its tax"),
     ],
 )
