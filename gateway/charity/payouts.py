@@ -96,6 +96,11 @@ def owner(payout_id: int) -> str:
     return f"payout:{payout_id}"
 
 
+def takes(form: str, account: BankAccount) -> bool:
+    """Tell whether payment files of a format can name an account: a routing number stands in those of US banks alone."""
+    return bool(account.routing) == (form == nacha.FORMAT)
+
+
 class MakePayout(Unit):
     """Make the payment file of a currency; one that was made before and not approved is replaced."""
 
@@ -124,6 +129,9 @@ class MakePayout(Unit):
                 skipped.append(Skipped(account.stream, payee.cause, amount, "no bank details are in force"))
                 continue
             to = opened(sealer, payee.cause, self.currency, details[1])
+            if not takes(self.format, to):
+                skipped.append(Skipped(account.stream, payee.cause, amount, f"its account is none of {self.format}"))
+                continue
             paid = Paid(batch.take_id(), account.stream, payee.cause, amount)
             what = "gifts" if account.stream is Stream.GIFT else "tenths"
             payments.append(Payment(end_to_end_id(paid.id), amount, to, f"{self.payer.name[:60]} {what} {self.period}"))

@@ -11,6 +11,7 @@ from support.bank_files import entry, payment, statement
 from support.payout_fixture import AID, ANN, BEN, DAY, DECEMBER, JANUARY, NOVEMBER, POUND, Place, paid, returned
 
 from gateway.bank import camt
+from gateway.bank.accounts import BankAccount
 from gateway.charity import bank_details
 from gateway.charity.bank_details import ApproveDetails, DetailsRefused
 from gateway.charity.bank_matching import Said, SettleFile, said_by_statements
@@ -286,6 +287,15 @@ def test_a_file_to_an_account_that_was_changed_since_it_was_made_is_not_approved
     assert place.lane.run(ApprovePayout(again.sha256, "ben")).id == again.id
     with reading(place.reader) as connection:
         assert b"87654321" in file_of(connection, place.sealer, again.sha256)[1]
+
+
+def test_an_account_that_the_file_of_the_bank_cannot_name_is_left_out_and_said_to_be(place):
+    place.book(NOVEMBER, "topup", "cash", ANN, 10 * POUND, reference="shop-1")
+    place.charge(NOVEMBER, ANN, 10 * POUND, wateraid=POUND)
+    place.confirm("2026-11", JANUARY)
+    place.details(account=BankAccount("WaterAid America", routing="021000021", account="12345"))
+    made = place.make()
+    assert (made.id, [each.why for each in made.skipped]) == (0, ["its account is none of pain.001.001.09"])
 
 
 def test_bank_details_need_two_people_and_a_change_seven_days(place):
