@@ -114,6 +114,14 @@ def test_a_month_that_nobody_confirms_is_told_of_too(place):
         assert transmit_due(connection, {"wwf": CAUSE}, "2026-12-19").days == 48
 
 
+def test_money_of_a_later_month_is_not_paid_with_an_earlier_one_and_no_quarter_is_spoken_of():
+    terms = Agreement("2026-01-01", "2026-01-01", "GBP", "bacs", transmit_within=60)
+    cause = Cause("wwf", "WWF", "GB", agreement=terms)
+    waits = [Waiting(Account(Stream.TENTH, "wwf", "GBP"), 1, "2026-11", 9, 60)]
+    assert runs(cause, waits, "2026-10") == "what waits is of 2026-11: it is paid with that"
+    assert runs(cause, waits, "2026-11") == ""
+
+
 @pytest.mark.parametrize(
     ("oldest_month", "paid_with", "why"),
     [
