@@ -229,7 +229,9 @@ def _read(context: GatewayContext, data: bytes) -> Statements:
     except BankFileInvalid as error:
         raise bad_request("bank.file", f"file: {error}") from None
     _check_account(context, statements)
-    senders = Senders(campaigns_of(context), context.settings.charity.transfer_word)
+    charity = context.settings.charity
+    currencies = frozenset(account.currency for account in charity.accounts)
+    senders = Senders(campaigns_of(context), charity.transfer_word, currencies)
     return said_by_statements(statements, senders, ZoneInfo(context.settings.operator.timezone))
 
 
