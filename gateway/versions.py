@@ -20,7 +20,7 @@ OPERATOR = "operator"
 
 
 def contents_of(settings: Settings) -> list[Content]:
-    """Give all that is recorded of some settings: plans, causes, taxes, the rules of the tenth, and what else decides over
+    """Return all that is recorded of some settings: plans, causes, taxes, the rules of the tenth, and what else decides over
     money."""
     operator = settings.operator
     charging = {"country": operator.country, "timezone": operator.timezone, "policy": settings.charity.policy}
@@ -48,6 +48,6 @@ def record(connection: Connection, settings: Settings, now: int) -> tuple[Settin
 def with_history(
     settings: Settings, connection: Connection, now: int, prepared: Mapping[int, int] | None = None
 ) -> Settings:
-    """Give settings with the history of their plans; `prepared` are versions that are about to be in force, and since when."""
+    """Return settings with the history of their plans; `prepared` are versions that are about to be in force, and when."""
     known = versions.read(connection, PLAN, prepared=prepared)
     return msgspec.structs.replace(settings, history=history(known, now))

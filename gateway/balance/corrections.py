@@ -28,7 +28,7 @@ class Charged(msgspec.Struct, frozen=True):
 
     @property
     def tenth(self) -> int:
-        """Give what went to causes."""
+        """Return what went to causes."""
         return sum(part.amount for part in self.parts)
 
 

@@ -42,7 +42,7 @@ class BankAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.iban or f"{self.sort_code}{self.routing}{self.account}"
 
     def is_called(self, number: str) -> bool:
-        """Tell whether a statement's account is this one; the statement may leave out the bank, or put an IBAN around both."""
+        """Return whether a statement's account is this one; the statement may leave out the bank, or put an IBAN around it."""
         is_uk = number.startswith("GB") and not self.iban
         if (number[_GB_SORT_CODE:] if is_uk else number) == self.known_by:
             return True
@@ -51,7 +51,7 @@ class BankAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def checked(found: BankAccount) -> BankAccount:
-    """Give an account in its plain form, without spaces and hyphens; AccountInvalid where it cannot be one."""
+    """Return an account in its plain form, without spaces and hyphens; AccountInvalid where it cannot be one."""
     plain = BankAccount(found.name.strip(), *(_plain(getattr(found, name)) for name in _PARTS))
     if not _NAME.fullmatch(plain.name):
         raise AccountInvalid("name: 1 to 70 letters, digits and signs of ASCII")

@@ -97,7 +97,7 @@ class SalePage(msgspec.Struct, frozen=True):
 
 
 def page_of_sales(connection: Connection, wanted: Wanted, *, after: int, limit: int) -> SalePage:
-    """Give the units of at most `limit` sales whose entries are numbered above `after`, of whatever plan."""
+    """Return the units of at most `limit` sales whose entries are numbered above `after`, of whatever plan."""
     t = transfers.c
     sales = select(t.id, t.debit, t.amount, t.event_at, t.reference).where(
         t.kind == "sale", t.reference.startswith(SALE), t.id > after, t.event_at >= wanted.since

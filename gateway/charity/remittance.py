@@ -46,7 +46,7 @@ Holder = tuple[Stream, State, str]
 
 
 def holders(connection: Connection, *, unassigned: bool = False) -> dict[int, Holder]:
-    """Give the accounts of causes by their numbers; with `unassigned` also that of tenths for which nobody chose one."""
+    """Return the accounts of causes by their numbers; with `unassigned` also that of tenths for which nobody chose one."""
     names = account_names(connection)
     known = {number: its for number, name in names.items() if (its := state_of(name))}
     if unassigned:
@@ -56,7 +56,7 @@ def holders(connection: Connection, *, unassigned: bool = False) -> dict[int, Ho
 
 
 def remittances(connection: Connection, begin: int, end: int, *, unassigned: bool = False) -> list[Remittance]:
-    """Give those of every cause to which anything was owed, or paid, of the time from `begin` until before `end`.
+    """Return those of every cause to which anything was owed, or paid, of the time from `begin` until before `end`.
 
     With `unassigned` what is held of tenths for which nobody chose a cause stands among them.
     """
@@ -103,12 +103,12 @@ class Needed(msgspec.Struct):
     gifts_waiting: int = 0
 
     def without(self, owed: int) -> int:
-        """Give all of it, without what matchers owe (at least 0) of the gifts that wait: that is not the company's to have."""
+        """Return all of it, without what matchers owe (at least 0) of the gifts that wait: that is not for the company."""
         return self.due + max(self.gifts_waiting - max(owed, 0), 0)
 
 
 def needed(found: Iterable[Remittance]) -> dict[str, Needed]:
-    """Give by currency what the charity account has to cover: what is payable or instructed, and all gifts that wait."""
+    """Return by currency what the charity account has to cover: what is payable or instructed, and all gifts that wait."""
     sums: dict[str, Needed] = {}
     for line in found:
         of = sums.setdefault(line.account.currency, Needed())

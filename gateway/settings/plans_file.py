@@ -13,7 +13,7 @@ from gateway.rating.plans import OWN, Bundle, CalledRates, Cap, Period, Plan, Ra
 from gateway.settings.problems import did_you_mean
 from gateway.settings.rate_deck import parse_deck
 from gateway.settings.rate_entries import FREE_ENTRY, Amount, OrFree, RateEntry
-from gateway.settings.sections import Section
+from gateway.settings.sections.section import Section
 from gateway.settings.values import Country, Currency, Id, Price, Text, check_prefix, parse_moment
 
 
@@ -337,7 +337,7 @@ class PlanEntry(Section):
         return self
 
     def _rates(self) -> Iterator[tuple[str, RateEntry]]:
-        """Give each rate that is written in the plan, and where."""
+        """Return each rate that is written in the plan, and where."""
         zones = {} if self.roaming is None else self.roaming.zones
         yield from _rates_in("", self)
         for name, zone in zones.items():

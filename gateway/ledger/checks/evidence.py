@@ -120,7 +120,7 @@ class _Rows:
 
 
 def _in_order(parts: Sequence[Part], table: str, node: int) -> Iterator[Part]:
-    """Give the parts that may have rows of a node, the lowest numbers first; the store itself is the last."""
+    """Return the parts that may have rows of a node, the lowest numbers first; the store itself is the last."""
     lowest = {
         id(part): after
         for part in parts

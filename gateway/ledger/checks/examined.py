@@ -97,7 +97,7 @@ class Examined:
         self.recomputed = [part.connection for part in self.parts if part.month is None]
 
     def trusted_upto(self) -> dict[int, int]:
-        """Give by gateway up to which number entries stand in sealed files that are taken as they were checked."""
+        """Return by gateway up to which number entries stand in sealed files that are taken as they were checked."""
         found: dict[int, int] = {}
         for part in self.parts:
             if part.month is not None and part.connection not in self.recomputed:

@@ -6,9 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.settings.causes_file import CauseEntry
-from gateway.settings.charity_sections import Charity, ComparedPolicy
 from gateway.settings.cross_checks import Found, check_register_numbers
 from gateway.settings.error_messages import Report
+from gateway.settings.sections.charity import Charity, ComparedPolicy
 from gateway.settings.yaml_loader import Document
 
 AGREEMENT = {"signed": "2026-01-15", "starts": "2026-02-01", "currency": "GBP", "method": "bacs", "transmit_within": 60}
