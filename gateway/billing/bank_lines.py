@@ -85,7 +85,7 @@ def _owners(connection: Connection, numbers: set[int]) -> dict[int, int]:
 
 
 def _originals(connection: Connection, references: set[str]) -> dict[str, dict[int, tuple[str, str]]]:
-    """Give by the payer's reference, and by line, the channel and reference of the payment that was booked last.
+    """Return by the payer's reference, and by line, the channel and reference of the payment that was booked last.
 
     A debit may be collected once more by the same reference. What was no bill's is known by its own: a top-up.
     """
@@ -105,7 +105,7 @@ def _originals(connection: Connection, references: set[str]) -> dict[str, dict[i
 
 
 def _booked(connection: Connection, references: set[str]) -> list[tuple[int, str, str]]:
-    """Give the line, the channel and the reference of payments by their references, the earliest first.
+    """Return the line, the channel and the reference of payments by their references, the earliest first.
 
     Channels are few, and found one by one: the index begins with them.
     """

@@ -159,7 +159,7 @@ class TakeBack(_Money):
         return self._post(batch, wallet, CHARGEBACK, booked.entries[0], -payment.amount)
 
     def _moved(self, batch: Batch, subscriber_id: int) -> tuple[int, int]:
-        """Give what paid bills under the payer's reference, and what was taken back by it; under the lock of the wallet."""
+        """Return what paid bills under the payer's reference, and what was taken back by it; under the lock of the wallet."""
         own = bill_events.c
         wanted = select(own.event, func.sum(own.amount)).where(
             own.subscriber_id == subscriber_id, own.reference == self.payer_reference

@@ -97,7 +97,7 @@ def owner(payout_id: int) -> str:
 
 
 def takes(form: str, account: BankAccount) -> bool:
-    """Tell whether payment files of a format can name an account: a routing number stands in those of US banks alone."""
+    """Return whether payment files of a format can name an account: a routing number stands in those of US banks alone."""
     return bool(account.routing) == (form == nacha.FORMAT)
 
 

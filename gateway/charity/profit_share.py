@@ -114,7 +114,7 @@ class BookProfitShare(Unit):
         return ShareBooked(repeated=False)
 
     def _known(self, known: Row[Any]) -> ShareBooked | ShareRefused:
-        """Tell of a share that has months of this one: the same is booked already, another one would be given twice."""
+        """Answer for a share that has months of this one: the same is booked already, another one would be given twice."""
         if (known.period, known.basis, known.amount) == (self.period, self.basis, self.amount):
             return ShareBooked(repeated=True)
         what = f"{format_amount(known.amount, known.currency)} {known.currency}"
@@ -140,6 +140,6 @@ def months_of(period: str) -> tuple[str, str]:
 
 
 def overlap(one: str, other: str) -> bool:
-    """Tell whether two periods have a month in common."""
+    """Return whether two periods have a month in common."""
     (first, last), (begin, end) = months_of(one), months_of(other)
     return first <= end and begin <= last
