@@ -4,6 +4,7 @@ A limit that nobody decided, or a sum that usage does not come to, would let a c
 the wallet. The sum is that of the latest month; usage of it that was swept is not missed.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from typing import Final
@@ -12,6 +13,8 @@ from sqlalchemy import Connection, func, select
 
 from gateway.balance.spending import AGREED, BILL, NO_LIMIT, BillingMonths, Spending, decode, month_of, period_of
 from gateway.ledger.checks.examined import SHOWN, Finding
+from gateway.store.sealed_months.parts import parts
+from gateway.store.sealed_months.records import sealed_months
 from gateway.store.tables import bill_limits, marks, usage, wallets
 
 COUNTED_SINCE: Final = "spending.counted_since"
@@ -63,13 +66,24 @@ def _wrong_sums(connection: Connection, known: dict[int, Spending], months: Bill
     since = connection.execute(select(func.max(marks.c.value)).where(marks.c.name == COUNTED_SINCE)).scalar()
     if since is not None and start < since:
         return
-    in_month = (usage.c.event_at >= start, usage.c.event_at < end)
-    sums = select(usage.c.subscriber_id, func.sum(usage.c.price)).where(*in_month).group_by(usage.c.subscriber_id)
-    booked = {number: int(amount) for number, amount in connection.execute(sums)}
-    kept = (connection.execute(select(func.min(usage.c.event_at))).scalar() or 0) < start
+    booked, kept = _used(connection, start, end)
     for number, spending in known.items():
         charged, amount = spending.charged_in(month), booked.get(number, 0)
         if amount > charged or (kept and amount < charged):
             yield Finding(
                 "spending", f"wallet:{number} says {charged} were charged in {period_of(month)}, its usage {amount}"
             )
+
+
+def _used(connection: Connection, start: int, end: int) -> tuple[dict[int, int], bool]:
+    """Sum what each line used of a time, in sealed months too; tell whether use of before is kept, so that none is missing."""
+    sums = select(usage.c.subscriber_id, func.sum(usage.c.price)).group_by(usage.c.subscriber_id)
+    in_month, booked = sums.where(usage.c.event_at >= start, usage.c.event_at < end), Counter[int]()
+    with parts(connection, lambda month: month.usage.overlaps(start, end)) as found:
+        for part in found:
+            booked.update({number: int(amount) for number, amount in part.connection.execute(in_month)})
+        oldest = connection.execute(select(func.min(usage.c.event_at))).scalar()
+    sealed = any(
+        month.usage.dropped_at is None and month.usage.overlaps(None, start) for month in sealed_months(connection)
+    )
+    return booked, sealed or (oldest is not None and int(oldest) < start)

@@ -26,3 +26,12 @@ def check_successors(found: Found, report: Report) -> None:
         if cause.agreement and cause.agreement.currency not in accounts:
             where = f"charity.accounts has none in {cause.agreement.currency}"
             report.warn(("causes",), f"{cause.id}.agreement: it cannot be paid: {where}")
+
+
+def check_register_numbers(found: Found, report: Report) -> None:
+    """Warn of a number in a register that two causes have: one of them would be paid on the standing of the other."""
+    first: dict[tuple[str, str], str] = {}
+    for cause in (found.causes or {}).values():
+        other = first.setdefault((cause.regulator, cause.number), cause.id) if cause.number else cause.id
+        if other != cause.id:
+            report.warn(("causes",), f"{cause.id}.number: {other} has the same one in the register {cause.regulator}")

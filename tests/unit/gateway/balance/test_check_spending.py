@@ -3,12 +3,14 @@
 import msgspec
 import pytest
 from sqlalchemy import select, update
+from support.billing_fixture import billing_place
 from support.charging_fixture import INITIAL, PENNY, UPDATE, ccr, service
 from support.notice_fixture import POUND, watched_place
+from support.sealing import seal_all
 
 from gateway.balance.check_spending import wrong_spending
 from gateway.balance.spending import decode, encode
-from gateway.store.tables import wallets
+from gateway.store.tables import sealed_files, wallets
 
 MEGABYTE = 1_000_000
 
@@ -40,3 +42,29 @@ def test_what_a_wallet_says_of_its_line_is_held_against_decisions_and_usage(tmp_
             found = list(wrong_spending(connection, place.policy.tariff.months))
     assert [each.check for each in found] == ([] if check is None else [check])
     assert all(f"wallet:{sub}" in each.detail for each in found)
+
+
+def test_use_that_stands_in_a_sealed_file_or_was_swept_is_not_missed(tmp_path):
+    with billing_place(f"sqlite:///{tmp_path}/lines.db") as place:
+        place.enrol(5 * POUND)
+        place.use(MEGABYTE, "s;1")
+        place.pass_month()
+        place.use(MEGABYTE, "s;2")
+        place.pass_month()
+        assert len(seal_all(place, place.ticks.now)) == 2
+
+        def found():
+            with place.reading() as connection:
+                return list(wrong_spending(connection, place.policy.tariff.months))
+
+        assert found() == []
+        ((kept,),) = place.read(select(wallets.c.spending))
+        with place.writer.begin() as connection:
+            connection.execute(
+                update(wallets).values(spending=encode(msgspec.structs.replace(decode(kept), charged=7)))
+            )
+        assert [each.check for each in found()] == ["spending"]
+        with place.writer.begin() as connection:
+            connection.execute(update(wallets).values(spending=kept))
+            connection.execute(update(sealed_files).where(sealed_files.c.content == "usage").values(dropped_at=1))
+        assert found() == []
