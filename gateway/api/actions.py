@@ -1,7 +1,7 @@
 """What the commands ask for, by name: the daemon serves these on its Unix socket, and a command of a stopped gateway calls
 them itself. Each takes the open gateway and its request type, and gives its answer type or raises Problem."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from http import HTTPStatus
 from typing import Final, Generic, Protocol
@@ -61,6 +61,7 @@ from gateway.api.row_answers import (
 from gateway.api.where import Where
 from gateway.balance import queries
 from gateway.balance.changes import ChooseCauses, SubscriberUnknown
+from gateway.balance.check_due_times import wrong_due_times
 from gateway.balance.check_spending import wrong_spending
 from gateway.balance.opening_balances import Enrol, Enrolled, RowInvalid, read_row
 from gateway.balance.topups import Payment, PaymentRefused, TopUp
@@ -76,6 +77,7 @@ from gateway.context import GatewayContext
 from gateway.events import queries as events_reading
 from gateway.ledger import balances, check, journal, months
 from gateway.ledger.check_process import CheckProcess
+from gateway.ledger.checks.examined import Finding, finish
 from gateway.ledger.export.pages import ExportPage, Wanted, export
 from gateway.ledger.money import AmountInvalid, digits_of, format_amount, is_payable, parse_amount
 from gateway.ledger.seals import Seal, read_file
@@ -341,12 +343,14 @@ def check_ledger(context: GatewayContext, request: requests.CheckLedger) -> Book
             beside=beside,
         )
         months = context.policy(ChargingPolicy).tariff.months
-        findings = [
-            *report.findings,
-            *wrong_sessions(connection),
-            *wrong_spending(connection, months),
-            *wrong_bills(connection),
-        ]
+        others: dict[str, Callable[[], Iterable[Finding]]] = {
+            "wrong_sessions": lambda: wrong_sessions(connection),
+            "wrong_spending": lambda: wrong_spending(connection, months),
+            "wrong_due_times": lambda: wrong_due_times(connection),
+            "wrong_bills": lambda: wrong_bills(connection),
+        }
+        found = (finding for name, look in others.items() for finding in finish(name, [connection], look))
+        findings = [*report.findings, *found]
     return BooksChecked(not findings, report.entries, report.wallets, report.accruals, findings, report.unknown)
 
 

@@ -19,7 +19,7 @@ from gateway.ledger.checks.charges import usage_is_charged
 from gateway.ledger.checks.choices import choices_kept
 from gateway.ledger.checks.entries import numbered_once, postings_allowed, well_formed
 from gateway.ledger.checks.evidence import rows_proved
-from gateway.ledger.checks.examined import Check, Examined, Finding, Progress, ReadChoices, Recompute, every
+from gateway.ledger.checks.examined import Check, Examined, Finding, Progress, ReadChoices, Recompute, every, finish
 from gateway.ledger.checks.gifts import gifts_match
 from gateway.ledger.checks.guards import guards_there
 from gateway.ledger.checks.holds import holds_match
@@ -175,18 +175,11 @@ def _nothing(_policy: str, _base: int, _share: int) -> int | None:
     return None
 
 
-_UNREADABLE: Final = (msgspec.MsgspecError, ValueError, TypeError, LookupError, ArithmeticError)
 _LOOKS: Final = {look.__name__: look for look in (*PROOFS, *CHECKS)}
 
 
 def _look(books: Examined, look: Check) -> list[Finding]:
-    """Run a check; one that cannot go on, since somebody wrote what no gateway writes, has found that."""
-    found: list[Finding] = []
-    try:
-        found.extend(look(books))
-    except _UNREADABLE as error:
-        what = f"{look.__name__} cannot be finished: something that it reads is not as a gateway writes it"
-        found.append(Finding("unreadable", f"{what} ({type(error).__name__})"))
+    found = finish(look.__name__, [books.connection, *books.journals], lambda: look(books))
     books.progress(look.__name__, 0)
     return found
 

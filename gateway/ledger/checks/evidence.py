@@ -3,8 +3,8 @@
 Links and rows are read once, beside each other, in the order of their identifiers, node by node.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from gateway.ledger.checks.examined import Examined, Finding
 from gateway.store.evidence import COVERED, DIGEST_SIZE, Covered, Digester, Rows
@@ -47,6 +47,10 @@ WORDS: Final = {
 CHANGED: Final = "was changed since it was booked"
 MISSING: Final = "is missing: it was booked, and is gone"
 INVENTED: Final = "was not booked by a gateway: nothing proves it"
+ANEW: Final = "was booked anew: the one that had its number before was taken away"
+_UNCHANGING: Final[Mapping[str, int]] = {"accounts": 0, "versions": 1}
+"""Tables whose rows take the lowest free number, and do not change but for so many last columns, which are filled once: a
+gateway that starts makes an account or version again that it misses, under the number that it had."""
 
 
 class _Found:
@@ -150,6 +154,8 @@ class _Proof:
             table: {} for table, covered in COVERED.items() if covered.changes
         }
         """By table and node what the latest links say of rows that change."""
+        self._earlier: dict[str, dict[int, list[bytes]]] = {table: {} for table in _UNCHANGING}
+        """By table and number what each link says of rows that hardly change, in their order."""
 
     def findings(self) -> Iterator[Finding]:
         """Look at each node's chain and rows, then at the rows that are of no node, and at those that change."""
@@ -186,6 +192,9 @@ class _Proof:
                 elif said.table in self._latest:
                     of_node = self._latest[said.table].setdefault(node, {})
                     of_node.update((number, digest) for number, digest, _ in said)
+                    if said.table in self._earlier:
+                        for number, digest, _ in said:
+                            self._earlier[said.table].setdefault(number, []).append(digest)
         for table, of_table in rows.items():
             while (row := of_table.next) is not None:
                 self._unproved(table, *row)
@@ -228,8 +237,18 @@ class _Proof:
                     found.add(number, INVENTED)
                 elif not any(of_node.get(number) == digest for of_node in said):
                     found.add(number, CHANGED)
+                elif table in _UNCHANGING and not self._was_so(table, row, digest):
+                    found.add(number, ANEW)
                 missing.discard(number)
         for number in sorted(missing):
             (gone,) = self._digester.digests(table, [(number,)])
             if not any(of_node.get(number) == gone for of_node in said):
                 found.add(number, MISSING)
+
+    def _was_so(self, table: str, row: tuple[Any, ...], digest: bytes) -> bool:
+        """Tell whether all links say the same of a row, or of what it was before its last columns were filled."""
+        filled_later, said = _UNCHANGING[table], self._earlier[table].get(row[0], [])
+        if not filled_later:
+            return len(said) == 1
+        (before,) = self._digester.digests(table, [row[:-filled_later]])
+        return all(each in (digest, before) for each in said)

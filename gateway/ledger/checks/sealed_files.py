@@ -1,11 +1,12 @@
 """What `ledger check` proves of sealed months: each file is the one that was sealed, and has the rows that were."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import pairwise
 
 from sqlalchemy import Connection, Table, func, or_, select, text
 
-from gateway.ledger.checks.examined import SHOWN, Examined, Finding
+from gateway.ledger.checks.examined import SHOWN, Examined, Finding, finish
 from gateway.store.sealed_months.parts import Part, unreadable
 from gateway.store.sealed_months.records import SealedFile, SealedMonth, damage, folder_of, is_in, store_of
 from gateway.store.sealed_months.sums import sums
@@ -29,8 +30,13 @@ def wrong_files(connection: Connection, found: Sequence[Part]) -> tuple[list[str
         if damages and unreadable(part) is not None:
             continue
         readable.append(part)
-        wrong += _other_rows(part)
+        look = partial(_findings_of, part)
+        wrong += [finding.detail for finding in finish("wrong_files", [part.connection], look)]
     return wrong, readable
+
+
+def _findings_of(part: Part) -> Iterator[Finding]:
+    return (Finding("sealed", said) for said in _other_rows(part))
 
 
 def sums_match(books: Examined) -> Iterator[Finding]:

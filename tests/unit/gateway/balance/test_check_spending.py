@@ -6,6 +6,7 @@ from sqlalchemy import select, update
 from support.charging_fixture import INITIAL, PENNY, UPDATE, ccr, service
 from support.notice_fixture import POUND, watched_place
 
+from gateway.balance.check_due_times import wrong_due_times
 from gateway.balance.check_spending import wrong_spending
 from gateway.balance.spending import decode, encode
 from gateway.store.tables import wallets
@@ -21,7 +22,11 @@ MEGABYTE = 1_000_000
         ({"agreed": 2023 * 12 + 10}, "limit"),
         ({"months": {}}, "limit"),
         ({"months": {2023 * 12 + 11: 90 * POUND}}, "limit"),
+        ({"cap_agreed": 2023 * 12 + 10}, "limit"),
+        ({"barred": True}, "limit"),
         ({"charged": 0}, "spending"),
+        ({"charged": 9 * POUND}, "spending"),
+        ({"before": 1}, "spending"),
         ({}, None),
     ],
 )
@@ -40,3 +45,30 @@ def test_what_a_wallet_says_of_its_line_is_held_against_decisions_and_usage(tmp_
             found = list(wrong_spending(connection, place.policy.tariff.months))
     assert [each.check for each in found] == ([] if check is None else [check])
     assert all(f"wallet:{sub}" in each.detail for each in found)
+
+
+@pytest.mark.parametrize("spent", [None, b"\xff"])
+def test_a_wallet_that_says_nothing_of_its_spending_any_more_is_named(tmp_path, spent):
+    with watched_place(f"sqlite:///{tmp_path}/lines.db") as place:
+        sub = place.enrol(5 * POUND)
+        place.ask(ccr(INITIAL, 0, service(ask=0)))
+        place.ask(ccr(UPDATE, 1, service(used=(5 * MEGABYTE,), ask=0)))
+        with place.writer.begin() as connection:
+            connection.execute(update(wallets).values(spending=spent))
+        with place.reader.connect() as connection:
+            found = [each.detail for each in wrong_spending(connection, place.policy.tariff.months)]
+    assert len(found) == 1
+    assert f"wallet:{sub}" in found[0]
+
+
+def test_a_wallet_that_is_due_at_another_time_than_its_bundle_ends_is_named(tmp_path):
+    with watched_place(f"sqlite:///{tmp_path}/lines.db") as place:
+        sub = place.enrol(9 * POUND, plan="bundle-gb")
+        place.ask(ccr(INITIAL, 0, service(ask=0)))
+        place.ask(ccr(UPDATE, 1, service(used=(5 * MEGABYTE,), ask=0)))
+        for due_at, said in ((wallets.c.due_at, []), (wallets.c.due_at + 1, [sub]), (None, [sub])):
+            with place.writer.begin() as connection:
+                connection.execute(update(wallets).values(due_at=due_at))
+            with place.reader.connect() as connection:
+                found = [each.detail.split()[0] for each in wrong_due_times(connection)]
+            assert found == [f"wallet:{number}" for number in said]
