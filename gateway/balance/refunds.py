@@ -4,7 +4,7 @@ The entries of the charge are negated leg by leg, also those of its tenth: nothi
 goes back to those that are still there; money goes back into the credit that paid, or into the wallet where that has ended.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Final
 
 import msgspec
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 
 from gateway.balance import allowance_entries
 from gateway.balance.allowance_entries import AllowanceEntry
-from gateway.balance.allowances import MONEY, Allowance
+from gateway.balance.allowances import MONEY, PROMOTION, Allowance
 from gateway.balance.wallets import Wallet, WalletRows
 from gateway.ledger.allowance_kinds import REFUND, USE
 from gateway.ledger.books import Books
@@ -127,8 +127,7 @@ class RefundUsage(Unit):
             return RefundRefused("the record was priced anew: give the customer credit instead")
         number = batch.take_id()
         reference, there = f"refund:{number}", {each.id: each for each in wallet.allowances}
-        lapsed = sum(each.units for each in self.of.covers if each.service == MONEY and each.allowance_id not in there)
-        entries = self._entries(batch, wallet, reference, lapsed)
+        entries = self._entries(batch, wallet, reference, self._promotional(there))
         returned, units = self._returned(wallet, there, batch.now, reference)
         batch.policy(Books).post(batch, entries)
         allowance_entries.post(batch, returned)
@@ -138,13 +137,18 @@ class RefundUsage(Unit):
         record(batch, wallet.subscriber_id, REFUNDED, ("", str(self.of.usage_id)), self.actor, self.reason)
         return refunded
 
-    def _entries(self, batch: Batch, wallet: Wallet, reference: str, lapsed: int) -> list[Entry]:
+    def _promotional(self, there: Mapping[int, Allowance]) -> int:
+        """Give what credit of the company paid that has not ended since, in micro-units."""
+        paid = (each for each in self.of.covers if each.service == MONEY and each.allowance_id in there)
+        return sum(each.units for each in paid if there[each.allowance_id].kind == PROMOTION)
+
+    def _entries(self, batch: Batch, wallet: Wallet, reference: str, promotional: int) -> list[Entry]:
         """Negate each leg; what credit of the company paid that has ended is not the customer's any more."""
         kinds = {"charge": "refund", "promotional": "promo_refund", "accrual": "accrual_reversal"}
         entries = []
         for leg in self.of.legs:
             kind = kinds.get(leg.kind)
-            amount = leg.amount - (min(lapsed, leg.amount) if leg.kind == "promotional" else 0)
+            amount = min(leg.amount, promotional) if leg.kind == "promotional" else leg.amount
             if kind is None or not amount:
                 continue
             if leg.kind == "accrual":

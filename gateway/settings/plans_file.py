@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import combinations
 from typing import Annotated, Final, Literal, get_args
 
 import msgspec
@@ -180,6 +181,10 @@ class CapEntry(Section):
             yield Cap(self.month, services, monthly=True)
 
 
+def _named(cap: Cap) -> str:
+    return f"the {'month' if cap.monthly else 'day'} of {', '.join(cap.services)}"
+
+
 def _place(value: str) -> str:
     try:
         public_holidays(value, 2026)
@@ -334,7 +339,20 @@ class PlanEntry(Section):
                 message = f"caps: {', '.join(cap.services)} has two for a {'month' if cap.monthly else 'day'}"
                 raise ValueError(message)
             seen.add(same)
+        for first, then in combinations(self.ordered_caps(), 2):
+            mine, others = set(first.services), set(then.services)
+            if mine & others and not mine <= others:
+                message = (
+                    f"caps: {_named(then)} counts a part of what {_named(first)} counts, so that what is paid would depend on "
+                    "what is used first: have it count all of these services, or none"
+                )
+                raise ValueError(message)
         return self
+
+    def ordered_caps(self) -> tuple[Cap, ...]:
+        """Give the caps in the order in which they count: those of a day first, and of these those of fewer services."""
+        caps = (cap for entry in self.caps for cap in entry.caps())
+        return tuple(sorted(caps, key=lambda cap: (cap.monthly, len(cap.services))))
 
     def _rates(self) -> Iterator[tuple[str, RateEntry]]:
         """Give each rate that is written in the plan, and where."""
@@ -363,7 +381,7 @@ class PlanEntry(Section):
             add_ons={name: entry.bundle() for name, entry in self.add_ons.items()},
             periods=tuple(entry.period(name) for name, entry in self.periods.items()),
             holidays=self.holidays,
-            caps=tuple(sorted((cap for entry in self.caps for cap in entry.caps()), key=lambda cap: cap.monthly)),
+            caps=self.ordered_caps(),
             tax=None if self.tax is None else self.tax.tax(),
             kept_until=self.grandfathered,
         )

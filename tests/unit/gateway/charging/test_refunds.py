@@ -10,6 +10,7 @@ from support.charging_fixture import MSISDN, PENNY, TERMINATION, ccr, charging_p
 from gateway.balance.changes import ChooseCauses
 from gateway.balance.promotions import GivePromotion
 from gateway.balance.refunds import RefundUsage, charged
+from gateway.balance.topups import Payment, TopUp
 from gateway.balance.wallets import WalletRows
 from gateway.charging.renewals import KeepWallet
 from gateway.charity.choices import Share
@@ -86,3 +87,17 @@ def test_what_credit_of_the_company_paid_returns_to_it_or_to_nobody_where_it_has
     assert found.balance == balance * PENNY
     assert [each.left["money"] // PENNY for each in found.allowances] == ([] if left is None else [left])
     assert found.given == 0
+
+
+def test_credit_that_was_paid_for_and_has_ended_takes_nothing_off_what_returns_to_the_company_s(place):
+    owner = place.enrol(0)
+    paid_in = Payment("shop", "r", 50 * PENNY, "GBP")
+    assert place.lane.run(TopUp("msisdn", MSISDN, paid_in, 100 * POUND, credit_days=5))
+    place.lane.run(GivePromotion("msisdn", MSISDN, 30 * PENNY, "GBP", 20, "tpo", "r"))
+    use(place, 70 * MEGABYTE)
+    place.ticks = itertools.count(next(place.ticks) + 6 * DAY_US, 1_000)
+    place.lane.run(KeepWallet(owner))
+    refund(place)
+    found = wallet(place, owner)
+    money = [each.left["money"] // PENNY for each in found.allowances]
+    assert (found.balance // PENNY, money) == (70, [30])
