@@ -69,7 +69,9 @@ def test_caps_of_days_go_before_those_of_months(plan):
     )  # fmt: skip
 
 
-NESTED = "{services: [voice, data, sms], month: 4, day: 3}, {services: [voice, data], day: 2}, {services: [data], day: 1}"
+NESTED = (
+    "{services: [voice, data, sms], month: 4, day: 3}, {services: [voice, data], day: 2}, {services: [data], day: 1}"
+)
 
 
 def test_caps_of_fewer_services_go_first_so_that_a_day_comes_to_the_same_in_whatever_order_it_is_used(plan):
