@@ -26,6 +26,7 @@ from gateway.ledger.checks.holds import holds_match
 from gateway.ledger.checks.left_out import none_where_left_out
 from gateway.ledger.checks.prices import prices_right, unknown_versions
 from gateway.ledger.checks.references import booked_once
+from gateway.ledger.checks.refunds import refunds_right
 from gateway.ledger.checks.reratings import reratings_right
 from gateway.ledger.checks.sales import sales_right
 from gateway.ledger.checks.sealed_files import sums_match, wrong_files
@@ -65,6 +66,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     sales_right,
     policies_unchanged,
     reratings_right,
+    refunds_right,
     allowances_match,
     states_match,
     taxes_right,

@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from support.books import check
 from support.charging_fixture import MSISDN, PENNY, TERMINATION, ccr, charging_place, service
 
@@ -16,6 +16,7 @@ from gateway.charging.renewals import KeepWallet
 from gateway.charity.choices import Share
 from gateway.charity.policies import recompute
 from gateway.store import tables
+from gateway.store.sweeper import Retention, Sweep
 
 POUND, MEGABYTE, DAY_US = 100 * PENNY, 1_000_000, 86_400_000_000
 
@@ -23,6 +24,7 @@ POUND, MEGABYTE, DAY_US = 100 * PENNY, 1_000_000, 86_400_000_000
 @pytest.fixture
 def place(tmp_path):
     with charging_place(f"sqlite:///{tmp_path}/t.db") as opened:
+        opened.unguard()
         yield opened
         with opened.reader.connect() as connection:
             assert check(connection, recompute).findings == []
@@ -101,3 +103,36 @@ def test_credit_that_was_paid_for_and_has_ended_takes_nothing_off_what_returns_t
     found = wallet(place, owner)
     money = [each.left["money"] // PENNY for each in found.allowances]
     assert (found.balance // PENNY, money) == (70, [30])
+
+
+def test_a_record_is_not_given_back_again_when_the_keys_of_its_time_are_swept(place):
+    owner = place.enrol(POUND)
+    use(place, MEGABYTE)
+    refund(place)
+    place.ticks = itertools.count(next(place.ticks) + 3 * DAY_US, 1_000)
+    kept = dict.fromkeys(("answers", "outbox", "usage", "orders", "access_log"), 1 << 30)
+    place.lane.run(Sweep(Retention(sessions=86_400, **kept), published_only=False))
+    assert refund(place).repeated
+    assert wallet(place, owner).balance == POUND
+
+
+DAMAGE = {
+    "UPDATE transfers SET amount = amount + 1 WHERE kind = 'refund'": "booked as refund",
+    "UPDATE transfers SET amount = amount - 1 WHERE kind = 'accrual_reversal'": "booked as accrual_reversal",
+    "UPDATE transfers SET usage_id = usage_id - 1 WHERE kind = 'refund'": "of 0 that were moved by it",
+    "DELETE FROM transfers WHERE kind = 'accrual_reversal'": "some of its tenth was not taken back",
+    "INSERT INTO transfers SELECT id + 1000, at, kind, debit, credit, amount, currency, event_at, usage_id, base, policy, "
+    "share, 'refund:9' FROM transfers WHERE kind = 'refund'": "is given back more than once: refund:",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_refund_that_is_none_of_what_was_charged_is_named_by_its_record(place, damage):
+    place.enrol(POUND)
+    use(place, 1_234_500)
+    refund(place)
+    with place.writer.connect() as connection:
+        connection.execute(text(damage))
+        found = [each.detail for each in check(connection, recompute).findings if each.check == "refund"]
+        connection.rollback()
+    assert any(DAMAGE[damage] in each for each in found)
