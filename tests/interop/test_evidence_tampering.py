@@ -302,6 +302,17 @@ def test_a_row_of_what_cannot_be_read_or_summed_is_named_as_any_other(place, dam
     assert any(words in detail for _, detail in findings(place, damage))
 
 
+def test_rows_that_an_invented_release_would_excuse_are_named_as_well(place):
+    record, choice = (one(place, f"SELECT max(id) FROM {table}") for table in ("usage", "sealed_choices"))
+    release = "INSERT INTO releases SELECT {}, 1, '{}', node, {} FROM chains"
+    found = findings(place, release.format(5, "usage", 60_000), release.format(6, "choice", choice),
+                     f"DELETE FROM usage WHERE id = {record}", f"DELETE FROM sealed_choices WHERE id = {choice}",
+                     look=check_evidence)  # fmt: skip
+    invented = {f"release {number} was not booked by a gateway: nothing proves it" for number in (5, 6)}
+    missing = {f"{what} is missing: it was booked, and is gone" for what in (f"record {record}", f"choice {choice}")}
+    assert {detail for _, detail in found} == invented | missing
+
+
 WHOLE_CHARGE = "usage_id = (SELECT max(usage_id) FROM transfers WHERE kind = 'charge')"
 
 

@@ -3,7 +3,7 @@
 Links and rows are read once, beside each other, in the order of their identifiers, node by node.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from gateway.ledger.checks.examined import Examined, Finding
@@ -13,7 +13,7 @@ from gateway.store.nodes import SPAN_BITS
 from gateway.store.releases import Released, released
 from gateway.store.sealed_months.parts import Part
 from gateway.store.sealed_months.records import TABLES
-from gateway.store.tables import choices
+from gateway.store.tables import choices, releases
 
 NAMED: Final = 100
 """Rows of a table that are named, of each kind of finding; of more their number is told."""
@@ -67,6 +67,10 @@ class _Found:
         rows = self._rows.setdefault(what, [])
         if len(rows) < NAMED:
             rows.append(number)
+
+    def wrong(self) -> set[int]:
+        """Give the identifiers of rows that are there, and not as they should be."""
+        return {number for what in (CHANGED, INVENTED) for number in self._rows.get(what, ())}
 
     def findings(self) -> Iterator[Finding]:
         """Name them."""
@@ -139,16 +143,22 @@ def _in_order(parts: Sequence[Part], table: str, node: int) -> Iterator[Part]:
 
 def rows_proved(books: Examined) -> Iterable[Finding]:
     """Name every row of a covered table that is not as its link says, and every link that is not as it was made."""
-    if books.key is not None:
-        yield from _Proof(books, books.key).findings()
+    if books.key is None:
+        return
+    proof = _Proof(books, books.key)
+    found = list(proof.findings())
+    if doubtful := proof.wrong_rows(str(releases.name)):  # what they release may be missing for no reason
+        found = list(_Proof(books, books.key, doubtful).findings())
+    yield from found
 
 
 class _Proof:
     """One look at all chains and all covered rows."""
 
-    def __init__(self, books: Examined, key: bytes) -> None:
+    def __init__(self, books: Examined, key: bytes, doubtful: Collection[int] = ()) -> None:
+        """Take the books; `doubtful` are releases that nothing proves."""
         self._books, self._digester = books, Digester(key)
-        self._released: Released = released(books.connection)
+        self._released: Released = released(books.connection, doubtful)
         self._found = {table: _Found(table) for table in COVERED}
         self._latest: dict[str, dict[int, dict[int, bytes]]] = {
             table: {} for table, covered in COVERED.items() if covered.changes
@@ -156,6 +166,10 @@ class _Proof:
         """By table and node what the latest links say of rows that change."""
         self._earlier: dict[str, dict[int, list[bytes]]] = {table: {} for table in _UNCHANGING}
         """By table and number what each link says of rows that hardly change, in their order."""
+
+    def wrong_rows(self, table: str) -> set[int]:
+        """Give the identifiers of a table's rows that were changed or invented, as far as they are named."""
+        return self._found[table].wrong()
 
     def findings(self) -> Iterator[Finding]:
         """Look at each node's chain and rows, then at the rows that are of no node, and at those that change."""
