@@ -6,7 +6,7 @@ from itertools import combinations
 from typing import Annotated, Final, Literal, get_args
 
 import msgspec
-from pydantic import AfterValidator, Field, PlainValidator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, model_validator
 
 from gateway.rating.calendars import DAY_MINUTES, public_holidays
 from gateway.rating.plan_taxes import STANDARD, PlanTax, Treatment
@@ -65,6 +65,17 @@ def _zone(name: str) -> str:
     return "" if name == HOME else name
 
 
+class AddOnEntry(BundleEntry):
+    """What may be bought beside the bundle."""
+
+    @model_validator(mode="after")
+    def _does_not_go_on(self) -> "AddOnEntry":
+        if self.roll_over:
+            message = "roll_over is for the bundle: what is left of an add-on ends with it"
+            raise ValueError(message)
+        return self
+
+
 class IncomingEntry(Section):
     """What the called customer pays for calls and texts that come in; nothing unless it is set."""
 
@@ -108,7 +119,20 @@ def _network(value: str) -> str:
 
 ANY_NETWORK: Final = "*"
 Deck = Annotated[dict[str, CalledRates], PlainValidator(parse_deck)]
+
+
+def _each_number_once(value: object) -> object:
+    """Refuse first digits that are given with and without a plus sign: which price counts would be anybody's guess."""
+    numbers = set(value) if isinstance(value, dict) else set()
+    for number in sorted(filter(lambda each: isinstance(each, str), numbers)):
+        if number.startswith("+") and number.removeprefix("+") in numbers:
+            message = f"{number} is given twice, with and without its plus sign"
+            raise ValueError(message)
+    return value
+
+
 Called = Annotated[str, AfterValidator(_destination)]
+Destinations = Annotated[dict[Called, CalledEntry], BeforeValidator(_each_number_once)]
 Network = Annotated[str, AfterValidator(_network)]
 
 
@@ -203,7 +227,7 @@ class ZoneEntry(Section):
     sms: RateEntry
     rating_groups: dict[RatingGroup, OrFree] = Field(default_factory=dict)
     incoming: IncomingEntry = IncomingEntry()
-    destinations: dict[Called, CalledEntry] = Field(default_factory=dict)
+    destinations: Destinations = Field(default_factory=dict)
     deck: Deck = Field(default_factory=dict)
     bundle: bool = False
 
@@ -238,6 +262,9 @@ class RoamingEntry(Section):
 
     @model_validator(mode="after")
     def _each_network_once(self) -> "RoamingEntry":
+        if HOME in self.zones:
+            message = f"zones.{HOME}: that is how the networks at home are named: give the zone another name"
+            raise ValueError(message)
         seen: set[str] = set()
         for network in [*self.home, *(network for zone in self.zones.values() for network in zone.networks)]:
             if network in seen:
@@ -287,10 +314,10 @@ class PlanEntry(Section):
     rating_groups: dict[RatingGroup, OrFree] = Field(default_factory=dict)
     bundle: BundleEntry | None = None
     incoming: IncomingEntry = IncomingEntry()
-    destinations: dict[Called, CalledEntry] = Field(default_factory=dict)
+    destinations: Destinations = Field(default_factory=dict)
     deck: Deck = Field(default_factory=dict)
     roaming: RoamingEntry | None = None
-    add_ons: dict[Id, BundleEntry] = Field(default_factory=dict)
+    add_ons: dict[Id, AddOnEntry] = Field(default_factory=dict)
     tax: TaxEntry | None = None
     grandfathered: Annotated[int, PlainValidator(_kept_until)] = 0
 

@@ -138,6 +138,12 @@ def test_what_is_in_force_is_shown_in_major_units(write):
             f"{RATES}, caps: [{{services: [data], month: 1}}, {{services: [data, voice], day: 2}}]",
             "caps: the month of data counts a part of what the day of data, voice counts",
         ),
+        (
+            f"{RATES}, destinations: {{'+44': {{voice: free}}, '44': {{voice: {{price: 1, per: 60}}}}}}",
+            "p.destinations: +44 is given twice, with and without its plus sign",
+        ),
+        (f"{RATES}, roaming: {{home: ['234'], zones: {{home: {{networks: ['208'], {RATES}}}}}}}", "zones.home: that is how"),
+        (f"{RATES}, add_ons: {{x: {{price: 1, days: 3, data: 1, roll_over: [data]}}}}", "roll_over is for the bundle"),
         (f"{RATES}, deck: absent.csv", "p.deck: can't be read"),
         (voice("{price: 1, per: 60, service: {price: 1, per: 60}}"), "voice.service: a service charge is for calls to"),
         (
