@@ -6,6 +6,7 @@ so it is compiled at start and handed to the driver directly, whose own errors c
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -35,6 +36,8 @@ from gateway.store.array_literals import array_of, literals
 
 _TYPES = {int: BigInteger, str: Text}
 _NOBODY_WAITS: Final = nullcontext()
+ROWS_AT_ONCE: Final = (16, 4)
+"""How many rows SQLite inserts by one statement: few lengths, since it keeps each prepared."""
 WRITTEN: Final = "written"
 """Where a connection keeps (`info`) whom it calls with the name of each table that a statement of here writes to."""
 
@@ -59,7 +62,8 @@ class _Prepared:
 class _Writing(_Prepared):
     """A statement that writes a row for each of many tuples.
 
-    SQLite runs it once for each; a server gets one statement with an array for each column, and joins them with `unnest`.
+    SQLite runs it once for each row, or for some rows of an insert; a server gets one statement with an array for each column,
+    and joins them with `unnest`.
     """
 
     def __init__(self, table: Table, columns: Sequence[str], key: Sequence[str] = ()) -> None:
@@ -78,10 +82,14 @@ class _Writing(_Prepared):
         if dialect.name == "postgresql":
             _cursor(connection).execute(self.text(dialect), self.arrays(rows))
         else:
-            _cursor(connection).executemany(self.text(dialect), rows)
+            self._run_here(_cursor(connection), self.text(dialect), rows)
         written = connection.info.get(WRITTEN)
         if written is not None:
             written(self._table.name)
+
+    def _run_here(self, cursor: DBAPICursor, text: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Run the statement in this process, once for each row."""
+        cursor.executemany(text, rows)
 
     def arrays(self, rows: Sequence[tuple[Any, ...]]) -> tuple[str, ...]:
         """Give what a server gets of rows: an array for each column."""
@@ -113,6 +121,25 @@ class Insert(_Writing):
     def __init__(self, table: Table) -> None:
         """Take the table."""
         super().__init__(table, [column.name for column in table.columns])
+        self._longer: dict[int, str] = {}
+        """The text for so many rows at once, by their number."""
+
+    def _run_here(self, cursor: DBAPICursor, text: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Insert many rows at once, which takes a third less a row and gives way to fewer threads, and the rest one by one."""
+        done = 0
+        for size in ROWS_AT_ONCE:
+            for _ in range((len(rows) - done) // size):
+                cursor.execute(self._longer_text(text, size), tuple(chain.from_iterable(rows[done : done + size])))
+                done += size
+        if done < len(rows):
+            cursor.executemany(text, rows[done:])
+
+    def _longer_text(self, text: str, size: int) -> str:
+        found = self._longer.get(size)
+        if found is None:
+            row = text.rpartition(" VALUES ")[2]
+            found = self._longer[size] = text + f", {row}" * (size - 1)
+        return found
 
     def _compile(self, dialect: Dialect) -> str:
         names = [column.name for column in self._table.columns]

@@ -1,7 +1,7 @@
 """Prepared statements: each finds its rows by an index, whatever is in its table, and reads just those that it names."""
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import literal_column, select
 from support.prepared_statements import statements
 
 from gateway.store import schema
@@ -37,4 +37,13 @@ def test_pairs_are_found_as_pairs_and_nothing_is_read_of_others(connection):
     asked = {("import", "1"), ("sms:shop", 'it\'s "2" ü'), ("order:shop", "3")}
     assert set(among.run(connection, asked)) == asked - {("order:shop", "3")}
     assert among.run(connection, set()) == ()
+    connection.rollback()
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 4, 5, 16, 23, 70])
+def test_rows_that_are_inserted_at_once_are_all_there_in_their_order(connection, count):
+    rows = [("import", str(number), f"digest {number}", bytes([number]), number) for number in range(count)]
+    Insert(idempotency_keys).run(connection, rows)
+    found = connection.execute(select(idempotency_keys).order_by(literal_column("rowid"))).all()
+    assert found == rows
     connection.rollback()
