@@ -88,7 +88,7 @@ def charged(connection: Connection, usage_id: int) -> Charged | None:
     uses = select(own.allowance_id, own.service, -own.units).where(
         own.id > usage_id, own.id < usage_id + NEAR, own.usage_id == usage_id, own.kind == USE
     )
-    covers = [Cover(*each) for each in connection.execute(uses)]
+    covers = [Cover(*each) for each in connection.execute(uses.order_by(own.id))]
     first = (row.covered or 0) - sum(each.units for each in covers if each.service == row.service)
     if row.allowance_id is not None and first > 0:
         covers.append(Cover(row.allowance_id, row.service, first))
@@ -167,16 +167,20 @@ class RefundUsage(Unit):
     def _returned(
         self, wallet: Wallet, there: dict[int, Allowance], now: int, reference: str
     ) -> tuple[list[AllowanceEntry], dict[str, int]]:
+        """Put back what covered and paid, but for what paid a third party: our own part of the price was paid first."""
         entries, units = [], dict[str, int]()
+        own = sum(leg.amount for leg in self.of.legs if leg.kind == "charge")
         for each in self.of.covers:
             allowance = there.get(each.allowance_id)
-            if allowance is None:
+            amount = each.units
+            if each.service == MONEY and (allowance is None or allowance.kind != PROMOTION):
+                amount = min(amount, own)
+                own -= amount
+            if allowance is None or not amount:
                 continue
-            allowance.take(each.service, -each.units)
+            allowance.take(each.service, -amount)
             if each.service != MONEY:
-                units[each.service] = units.get(each.service, 0) + each.units
+                units[each.service] = units.get(each.service, 0) + amount
             owner, usage_id = wallet.subscriber_id, self.of.usage_id
-            entries.append(
-                AllowanceEntry(owner, allowance.id, REFUND, each.service, each.units, now, usage_id, reference)
-            )
+            entries.append(AllowanceEntry(owner, allowance.id, REFUND, each.service, amount, now, usage_id, reference))
         return entries, units

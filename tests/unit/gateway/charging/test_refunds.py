@@ -2,10 +2,11 @@
 
 import itertools
 
+import msgspec
 import pytest
 from sqlalchemy import func, select, text
 from support.books import check
-from support.charging_fixture import MSISDN, PENNY, TERMINATION, ccr, charging_place, service
+from support.charging_fixture import MSISDN, PENNY, PLANS, TERMINATION, ccr, charging_place, service
 
 from gateway.balance.changes import ChooseCauses
 from gateway.balance.promotions import GivePromotion
@@ -15,8 +16,10 @@ from gateway.balance.wallets import WalletRows
 from gateway.charging.renewals import KeepWallet
 from gateway.charity.choices import Share
 from gateway.charity.policies import recompute
+from gateway.rating.plans import CalledRates, Rate, ServiceCharge
 from gateway.store import tables
 from gateway.store.sweeper import Retention, Sweep
+from protocols.diameter.messages import UsedServiceUnit
 
 POUND, MEGABYTE, DAY_US = 100 * PENNY, 1_000_000, 86_400_000_000
 
@@ -136,3 +139,17 @@ def test_a_refund_that_is_none_of_what_was_charged_is_named_by_its_record(place,
         found = [each.detail for each in check(connection, recompute).findings if each.check == "refund"]
         connection.rollback()
     assert any(DAMAGE[damage] in each for each in found)
+
+
+def test_credit_that_paid_a_third_party_stays_spent_and_what_paid_us_returns(place):
+    called = Rate(55 * PENNY, 60, in_bundle=False, service=ServiceCharge(Rate(100 * PENNY, 60), tenth=False))
+    premium = msgspec.structs.replace(PLANS["payg-gb"], destinations={"449": CalledRates(called)})
+    place.price_by({**PLANS, "payg-gb": premium})
+    owner = place.enrol(POUND)
+    assert place.lane.run(TopUp("msisdn", MSISDN, Payment("shop", "r", 2 * POUND, "GBP"), 100 * POUND, credit_days=5))
+    used = service(None, used=[UsedServiceUnit(cc_time=60)])
+    unit = place.unit(ccr(TERMINATION, 0, used, session="c", context="32260@3gpp.org"))
+    place.lane.run(type(unit)(msgspec.structs.replace(unit.request, called="449098790000")))
+    assert refund(place).amount == 55 * PENNY
+    found = wallet(place, owner)
+    assert (found.balance // PENNY, [each.left["money"] // PENNY for each in found.allowances]) == (200, [100])
