@@ -24,12 +24,11 @@ from gateway.privacy.access import RecordAccess
 from gateway.privacy.masks import Secret
 from gateway.privacy.pseudonyms import LOGS, KeyInvalid, Pseudonyms, derive, load_key
 from gateway.privacy.sealing import Sealer
-from gateway.rating.plan_versions import ContentUnreadable
 from gateway.settings import Settings
 from gateway.store import leases, lock, nodes, schema, tables
 from gateway.store.batch import Batch, Policies, Unit
 from gateway.store.engine import begin_snapshot, has_one_writer, open_reader, open_writer, reading, sqlite_path, storing
-from gateway.store.errors import OutcomeUnknown, StoreCorrupt, StoreError, StoreUnavailable
+from gateway.store.errors import OutcomeUnknown, StoreError, StoreUnavailable
 from gateway.store.evidence import Digester, Evidence
 from gateway.store.evidence_reading import is_of_another_key
 from gateway.store.files import StoreFiles
@@ -223,12 +222,9 @@ class GatewayContext:
             raise KeyInvalid(
                 "privacy.key is not that of this store, by which its rows are proved: gateways on a store share one"
             )
-        try:
-            check_nothing_needed_goes(connection, settings.plans, settings.causes, self.clock(), self.cause_seals)
-            opened = accounts.ensure(connection, account_names(settings.causes))
-            with_history, recorded = versions.record(connection, settings, self.clock())
-        except ContentUnreadable as error:
-            raise StoreCorrupt(f"{error}: put back what it was, or restore a backup") from None
+        check_nothing_needed_goes(connection, settings.plans, settings.causes, self.clock(), self.cause_seals)
+        opened = accounts.ensure(connection, account_names(settings.causes))
+        with_history, recorded = versions.record(connection, settings, self.clock())
         made = {tables.accounts.name: opened.made, tables.versions.name: rows_of(connection, recorded)}
         if any(made.values()):
             Evidence(self.evidence_key, self.node.id).append(connection, made, self.clock())

@@ -31,6 +31,14 @@ def plan_of(version: Version) -> Plan | None:
     return read_content(version.content, version.id)
 
 
+def plan_if_any(version: Version) -> Plan | None:
+    """Give the plan that a version was; None also where its content was changed to what is no plan."""
+    try:
+        return plan_of(version)
+    except ContentUnreadable:
+        return None
+
+
 def read_content(content: str, number: int) -> Plan:
     """Give the plan that a version's content says, with the version's number. ContentUnreadable."""
     try:
