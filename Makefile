@@ -1,4 +1,4 @@
-# The house's front door. `make run` and `make test` are all that a newcomer needs.
+# `make run` and `make test` are all that a newcomer needs.
 .PHONY: help run test check bench fuzz simulate soak lock format clean
 .DEFAULT_GOAL := help
 PYTHON ?= python3
@@ -80,7 +80,7 @@ lock:   ## renew requirements/*.txt from pyproject.toml (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --all-extras --group development pyproject.toml requirements/build.in -o requirements/develop.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group pyproject.toml:fuzzing -o requirements/fuzz.txt
 
-format: .venv/develop.stamp   ## rewrite the code in the house's format
+format: .venv/develop.stamp   ## rewrite the code in the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 

@@ -16,7 +16,7 @@ WIDTH, FLOOR, GAP, MARGIN = 860, 34, 6, 16
 
 
 def floors() -> list[list[str]]:
-    """Give the floors of the gateway from the highest to the lowest, each with its packages."""
+    """Return the floors of the gateway from the highest to the lowest, each with its packages."""
     contracts = configparser.ConfigParser()
     contracts.read(ROOT / ".importlinter")
     layers = contracts["importlinter:contract:floors"]["layers"].split("\n")

@@ -140,7 +140,7 @@ class Background:
             self._note(name, error)
 
     def _note(self, name: str, error: Exception) -> float:
-        """Tell of an error, and give the seconds to wait before the next attempt."""
+        """Return an error, and give the seconds to wait before the next attempt."""
         detail = mask(str(error).partition("\n")[0])
         if isinstance(error, StoreError | OSError):
             self._alarm("daemon.timer.failed", {"timer": name, "detail": detail or type(error).__name__})

@@ -49,7 +49,7 @@ class Onsets:
         self._since: dict[tuple[str, str], int] = {}
 
     def dated(self, found: Sequence[Concern], now: int) -> list[Concern]:
-        """Give what is to be looked at now (UTC microseconds) with its beginning, and forget what is over."""
+        """Return what is to be looked at now (UTC microseconds) with its beginning, and forget what is over."""
         before = self._since
         self._since = {key: before.get(key, now) for key in ((each.id, each.subject) for each in found)}
         return [msgspec.structs.replace(each, since=rfc3339(self._since[each.id, each.subject])) for each in found]

@@ -78,23 +78,23 @@ def account_names(causes: Iterable[str]) -> tuple[str, ...]:
 
 
 def upgrade_keys(settings: Settings) -> schema.Keys:
-    """Give the keys that an upgrade of the tables needs; KeyInvalid where the privacy key is none."""
+    """Return the keys that an upgrade of the tables needs; KeyInvalid where the privacy key is none."""
     key = _master_key(settings)
     return schema.Keys(derive(key, DIGESTS), derive(key, EVIDENCE), CauseSeals(key))
 
 
 def cause_seals_of(settings: Settings) -> CauseSeals:
-    """Give what causes are sealed with; KeyInvalid where the privacy key is none."""
+    """Return what causes are sealed with; KeyInvalid where the privacy key is none."""
     return CauseSeals(_master_key(settings))
 
 
 def digests_of(key: bytes) -> Digests:
-    """Give how idempotency keys are digested under a master key."""
+    """Return how idempotency keys are digested under a master key."""
     return Digests(derive(key, DIGESTS))
 
 
 def key_file(settings: Settings) -> Path:
-    """Give where the privacy key is kept that no setting gives."""
+    """Return where the privacy key is kept that no setting gives."""
     return settings.folder / "var" / "tpo.key"
 
 
@@ -308,7 +308,7 @@ class GatewayContext:
         return [cause.id for cause in self.settings.causes.values() if cause.open]
 
     def policy(self, kind: type[AnyPolicy]) -> AnyPolicy:
-        """Give what units of a kind are decided with now; LookupError where there is none."""
+        """Return what units of a kind are decided with now; LookupError where there is none."""
         return self.lane.policies[kind]  # type: ignore[return-value]  # by its own type
 
     def log(self, event: str, fields: Mapping[str, object]) -> None:

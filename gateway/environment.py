@@ -24,7 +24,7 @@ class InThread(Protocol):
 
 
 def wall_clock() -> int:
-    """Give the time in UTC microseconds."""
+    """Return the time in UTC microseconds."""
     return time.time_ns() // 1000
 
 

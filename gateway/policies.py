@@ -27,8 +27,9 @@ from gateway.privacy.pseudonyms import Pseudonyms
 from gateway.privacy.sealing import Sealer
 from gateway.rating.plan_history import PlanHistory
 from gateway.settings import Settings
-from gateway.settings.line_sections import Fraud, read_quiet_hours
-from gateway.settings.line_sections import FraudLimits as FraudSection
+from gateway.settings.sections.fraud import Fraud
+from gateway.settings.sections.fraud import FraudLimits as FraudSection
+from gateway.settings.sections.notices import read_quiet_hours
 from gateway.sims.notifications import NAME_SIZE, Notifications
 from gateway.sims.policy import SimsPolicy
 from gateway.store.batch import Policies, policies_of
@@ -230,6 +231,6 @@ def sims_policy(source: PolicySource) -> SimsPolicy:
 
 
 def alphabet_of(source: PolicySource) -> Alphabet:
-    """Give the alphabet that texts are cut for: the first link's."""
+    """Return the alphabet that texts are cut for: the first link's."""
     links = source.settings.smpp.links
     return Alphabet(links[0].default_alphabet) if links else Alphabet.GSM7

@@ -21,7 +21,7 @@ OPERATOR = "operator"
 
 
 def contents_of(settings: Settings) -> list[Content]:
-    """Give all that is recorded of some settings: plans, causes, taxes, the rules of the tenth, and what else decides over
+    """Return all that is recorded of some settings: plans, causes, taxes, the rules of the tenth, and what else decides over
     money."""
     operator = settings.operator
     charging = {"country": operator.country, "timezone": operator.timezone, "policy": settings.charity.policy}
@@ -49,7 +49,7 @@ def record(connection: Connection, settings: Settings, now: int) -> tuple[Settin
 def with_history(
     settings: Settings, connection: Connection, now: int, prepared: Mapping[int, int] | None = None
 ) -> Settings:
-    """Give settings with the history of their plans; `prepared` are versions that are about to be in force, and since when.
+    """Return settings with the history of their plans; `prepared` are versions that are about to be in force, and since when.
 
     Nobody is charged by a content that is not the one that was recorded: where somebody changed it in the store, that of the
     file counts if it is the same. Raises StoreCorrupt where nobody knows any more what a version was.
@@ -70,7 +70,7 @@ def with_history(
 
 
 def _is_of_use(version: Version, known: Sequence[Version], now: int) -> bool:
-    """Tell whether anybody may still be charged by a version: it is in force, was a moment ago, or lines may keep it."""
+    """Return whether anybody may still be charged by a version: it is in force, was a moment ago, or lines may keep it."""
     later = [each for each in known if each.name == version.name and each.id > version.id]
     kept = (plan for each in later if (plan := plan_if_any(each)) is not None and plan.kept_until)
     return not later or later[0].valid_from > now - LATE_US or any(kept)

@@ -8,7 +8,7 @@ _MOST_DOUBLINGS: Final = 16
 
 
 def delay_after(failures: int, first: float, last: float) -> float:
-    """Give the seconds to wait after so many failures before this one: `first`, doubled each time, up to `last`."""
+    """Return the seconds to wait after so many failures before this one: `first`, doubled each time, up to `last`."""
     return min(last, first * 2.0 ** min(failures, _MOST_DOUBLINGS))
 
 

@@ -53,7 +53,7 @@ class Descriptors:
             self.give_up_reserve()
 
     def has_room(self) -> bool:
-        """Tell whether connections have left enough for the process itself; those that are being closed count."""
+        """Return whether connections have left enough for the process itself; those that are being closed count."""
         limit = self._limit()
         return sum(map(len, self._spenders)) < max(limit - OWN, limit // 2)
 

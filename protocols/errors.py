@@ -1,4 +1,4 @@
-"""Whose fault it was: the two errors that every protocol of the house raises."""
+"""Whose fault it was: the two errors that every protocol here raises."""
 
 
 class ProtocolError(Exception):

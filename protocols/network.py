@@ -46,7 +46,7 @@ class Network(Protocol):
         """Connect, TLS included, and tell the protocol of its transport. ValueError for what is no host name."""
 
     async def take(self, protocol: asyncio.Protocol, accepted: Accepted, tls: ssl.SSLContext | None) -> None:
-        """Tell the protocol of the transport of a connection that came in, after the handshake of TLS."""
+        """Give the protocol the transport of a connection that came in, after the handshake of TLS."""
 
     async def listen(self, host: str, port: int, accept: Callable[[Accepted, str], None]) -> ListeningSocket:
         """Listen on the first address of the host (port 0: any); `accept` gets each connection and where it comes from."""
@@ -116,7 +116,7 @@ class Listener:
 
 
 def _host_of(address: object) -> str:
-    """Give where a connection comes from; a Unix socket's other end has no address."""
+    """Return where a connection comes from; a Unix socket's other end has no address."""
     return str(address[0]) if isinstance(address, tuple) else ""
 
 

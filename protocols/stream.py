@@ -67,7 +67,7 @@ class Stream(asyncio.Protocol, Generic[S]):
 
     @abstractmethod
     def pump(self, now: float) -> None:
-        """Tell the owner what happened, send what there is to send, set the timer."""
+        """Report to the owner what happened, send what there is to send, set the timer."""
 
     @abstractmethod
     def _made(self, transport: asyncio.Transport) -> None:
@@ -83,7 +83,7 @@ class Stream(asyncio.Protocol, Generic[S]):
 
     @abstractmethod
     def _lost(self, detail: str) -> None:
-        """Tell the owner that nothing is left of the connection."""
+        """Report to the owner that nothing is left of the connection."""
 
     # What the owner calls
 
@@ -97,7 +97,7 @@ class Stream(asyncio.Protocol, Generic[S]):
         self._making = self._loop.create_task(self._take(accepted, tls))
 
     def set_tap(self, tap: Tap | None) -> None:
-        """Have each message told from now on, or none any more."""
+        """Pass each message to a tap from now on; None ends it."""
         self._tap = tap
         self.session.tap = None if tap is None else self._capture
 

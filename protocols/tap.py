@@ -43,5 +43,5 @@ FrameTap = Callable[[bool, bytes], None]
 
 
 def endpoint(name: object) -> Endpoint:
-    """Give the endpoint that a socket names itself or its peer by; NOWHERE for a socket of another family."""
+    """Return the endpoint that a socket names itself or its peer by; NOWHERE for a socket of another family."""
     return (name[0], name[1]) if isinstance(name, tuple) else NOWHERE

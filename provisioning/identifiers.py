@@ -67,7 +67,7 @@ def imported_iccid(text: str) -> str:
 
 
 def luhn_ok(iccid: str) -> bool:
-    """Tell whether an ICCID ends in its Luhn check digit (E.118); 18 digits have none."""
+    """Return whether an ICCID ends in its Luhn check digit (E.118); 18 digits have none."""
     return len(iccid) > 18 and luhn_digits.is_valid(iccid)
 
 
@@ -80,7 +80,7 @@ def imsi(text: str) -> str:
 
 
 def network(imsi: str) -> tuple[str, str]:
-    """Tell the home network of a checked IMSI: (MCC, MNC), the MNC with the two or three digits that its country uses.
+    """Return the home network of a checked IMSI: (MCC, MNC), the MNC with the two or three digits that its country uses.
 
     The length of an MNC cannot be seen in an IMSI. Where the table of networks has none, or one of either length, this is
     IdentifierInvalid and never a guess: a wrong MNC sends every roaming partner to a realm that is not ours.
@@ -95,7 +95,7 @@ def network(imsi: str) -> tuple[str, str]:
 
 @cache
 def _networks() -> dict[str, list[tuple[str, str]]]:
-    """Give the ranges of MNCs (first, last) of each MCC; entries of other lengths are parts of one network."""
+    """Return the ranges of MNCs (first, last) of each MCC; entries of other lengths are parts of one network."""
     return {
         mcc: [(low, high) for size, low, high, _, _ in children if size in (2, 3)]
         for _, mcc, _, _, children in numdb.get("imsi").prefixes
@@ -179,7 +179,7 @@ def _dialling(country: str) -> _Dialling | None:
 
 
 def calling_code(country: str) -> str:
-    """Give a country's code (E.164), "" for a country that has none."""
+    """Return a country's code (E.164), "" for a country that has none."""
     dialling = _dialling(country)
     return "" if dialling is None else dialling.code
 
@@ -256,7 +256,7 @@ _TERRITORIES: Final = {
 
 
 def is_number_of(msisdn: str, countries: Collection[str]) -> bool:
-    """Tell whether a checked number is one of these countries' (ISO 3166), as far as its digits say."""
+    """Return whether a checked number is one of these countries' (ISO 3166), as far as its digits say."""
     parsed = phonenumbers.parse(f"+{msisdn}", None)
     if parsed.country_code not in {phonenumbers.country_code_for_region(country) for country in countries}:
         return False
@@ -265,14 +265,14 @@ def is_number_of(msisdn: str, countries: Collection[str]) -> bool:
 
 
 def is_imsi_of(imsi: str, countries: Collection[str]) -> bool:
-    """Tell whether a checked IMSI has the MCC of one of these countries, or one that is no country's (a test network's)."""
+    """Return whether a checked IMSI has the MCC of one of these countries, or one that is no country's (a test network's)."""
     known = _mcc_countries().get(imsi[:3], frozenset())
     return not known or not known.isdisjoint(countries)
 
 
 @cache
 def _mcc_countries() -> dict[str, frozenset[str]]:
-    """Give the countries of each MCC, by ITU-T E.212 as the table of networks has it."""
+    """Return the countries of each MCC, by ITU-T E.212 as the table of networks has it."""
     return {
         mcc: frozenset(rest["cc"].upper() for _, _, _, rest, _ in children if rest.get("cc"))
         for _, mcc, _, _, children in numdb.get("imsi").prefixes

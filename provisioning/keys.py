@@ -25,7 +25,7 @@ class Keys:
         return cls(packed[:SIZE], packed[SIZE:])
 
     def pack(self) -> bytes:
-        """Give both in one piece of 32 octets, to be sealed."""
+        """Return both in one piece of 32 octets, to be sealed."""
         return self.ki + self.opc
 
     def __eq__(self, other: object) -> bool:

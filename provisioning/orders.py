@@ -85,7 +85,7 @@ class Wanted(msgspec.Struct, frozen=True):
     numbered: bool
 
     def condition(self, msisdn: str) -> Condition:
-        """Give the condition for a line's number."""
+        """Return the condition for a line's number."""
         return Condition(self.access, msisdn if self.numbered else None)
 
 
@@ -245,7 +245,7 @@ class Order(msgspec.Struct):
         return self.state in (OrderState.ACCEPTED, OrderState.RUNNING)
 
     def iccid_of(self, card: Card) -> str:
-        """Give the card that a step is about."""
+        """Return the card that a step is about."""
         return self.request.new_iccid if card is Card.NEW else self.iccid
 
 
@@ -262,7 +262,7 @@ class Move(msgspec.Struct, frozen=True):
 
 
 def steps_of(kind: Kind, *, reasons_left: bool = False) -> list[StepLog]:
-    """Give the steps of a new order; a resume that leaves other reasons touches no host."""
+    """Return the steps of a new order; a resume that leaves other reasons touches no host."""
     saga = SAGAS[kind]
     if kind is Kind.RESUME and reasons_left:
         saga = saga[1:]
@@ -270,13 +270,13 @@ def steps_of(kind: Kind, *, reasons_left: bool = False) -> list[StepLog]:
 
 
 def step_of(order: Order, place: int) -> Step:
-    """Give the definition of a step of an order."""
+    """Return the definition of a step of an order."""
     name = order.steps[place].name
     return next(step for step in SAGAS[order.kind] if step.name == name)
 
 
 def next_move(order: Order) -> Move | None:
-    """Give what is to be done next; None: the order has come to its end, see `ending`."""
+    """Return what is to be done next; None: the order has come to its end, see `ending`."""
     if not order.undoing:
         for place, log in enumerate(order.steps):
             if log.mark is not Mark.DONE:

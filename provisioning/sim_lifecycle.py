@@ -122,7 +122,7 @@ TRIGGERS: Final[dict[Trigger, str]] = {
 
 
 def follow(state: SimState, trigger: Trigger) -> SimState:
-    """Give the state that a trigger leads to; MoveInvalid says from where it can be done."""
+    """Return the state that a trigger leads to; MoveInvalid says from where it can be done."""
     try:
         return TABLE[state, trigger]
     except KeyError:
@@ -131,17 +131,17 @@ def follow(state: SimState, trigger: Trigger) -> SimState:
 
 
 def suspended_for(reasons: frozenset[SuspendReason], add: SuspendReason) -> frozenset[SuspendReason]:
-    """Give what it is suspended for with one more reason; the others stay."""
+    """Return what it is suspended for with one more reason; the others stay."""
     return reasons | {add}
 
 
 def resumed(reasons: frozenset[SuspendReason], remove: SuspendReason) -> frozenset[SuspendReason]:
-    """Give what it is still suspended for without one reason; one that does not hold changes nothing."""
+    """Return what it is still suspended for without one reason; one that does not hold changes nothing."""
     return reasons - {remove}
 
 
 def resume_trigger(left: frozenset[SuspendReason]) -> Trigger:
-    """Tell what taking a reason away does, by the reasons that are left: it is active again only without any."""
+    """Return what taking a reason away does, by the reasons that are left: it is active again only without any."""
     return Trigger.EASE if left else Trigger.RESUME
 
 

@@ -98,7 +98,7 @@ class BackgroundSmsc:
         return self._thread.call(self._smsc.handsets.expect(number, words, patience), patience + 1.0)
 
     def heard(self, number: str) -> list[str]:
-        """Give the words of all texts that this number got."""
+        """Return the words of all texts that this number got."""
         return self._thread.do(lambda: self._smsc.handsets.heard(number))
 
     def next_texts(self, *faults: SmscFault | str | None) -> None:
@@ -126,11 +126,11 @@ class BackgroundHostApi:
         self._thread.do(lambda: self._host.faults.next_changes(*chosen))
 
     def services(self) -> dict[str, Resource]:
-        """Give what the host holds, by service id."""
+        """Return what the host holds, by service id."""
         return self._thread.do(lambda: dict(self._host.services))
 
     def effects(self) -> dict[str, int]:
-        """Give how often each serviceOrderId did something."""
+        """Return how often each serviceOrderId did something."""
         return self._thread.do(lambda: dict(self._host.inventory.effects))
 
     def summary(self) -> dict[str, object]:

@@ -98,7 +98,7 @@ class Bank:
         self._book(account, day, paid.amount, paid.end_to_end_id, returned=NO_ACCOUNT)
 
     def payments_to(self, account: Account) -> list[Order]:
-        """Give the payments to an account that did not come back."""
+        """Return the payments to an account that did not come back."""
         return [each for each in self._paid.values() if (each.to.sort_code, each.to.number) == _known_by(account)]
 
     def statement(self, account: Account, day: str) -> bytes:

@@ -86,7 +86,7 @@ def read(path: Path) -> Capture:
 
 
 def _packets(path: Path, problems: list[str]) -> Iterator[tuple[float, int, bytes]]:
-    """Give the time, link type and octets of each packet."""
+    """Return the time, link type and octets of each packet."""
     raw = _reader(path)
     try:
         while True:
@@ -216,7 +216,7 @@ def _distance(first: int, sequence: int) -> int:
 
 
 def _protocol(data: bytes) -> str | None:
-    """Tell by its first message what a stream is."""
+    """Return which protocol a stream speaks, by its first message."""
     if (
         len(data) >= 4
         and data[0] == 1

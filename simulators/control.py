@@ -49,7 +49,7 @@ class Control:
     async def start(self, port: int = 0) -> None:
         """Listen; OSError if the port can't be had."""
         app = web.Application(client_max_size=MAX_BODY)
-        app.router.add_get("/summary", self._tell)
+        app.router.add_get("/summary", self._summary_of)
         app.router.add_put("/faults", self._set_faults)
         app.router.add_post("/texts", self._text_in)
         app.router.add_get("/texts", self._heard)
@@ -82,7 +82,7 @@ class Control:
         if self._host is not None and "host" in shares:
             self._host.faults.steer(host)
 
-    async def _tell(self, _request: web.Request) -> web.Response:
+    async def _summary_of(self, _request: web.Request) -> web.Response:
         return web.json_response(self._summary())
 
     async def _set_faults(self, request: web.Request) -> web.Response:

@@ -50,15 +50,15 @@ class Step(msgspec.Struct):
 
 
 class Demo:
-    """The story, in a folder that is its own; `tell` is called with each step as it ends.
+    """The story, in a folder that is its own; `on_step` is called with each step as it ends.
 
     Args:
         shipped: a folder with the plans, causes and keywords that the story speaks of; None: those of `tpo init`.
     """
 
-    def __init__(self, folder: Path, shipped: Path | None, tell: Callable[[Step], None]) -> None:
+    def __init__(self, folder: Path, shipped: Path | None, on_step: Callable[[Step], None]) -> None:
         self.steps: list[Step] = []
-        self._folder, self._shipped, self._tell = folder, shipped, tell
+        self._folder, self._shipped, self._on_step = folder, shipped, on_step
         self._smsc = Smsc(answer_seconds=0.3)
         self._host = HostApi()
         self._gateway: GatewayProcess | None = None
@@ -97,7 +97,7 @@ class Demo:
             step.why = f"{type(error).__name__}: {str(error) or 'it took too long'}"
         step.seconds = round(time.monotonic() - began, 2)
         self.steps.append(step)
-        self._tell(step)
+        self._on_step(step)
         return step.held
 
     async def _leave(self) -> None:

@@ -45,7 +45,7 @@ def demo(
         assert task is not None
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)  # as Ctrl-C: nothing is left behind
         with tempfile.TemporaryDirectory(prefix="tpo-demo-") as folder:
-            story = Demo(Path(folder), None, _ignore if as_json else _tell)
+            story = Demo(Path(folder), None, _ignore if as_json else _print)
             return await story.run(), story.steps
 
     try:
@@ -64,7 +64,7 @@ def demo(
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _tell(step: Step) -> None:
+def _print(step: Step) -> None:
     mark = "ok" if step.held else "NOT SO"
     lines = [f"\n{step.name}  [{mark}, {step.seconds:.1f} s]"]
     lines += [f"    {name}: {value}" for name, value in step.figures.items()]

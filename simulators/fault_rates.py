@@ -22,7 +22,7 @@ def read_shares(text: str, kind: type[F]) -> dict[F, float]:
 
 
 def check_shares(pairs: Iterable[tuple[object, object]], kind: type[F]) -> dict[F, float]:
-    """Give the faults of (name, probability); FaultsUnreadable if one is none, comes twice, or all come to more than 1."""
+    """Return the faults of (name, probability); FaultsUnreadable if one is none, comes twice, or all come to more than 1."""
     found: dict[F, float] = {}
     for name, share in pairs:
         try:
@@ -61,7 +61,7 @@ class Shares(Generic[F]):
             self._bounds.append((reached, fault))
 
     def draw(self, name: str) -> F | None:
-        """Give what befalls this call, if anything does."""
+        """Return what befalls this call, if anything does."""
         if not self._bounds:
             return None
         attempt = self._tries.pop(name, 0) + 1

@@ -161,7 +161,7 @@ class GatewayProcess:
         return json.loads(await _command(self._config, *arguments, "--json"))
 
     async def read_usage(self) -> list[dict[str, Any]]:
-        """Give all usage records, by `tpo usage export`."""
+        """Return all usage records, by `tpo usage export`."""
         out = await _command(self._config, "usage", "export", "--format", "json")
         return [json.loads(line) for line in out.splitlines()]
 
@@ -218,7 +218,7 @@ async def _command(config: Path, *arguments: str) -> bytes:
 
 
 def _complaint(said: str) -> str:
-    """Give the words of a problem object as commands write it with --json; else what was said."""
+    """Return the words of a problem object as commands write it with --json; else what was said."""
     try:
         problem = json.loads(said)
         words = [problem["detail"], problem["where"], problem["to_do"]]

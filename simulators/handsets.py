@@ -74,11 +74,11 @@ class Handsets:
         return heard
 
     def answer_to(self, heard: Heard) -> str | None:
-        """Give what the receiver answers, if anything."""
+        """Return what the receiver answers, if anything."""
         return next((answer for words, answer in self.answers.items() if words in heard.words), None)
 
     def heard(self, number: str) -> list[str]:
-        """Give the words of all texts that this number got, the oldest first."""
+        """Return the words of all texts that this number got, the oldest first."""
         return [heard.words for heard in self.inbox if heard.number == number]
 
     async def expect(self, number: str, words: str, patience: float) -> Heard:

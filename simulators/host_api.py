@@ -321,7 +321,7 @@ class HostApi:
             response = self._taken(await self._begin(request, order, body, kind, act, fault))
         else:
             service = act()
-            await self._tell([(kind, {"service": service})], fault)
+            await self._call_back([(kind, {"service": service})], fault)
             response = web.Response(status=status) if status == HTTPStatus.NO_CONTENT else _json(service, status)
             response.headers["Location"] = service["href"]
         await self._after(request, fault)
@@ -384,9 +384,9 @@ class HostApi:
             events.append((kind, {"service": service}))
         self._working.pop(order, None)
         events.append(("monitorStateChangeEvent", {"monitor": monitor}))
-        await self._tell(events, fault)
+        await self._call_back(events, fault)
 
-    async def _tell(self, events: list[tuple[str, Resource]], fault: Fault | None) -> None:
+    async def _call_back(self, events: list[tuple[str, Resource]], fault: Fault | None) -> None:
         if self.callbacks.listeners:
             await self.callbacks.tell([self.callbacks.event(kind, about) for kind, about in events], fault)
 

@@ -68,10 +68,10 @@ class Faults:
         self._reads.extend(faults)
 
     def of_change(self, name: str) -> Fault | None:
-        """Give what befalls a call that changes something."""
+        """Return what befalls a call that changes something."""
         return self._changes.popleft() if self._changes else self._shares.draw(name)
 
     def of_read(self, name: str) -> Fault | None:
-        """Give what befalls a call that only reads."""
+        """Return what befalls a call that only reads."""
         fault = self._reads.popleft() if self._reads else self._shares.draw(name)
         return fault if fault in ANY_CALL else None

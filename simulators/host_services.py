@@ -25,7 +25,7 @@ class Refusal(Exception):
         self.status, self.code = status, code
 
     def body(self) -> Resource:
-        """Give the Error resource."""
+        """Return the Error resource."""
         return {
             "@type": "Error",
             "code": self.code,
@@ -60,7 +60,7 @@ def check_change(body: Resource) -> None:
 
 
 def order_of(body: Resource) -> str:
-    """Give the serviceOrderId that a request is made under: the last one it names."""
+    """Return the serviceOrderId that a request is made under: the last one it names."""
     items = body.get("serviceOrderItem")
     last = items[-1] if isinstance(items, list) and items else None
     order = last.get("serviceOrderId") if isinstance(last, dict) else None
@@ -128,14 +128,14 @@ class Inventory:
         return self.services.pop(name)
 
     def find(self, name: str) -> Resource:
-        """Give a Service by its id."""
+        """Return a Service by its id."""
         service = self.services.get(name)
         if service is None:
             raise Refusal(HTTPStatus.NOT_FOUND, "unknown", "there is no such service")
         return service
 
     def search(self, card: str | None, state: str | None, offset: int, limit: int) -> tuple[list[Resource], int]:
-        """Give a page of the Services asked for, and how many there are in all."""
+        """Return a page of the Services asked for, and how many there are in all."""
         names = self.services if card is None else self._by_card.get(card, [])
         found = [self.services[name] for name in names]
         if state is not None:
@@ -176,7 +176,7 @@ def _merged(held: Resource, patch: Resource) -> Resource:
 
 
 def characteristic(service: Resource, name: str) -> str:
-    """Give a characteristic's value, or nothing."""
+    """Return a characteristic's value, or nothing."""
     return _characteristics(service).get(name, "")
 
 

@@ -32,20 +32,20 @@ def simulated_network() -> Iterator[Background]:
 
 @pytest.fixture
 def simulated_smsc(request: pytest.FixtureRequest, simulated_network: Background) -> BackgroundSmsc:
-    """Give a message centre that listens on a free port."""
+    """Return a message centre that listens on a free port."""
     quick = {"delivery_seconds": 0.0, "answer_seconds": 0.0}
     return BackgroundSmsc(simulated_network, **quick | _options(request, "simulated_smsc"))
 
 
 @pytest.fixture
 def simulated_pgw(request: pytest.FixtureRequest, simulated_network: Background) -> BackgroundPgw:
-    """Give a PGW; it dials when the test calls `connect`."""
+    """Return a PGW; it dials when the test calls `connect`."""
     return BackgroundPgw(simulated_network, **_options(request, "simulated_pgw"))
 
 
 @pytest.fixture
 def simulated_host_api(request: pytest.FixtureRequest, simulated_network: Background) -> BackgroundHostApi:
-    """Give an activation API that listens on a free port."""
+    """Return an activation API that listens on a free port."""
     return BackgroundHostApi(simulated_network, **_options(request, "simulated_host_api"))
 
 

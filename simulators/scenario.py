@@ -43,7 +43,7 @@ class Day(_Part, frozen=True):
     curve: tuple[float, ...]
 
     def factor(self, now: float) -> float:
-        """Give the factor at `now`, in seconds from the beginning."""
+        """Return the factor at `now`, in seconds from the beginning."""
         place = now % self.seconds / self.seconds
         return self.curve[min(int(place * len(self.curve)), len(self.curve) - 1)]
 
@@ -114,7 +114,7 @@ class Scenario(_Part, frozen=True):
     faults: tuple[Phase, ...] = ()
 
     def changed(self, *, rate: float | None, seed: int | None, duration: float | None) -> "Scenario":
-        """Give the same with what is not None in its place: sessions a second, the seed, seconds in all."""
+        """Return the same with what is not None in its place: sessions a second, the seed, seconds in all."""
         replace = msgspec.structs.replace
         return replace(
             self,
@@ -124,11 +124,11 @@ class Scenario(_Part, frozen=True):
         )
 
     def busy(self, now: float) -> float:
-        """Give the factor of every rate at `now`, in seconds from the beginning."""
+        """Return the factor of every rate at `now`, in seconds from the beginning."""
         return 1.0 if self.day is None else self.day.factor(now)
 
     def shares(self, now: float) -> dict[str, dict[str, float]]:
-        """Give the faults that are on, for each service that any phase speaks of."""
+        """Return the faults that are on, for each service that any phase speaks of."""
         found: dict[str, dict[str, float]] = {}
         for phase in self.faults:
             for name, shares in (("smsc", phase.smsc), ("host", phase.host)):
@@ -137,7 +137,7 @@ class Scenario(_Part, frozen=True):
         return found
 
     def next_change(self, now: float) -> float | None:
-        """Give when a phase begins or ends the next time, None if none does."""
+        """Return when a phase begins or ends the next time, None if none does."""
         moments = [moment for phase in self.faults for moment in (phase.at, phase.at + phase.seconds)]
         return min((moment for moment in moments if moment > now), default=None)
 

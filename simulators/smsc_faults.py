@@ -70,5 +70,5 @@ class SmscFaults:
         self._script.extend(faults)
 
     def of_text(self, name: str) -> SmscFault | None:
-        """Give what befalls a text."""
+        """Return what befalls a text."""
         return self._script.popleft() if self._script else self._shares.draw(name)

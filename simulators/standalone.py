@@ -51,7 +51,7 @@ def scenario_of(file: Path | None) -> Scenario:
 
 
 def chosen(ctx: typer.Context, option: str, given: _Value, file: Path | None, scenario: _Value) -> _Value:
-    """Give what an option says; where it was left out and there is a scenario, what that says."""
+    """Return what an option says; where it was left out and there is a scenario, what that says."""
     source = ctx.get_parameter_source(option)
     left_out = source is None or source.name == "DEFAULT"
     return scenario if left_out and file is not None else given

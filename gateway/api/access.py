@@ -55,7 +55,7 @@ class Fields(Protocol):
     """A request's header."""
 
     def getall(self, key: str, default: list[str], /) -> list[str]:
-        """Give every field of this name, whatever its case."""
+        """Return every field of this name, whatever its case."""
 
 
 def check_fields(fields: Fields) -> None:
@@ -68,7 +68,7 @@ def check_fields(fields: Fields) -> None:
 
 
 def is_loopback(address: str | None) -> bool:
-    """Tell whether an address is this machine's own; of an unknown one it is not."""
+    """Return whether an address is this machine's own; of an unknown one it is not."""
     try:
         found = ip_address(address or "")
     except ValueError:
@@ -106,7 +106,7 @@ def _is_address(name: str) -> bool:
 
 
 def shown_token(authorization: str | None, *, page: bool) -> str | None:
-    """Give the token that a request shows; None where it shows none.
+    """Return the token that a request shows; None where it shows none.
 
     A page, which changes nothing, also takes it as the password of a login by a browser (RFC 7617). The interface does not:
     a browser sends such a password along with whatever another site's page makes it send.
@@ -154,13 +154,13 @@ class Guard:
         self._in_clear: OrderedDict[str, None] = OrderedDict()
 
     def is_first_in_clear(self, address: str) -> bool:
-        """Tell whether nobody has logged in from an address in clear before."""
+        """Return whether nobody has logged in from an address in clear before."""
         first = address not in self._in_clear
         _keep(self._in_clear, address, None)
         return first
 
     def find(self, token: str, tokens: Sequence[T], address: str, now: float) -> T | Refusals:
-        """Give whose token it is, or what its address has come to."""
+        """Return whose token it is, or what its address has come to."""
         site = _site_of(address)
         refusals = self._refusals.get(site)
         if refusals is not None and refusals.forgotten <= now:
@@ -200,17 +200,17 @@ def _site_of(address: str) -> str:
 
 
 def client_of(remote: str | None, fields: Mapping[str, str]) -> str:
-    """Give the address that asks: of what a proxy on this machine brings, the one that it names."""
+    """Return the address that asks: of what a proxy on this machine brings, the one that it names."""
     named = fields.get("X-Forwarded-For", "").rpartition(",")[2].strip()
     return named if is_loopback(remote) and _is_address(named) else remote or ""
 
 
 def was_forwarded(fields: Mapping[str, str]) -> bool:
-    """Tell whether a proxy brings the request: then its address is the proxy's, and says nothing of who asks."""
+    """Return whether a proxy brings the request: then its address is the proxy's, and says nothing of who asks."""
     return any(name in fields for name in ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"))
 
 
 def is_in_clear(fields: Mapping[str, str]) -> bool:
-    """Tell whether a browser's login came over plain HTTP; a proxy says of what it brings whether it did."""
+    """Return whether a browser's login came over plain HTTP; a proxy says of what it brings whether it did."""
     basic = fields.get("Authorization", "").lower().startswith("basic ")
     return basic and fields.get("X-Forwarded-Proto", "").lower() != "https"

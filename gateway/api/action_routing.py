@@ -11,13 +11,13 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.api.actions import AsyncAction, Params, RunningAction, need
-from gateway.api.answers import NodeProblem
-from gateway.api.callers import Caller
+from gateway.api.action import AsyncAction, Params, RunningAction
+from gateway.api.answers.nodes import NodeProblem
+from gateway.api.callers import Caller, need
 from gateway.api.conversion import to_request
 from gateway.api.node_requests import SILENT, Log, NodeRequest, OtherNodes
 from gateway.api.problems import Problem, bad_request, conflict, not_found
-from gateway.api.requests import MAX_TEXT
+from gateway.api.requests.fields import MAX_TEXT
 from gateway.api.where import Elsewhere, Everywhere, Somewhere, Where
 from gateway.store.errors import StoreError
 from gateway.store.node_requests import KnownNode
@@ -46,7 +46,7 @@ class Router:
         self._actions, self._others, self._log = actions, others, log
 
     def actions(self) -> dict[str, RunningAction]:
-        """Give the same actions, done where they belong."""
+        """Return the same actions, done where they belong."""
         return {name: _routed(self, name, action) for name, action in self._actions.items()}
 
     async def serve(self, asked: NodeRequest, from_node: int) -> msgspec.Struct:
@@ -129,7 +129,7 @@ class Router:
         raise _nowhere(own, problems)
 
     async def _first(self, call: "_Call", where: Somewhere[Any, Any]) -> KnownNode | None:
-        """Give the gateway to begin with, if it is another one that is known."""
+        """Return the gateway to begin with, if it is another one that is known."""
         if where.first is None or self._others.alone:
             return None
         number = await where.first(call.request)
@@ -200,7 +200,7 @@ class _Call(msgspec.Struct, frozen=True):
         return await self.action.run(self.request, self.caller)
 
     def with_request(self, request: msgspec.Struct) -> "_Call":
-        """Give the same call with another request."""
+        """Return the same call with another request."""
         params: dict[str, object] = msgspec.to_builtins(request)
         return msgspec.structs.replace(self, request=request, params=params)
 
@@ -229,7 +229,7 @@ def _routed(router: Router, name: str, action: RunningAction) -> RunningAction:
 
 
 def _changes(where: Where, request: Any) -> bool:  # noqa: ANN401  (the action's own type)
-    """Tell whether a request is to change something at one gateway: what starts and ends at all of them logs it itself."""
+    """Return whether a request is to change something at one gateway: what starts and ends at all of them logs it itself."""
     return isinstance(where, Somewhere) and (where.probe is None or where.probe(request) != request)
 
 
@@ -241,7 +241,7 @@ def _joined(
 
 
 async def _caught(work: Any) -> Found:  # noqa: ANN401  (a coroutine of a Struct)
-    """Give what it answers, or why it gives none."""
+    """Return what it answers, or why it gives none."""
     try:
         answer: msgspec.Struct = await work
     except Problem as problem:
@@ -252,7 +252,7 @@ async def _caught(work: Any) -> Found:  # noqa: ANN401  (a coroutine of a Struct
 
 
 def _named(params: Params) -> str:
-    """Give the gateway that is named, if one is."""
+    """Return the gateway that is named, if one is."""
     node = params.get(NODE) or ""
     if not isinstance(node, str) or len(node) > MAX_TEXT:
         raise bad_request("params.text", f"{NODE}: give the name of a gateway, as `tpo status` shows it")

@@ -1,12 +1,28 @@
-"""Who asks for an action, and whether the right `causes` is theirs."""
+"""Who asks for an action, and whether their role and their rights allow it."""
 
+from collections.abc import Collection, Mapping
 from http import HTTPStatus
+from typing import Final
 
 import msgspec
 
 from gateway.api.problems import Problem
 from gateway.privacy.access import CAUSES
 
+VIEWER, OPERATOR, ADMIN, AUDITOR = "viewer", "operator", "admin", "auditor"
+ROLES = (VIEWER, OPERATOR, ADMIN)
+"""Each may do what those before it may. An auditor stands beside them: it reads the books and their proof, and nothing else."""
+BOOKS, JOURNAL = f"{VIEWER} or {AUDITOR}", f"{OPERATOR} or {AUDITOR}"
+"""What actions ask for that an auditor may do: sums and proofs, and single entries."""
+_MAY: Final[Mapping[str, Collection[str]]] = {
+    VIEWER: ROLES,
+    OPERATOR: ROLES[1:],
+    ADMIN: ROLES[2:],
+    BOOKS: (*ROLES, AUDITOR),
+    JOURNAL: (*ROLES[1:], AUDITOR),
+}
+MAX_ACTOR: Final = 64
+"""Characters of the name of whoever did something, as history keeps it."""
 COMMAND_LINE = "tpo"
 """The channel of payments that people book by `tpo`: two of them who enter the same payment enter it once."""
 
@@ -18,6 +34,17 @@ class Caller(msgspec.Struct, frozen=True):
     role: str
     rights: frozenset[str] = frozenset()
     channel: str = COMMAND_LINE
+
+    @property
+    def actor(self) -> str:
+        """The name as history keeps it."""
+        return self.name[:MAX_ACTOR]
+
+
+def need(role: str, least: str) -> None:
+    """Refuse whoever may not do this."""
+    if role not in _MAY[least]:
+        raise Problem(HTTPStatus.FORBIDDEN, "action.forbidden", f"this needs the role {least}, yours is {role}")
 
 
 def need_causes(caller: Caller) -> None:

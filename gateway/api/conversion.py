@@ -60,13 +60,13 @@ def _refusal(said: Mapping[str, object], kind: type[msgspec.Struct], place: str)
 
 
 def codes_of(kind: type[msgspec.Struct]) -> list[str]:
-    """Give the codes of all refusals of this type."""
+    """Return the codes of all refusals of this type."""
     fields = [wanted(field.type)[0] for field in msgspec.structs.fields(kind)]
     return list(dict.fromkeys([_object_code(kind), *fields]))
 
 
 def _object_code(kind: type[msgspec.Struct]) -> str:
-    """Give the code of what is no object of this type: `OBJECT_CODE` of the type, if it has one."""
+    """Return the code of what is no object of this type: `OBJECT_CODE` of the type, if it has one."""
     return str(getattr(kind, "OBJECT_CODE", "params.invalid"))
 
 
@@ -88,14 +88,14 @@ def _wrong(name: str, kind: object) -> Problem:
 
 
 def wanted(kind: object) -> tuple[str, str]:
-    """Give the code of a refusal, and what a value of this type is in words; TypeError for a type that has none."""
+    """Return the code of a refusal, and what a value of this type is in words; TypeError for a type that has none."""
     info, own = _unwrapped(inspect.type_info(kind))
     code = "params.text" if isinstance(info, inspect.StrType) else "params.invalid"
     return own.get(CODE, code), own.get(WANTED) or _words(info)
 
 
 def _unwrapped(info: inspect.Type) -> tuple[inspect.Type, dict[str, str]]:
-    """Give a type without what is said of it, and what is said; of one that may be null that of the other half."""
+    """Return a type without what is said of it, and what is said; of one that may be null that of the other half."""
     match info:
         case inspect.Metadata(type=inner):
             bare, said = _unwrapped(inner)

@@ -1,6 +1,9 @@
-"""Numbers by which somebody names a line, as people write them: read into the one form that the store has (E.164)."""
+"""Numbers by which somebody names a line, as people write them: read into the form that the store has (E.164), and found."""
 
-from gateway.api.problems import bad_request
+from sqlalchemy import Connection
+
+from gateway.api.problems import bad_request, not_found
+from gateway.subscribers.queries import find
 from provisioning.errors import IdentifierInvalid
 from provisioning.identifiers import msisdn
 
@@ -19,3 +22,11 @@ def number(text: str, country: str) -> str:
         return msisdn(text, country)
     except IdentifierInvalid as error:
         raise bad_request(error.code, str(error)) from None
+
+
+def subscriber_of(connection: Connection, text: str, country: str) -> int:
+    """Return the subscriber who has a number now, as people write it (`named`); Problem where nobody has it."""
+    subscriber_id = find(connection, named(text, country))
+    if subscriber_id is None:
+        raise not_found("subscriber.unknown", "no subscriber has this number now")
+    return subscriber_id

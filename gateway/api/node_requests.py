@@ -89,7 +89,7 @@ class OtherNodes(Protocol):
         """Whether there can be no others."""
 
     async def known(self) -> Sequence[KnownNode]:
-        """Give the others, those that do not run as well; StoreError where the store does not tell."""
+        """Return the others, those that do not run as well; StoreError where the store does not tell."""
 
     async def ask(self, node: KnownNode, request: NodeRequest, kind: type[AnswerType], seconds: float) -> AnswerType:
         """Have another one do an action; Problem where it refuses, does not run or does not answer."""
@@ -151,7 +151,7 @@ class NodeRequests:
         self._perform = perform
 
     async def known(self) -> Sequence[KnownNode]:
-        """Give the others; StoreError where the store cannot be read, or does not answer soon.
+        """Return the others; StoreError where the store cannot be read, or does not answer soon.
 
         A store that stands still has one thread waiting for it, however many ask meanwhile.
         """

@@ -11,30 +11,27 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
-from gateway.api.actions import BOOKS, JOURNAL, OPERATOR, VIEWER
-from gateway.api.answers import Causes, Health, LinePreferences, OrderTakenOverHttp, TakenText, TakenTexts, ToppedUp
-from gateway.api.bill_answers import BillPaid
-from gateway.api.bill_requests import PayBillOnce
-from gateway.api.charity_answers import AuditMade, BankAccountShown, BankDetails, CommitmentMade, PayoutFile
-from gateway.api.charity_requests import MOST_DRAWN, MOST_SEED, AuditSample
+from gateway.api.actions.order_fields import FIELDS, MAX_REASON
+from gateway.api.actions.texts import MAX_TEXTS
+from gateway.api.answers.bills import BillPaid
+from gateway.api.answers.charity import AuditMade, BankAccountShown, BankDetails, Causes, CommitmentMade, PayoutFile
+from gateway.api.answers.lines import LinePreferences
+from gateway.api.answers.nodes import Health
+from gateway.api.answers.orders import OrderTakenOverHttp
+from gateway.api.answers.rows import BooksChecked, GiftAnswer, Gifts, LimitView, Seals
+from gateway.api.answers.subscribers import ToppedUp
+from gateway.api.answers.texts import TakenText, TakenTexts
+from gateway.api.callers import BOOKS, JOURNAL, OPERATOR, VIEWER
 from gateway.api.conversion import codes_of
-from gateway.api.ledger_seals import Seals
-from gateway.api.order_requests import FIELDS, MAX_REASON
 from gateway.api.problems import ProblemBody
-from gateway.api.requests import (
-    MAX_ID,
-    NO_NUL,
-    NUMBER_FORM,
-    PRINTABLE,
-    DecideLimit,
-    GiveGift,
-    SendText,
-    SetPreferences,
-    SimOrder,
-    TopUpSubscriber,
-)
-from gateway.api.row_answers import BooksChecked, GiftAnswer, Gifts, LimitView
-from gateway.api.sms_actions import MAX_TEXTS
+from gateway.api.requests.bills import PayBillOnce
+from gateway.api.requests.charity import MOST_DRAWN, MOST_SEED, AuditSample
+from gateway.api.requests.fields import MAX_ID, NO_NUL, NUMBER_FORM, PRINTABLE
+from gateway.api.requests.gifts import GiveGift
+from gateway.api.requests.lines import DecideLimit, SetPreferences
+from gateway.api.requests.orders import SimOrder
+from gateway.api.requests.subscribers import TopUpSubscriber
+from gateway.api.requests.texts import SendText
 from gateway.balance.queries import SubscriberView
 from gateway.charging.plan_changes import Effective
 from gateway.ledger.export.pages import ExportPage
@@ -387,7 +384,7 @@ def _written() -> bytes:
 
 
 def served() -> web.RouteDef:
-    """Give the route of the description."""
+    """Return the route of the description."""
 
     async def answer(_request: web.Request) -> web.Response:
         return web.Response(body=_written(), content_type="application/json")
@@ -396,7 +393,7 @@ def served() -> web.RouteDef:
 
 
 def codes(route: Route) -> dict[int, list[str]]:
-    """Give every code that a route may refuse with, by status: its own, those of its request, and those that all share."""
+    """Return every code that a route may refuse with, by status: its own, those of its request, and those that all share."""
     found = {status: list(own) for status, own in route.problems.items()}
     if route.request is not None:
         found[400] += codes_of(route.request)

@@ -27,7 +27,7 @@ class Problem(Exception):
         self.status, self.code, self.detail, self.headers = status, code, detail, headers or {}
 
     def body(self) -> ProblemBody:
-        """Give the body of the answer; what it repeats of the request is masked, as answers end up in logs."""
+        """Return the body of the answer; what it repeats of the request is masked, as answers end up in logs."""
         return ProblemBody(
             type=f"urn:tpo:problem:{self.code}",
             title=self.status.phrase,

@@ -15,12 +15,13 @@ from pathlib import Path
 from aiohttp import web
 
 from gateway.api import access, openapi
-from gateway.api.actions import ACTIONS, ADMIN, AUDITOR, OPERATOR, Params, RunningAction, need
-from gateway.api.answers import Health
-from gateway.api.callers import Caller
+from gateway.api.action import Params, RunningAction
+from gateway.api.actions.table import ACTIONS
+from gateway.api.actions.texts import SmsActions, read_texts
+from gateway.api.answers.nodes import Health
+from gateway.api.callers import ADMIN, AUDITOR, OPERATOR, Caller, need
 from gateway.api.connections import Listener
 from gateway.api.problems import Problem, bad_request, not_found
-from gateway.api.sms_actions import SmsActions, read_texts
 from gateway.api.web_requests import (
     CALLER,
     MAX_BODY,
@@ -49,7 +50,7 @@ Alarm = Callable[[str, Mapping[str, object]], None]
 class Server:
     """Both listeners of one gateway; `ready` is asked at each request.
 
-    `actions` are those that need the running gateway, beside `gateway.api.actions.ACTIONS`; `routes` stand beside those of
+    `actions` are those that need the running gateway, beside `gateway.api.actions.table`; `routes` stand beside those of
     health and texts, and those that begin with one of `open_paths` see to their callers themselves.
     """
 
@@ -304,7 +305,7 @@ def _caller(request: web.Request, auditors: Sequence[str]) -> Caller:
 
 
 def _is_named(uid: int, users: Sequence[str]) -> bool:
-    """Tell whether a user of this machine is one of these; of one without a name nobody knows."""
+    """Return whether a user of this machine is one of these; of one without a name nobody knows."""
     try:
         return pwd.getpwuid(uid).pw_name in users
     except KeyError:

@@ -7,8 +7,7 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
-from gateway.api.actions import need
-from gateway.api.callers import Caller
+from gateway.api.callers import Caller, need
 from gateway.api.json_values import read_value
 from gateway.api.problems import Problem, bad_request
 
@@ -26,7 +25,7 @@ BODY_SECONDS: Final = 20.0
 
 
 def caller_of(request: web.Request, least: str) -> Caller:
-    """Give who asks; Problem where this needs another role."""
+    """Return who asks; Problem where this needs another role."""
     caller = request[CALLER]
     need(caller.role, least)
     return caller

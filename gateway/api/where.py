@@ -5,7 +5,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from gateway.api.answers import NodeProblem
+from gateway.api.answers.nodes import NodeProblem
 from gateway.api.callers import Caller
 from gateway.api.conversion import Request
 from gateway.api.problems import Problem

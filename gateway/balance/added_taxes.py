@@ -38,7 +38,7 @@ class BookAddedTax(Unit):
         return (self.of.subscriber_id,)
 
     def decide(self, batch: Batch) -> bool:
-        """Tell whether it was booked now."""
+        """Return whether it was booked now."""
         of, wallet = self.of, batch.row_set(WalletRows).get(self.of.subscriber_id)
         row = added_taxes.c
         same = (row.node == of.node, row.period == of.period, row.subscriber_id == of.subscriber_id)
@@ -99,7 +99,7 @@ class FinishAddedTaxes(Unit):
     period: str
 
     def decide(self, batch: Batch) -> bool:
-        """Tell whether it is new."""
+        """Return whether it is new."""
         row = added_taxes.c
         same = (row.node == self.node, row.period == self.period, row.subscriber_id == DONE)
         if batch.connection.execute(select(row.id).where(*same)).first() is not None:

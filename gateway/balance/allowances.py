@@ -43,14 +43,14 @@ class Allowance(msgspec.Struct, omit_defaults=True):
     """What was paid for it, in micro-units; without what credit of the company paid."""
 
     def available(self, service: str, zone: str = "") -> int:
-        """Give the units of a service that nobody holds, in a zone as far as its fair use goes.
+        """Return the units of a service that nobody holds, in a zone as far as its fair use goes.
 
         Whoever holds some may use them in the zone, too: what two sessions are promised of it is there for both.
         """
         return max(0, self.within(zone, service, self.left.get(service, 0)) - self.held.get(service, 0))
 
     def within(self, zone: str, service: str, units: int) -> int:
-        """Give how many of so many units may be used in a zone."""
+        """Return how many of so many units may be used in a zone."""
         return (
             min(units, self.fair_use[zone]) if self.fair_use and zone in self.fair_use and service == "data" else units
         )
@@ -75,7 +75,7 @@ class Place(msgspec.Struct, frozen=True, gc=False):
     apart: bool = False
 
     def counts(self, allowance: Allowance) -> bool:
-        """Tell whether an allowance covers use here."""
+        """Return whether an allowance covers use here."""
         if self.apart:
             return False
         return self.zone in allowance.zones if allowance.zones else self.in_bundle
@@ -92,7 +92,7 @@ class Covered(msgspec.Struct, frozen=True, gc=False):
 
 
 def running(allowances: list[Allowance], time: int, place: Place) -> list[Allowance]:
-    """Give the allowances that cover use at a time (microseconds), the one that ends soonest first.
+    """Return the allowances that cover use at a time (microseconds), the one that ends soonest first.
 
     Where one follows another there is no gap: use from before an allowance began that was not covered then is covered by it,
     since it would have been what it was sold for.
@@ -149,7 +149,7 @@ def give_back(allowances: list[Allowance], service: str, promises: list[Promise]
 
 
 def ends_for_good(allowance: Allowance) -> int:
-    """Give the time (microseconds) from which on nothing counts on an allowance any more, and what is left is no more.
+    """Return the time (microseconds) from which on nothing counts on an allowance any more, and what is left is no more.
 
     Use may be reported late, and is covered then as of its own time; money is spent when a report comes.
     """

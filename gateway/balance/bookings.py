@@ -97,7 +97,7 @@ def sale(wallet: Wallet, giving: Giving, amount: int, event_at: int, reference: 
 
 
 def paid(booked: Booked) -> int:
-    """Give what of a sale was paid by the customer's own money, in micro-units."""
+    """Return what of a sale was paid by the customer's own money, in micro-units."""
     return sum(entry.amount for entry in booked.entries if entry.kind == "sale")
 
 
@@ -133,7 +133,7 @@ def gift(wallet: Wallet, account: Account, cause: str, amount: int, now: int, qu
 
 
 def own_money(wallet: Wallet) -> int:
-    """Give what a customer may give away: what nobody holds, without credit of the company or of a payer, and not on credit."""
+    """Return what a customer may give away: what nobody holds, without credit of the company or of a payer, not on credit."""
     return wallet.balance - wallet.reserved - credit.promotional(wallet) - wallet.lent
 
 

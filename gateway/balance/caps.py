@@ -13,7 +13,7 @@ from gateway.rating.plans import Cap, Plan, Rate, caps_of
 
 
 def cap_room(wallet: Wallet, plan: Plan, rate: Rate, service: str, at: int, zone: tzinfo) -> int | None:
-    """Give what usage of this rate can still cost at a time (micro-units, microseconds); None where no cap counts it."""
+    """Return what usage of this rate can still cost at a time (micro-units, microseconds); None where no cap counts it."""
     caps = caps_of(plan, rate, service)
     if not caps:
         return None

@@ -108,7 +108,7 @@ def _wrong_sums(connection: Connection, known: Mapping[int, Spending], months: B
 
 
 def _latest(every: Sequence[Part], months: BillingMonths, since: int) -> int:
-    """Give the month of the latest use that was charged and counted; 0 where there is none."""
+    """Return the month of the latest use that was charged and counted; 0 where there is none."""
     wanted = select(func.max(usage.c.event_at)).where(usage.c.price > 0, usage.c.event_at >= since)
     return max((months.number(at) for part in every if (at := part.connection.scalar(wanted)) is not None), default=0)
 

@@ -32,12 +32,12 @@ class Charged(msgspec.Struct, frozen=True):
 
     @property
     def own(self) -> int:
-        """Give what of the price is ours."""
+        """Return what of the price is ours."""
         return self.price - self.passed_on
 
     @property
     def tenth(self) -> int:
-        """Give what went to causes."""
+        """Return what went to causes."""
         return sum(part.amount for part in self.parts)
 
 

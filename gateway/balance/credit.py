@@ -65,7 +65,7 @@ def money_of(allowances: list[Allowance]) -> int:
 
 
 def promotional(wallet: Wallet) -> int:
-    """Give what of a wallet the company gave, in micro-units."""
+    """Return what of a wallet the company gave, in micro-units."""
     return money_of([each for each in wallet.allowances if each.kind == PROMOTION])
 
 
@@ -89,7 +89,7 @@ def give_back(wallet: Wallet, entries: list[AllowanceEntry]) -> None:
 
 
 def tax_within(amount: int, percent: int) -> int:
-    """Give the tax in an amount that includes it, rounded half-even to the micro-unit; the rate in hundredths of a percent."""
+    """Return the tax in an amount that includes it, rounded half-even to the micro-unit; the rate in basis points."""
     return half_even(amount * percent, 10_000 + percent)
 
 

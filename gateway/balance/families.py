@@ -102,7 +102,7 @@ def lend(member: Wallet, payer: Wallet | None, family: Family, now: int, zone: t
 
 
 def with_causes_of(profile: Profile, payer: Profile | None) -> Profile:
-    """Give a member's profile, with the payer's choices where it has none of its own."""
+    """Return a member's profile, with the payer's choices where it has none of its own."""
     return profile if profile.choices or payer is None else Profile(profile.plans, payer.choices)
 
 

@@ -33,7 +33,7 @@ class Declaration(msgspec.Struct, frozen=True):
     details: Details | None = None
 
     def covers(self, cause: str, at: int) -> bool:
-        """Tell whether it is opened, to this cause, and in force at a time (microseconds)."""
+        """Return whether it is opened, to this cause, and in force at a time (microseconds)."""
         in_force = self.covers_from <= at and (self.cancelled_at is None or at < self.cancelled_at)
         return in_force and self.details is not None and self.details.cause == cause
 
@@ -89,7 +89,7 @@ def _cancel(batch: Batch, subscriber_id: int, cause: str) -> int:
 
 
 def declarations_of(connection: Connection, subscriber_id: int, seals: CauseSeals | None) -> list[Declaration]:
-    """Give a line's declarations, the newest first; opened under `seals` alone."""
+    """Return a line's declarations, the newest first; opened under `seals` alone."""
     rows = connection.execute(select(_ROWS).where(_ROWS.c.subscriber_id == subscriber_id).order_by(_ROWS.c.id.desc()))
     return [
         Declaration(
@@ -108,7 +108,7 @@ def declarations_of(connection: Connection, subscriber_id: int, seals: CauseSeal
 
 
 def covered(connection: Connection, cause: str, period: str, zone: tzinfo, seals: CauseSeals) -> Iterator[Donation]:
-    """Give the gifts of a month to a cause that a declaration to it covers, each once.
+    """Return the gifts of a month to a cause that a declaration to it covers, each once.
 
     A gift has the day on which it was made, by the operator's clock. Others than those in pounds are not claimed on.
     """

@@ -35,7 +35,7 @@ class Remains(msgspec.Struct, frozen=True):
 
 
 def kept_until(made_at: int) -> date:
-    """Give the day after which a gift's declaration is not needed any more; `made_at` in microseconds."""
+    """Return the day after which a gift's declaration is not needed any more; `made_at` in microseconds."""
     day = datetime.fromtimestamp(made_at / 1_000_000, UTC).date()
     ends = date(day.year, *TAX_YEAR_ENDS)
     year = day.year if day <= ends else day.year + 1
@@ -60,7 +60,7 @@ def forget_gifts(batch: Batch, subscriber_id: int) -> Remains:
 
 
 def _is_needed(gift: Gift, declared: Iterable[Declaration], now: int) -> bool:
-    """Tell whether a gift is one that a charity claims by, or has claimed, and the time for that is not over."""
+    """Return whether a gift is one that a charity claims by, or has claimed, and the time for that is not over."""
     if gift.state is not GiftState.GIVEN or gift.currency != CURRENCY or gift.done_at is None:
         return False
     today = datetime.fromtimestamp(now / 1_000_000, UTC).date()
@@ -88,7 +88,7 @@ def _unlink(batch: Batch, numbers: Sequence[int]) -> None:
 
 
 def erased_givers(connection: Connection) -> list[int]:
-    """Give the customers who were erased and of whom declarations are kept."""
+    """Return the customers who were erased and of whom declarations are kept."""
     own = gift_aid_declarations.c.subscriber_id
     wanted = select(own).distinct().where(own.in_(select(erasures.c.subscriber_id))).order_by(own)
     return list(connection.scalars(wanted))

@@ -44,7 +44,7 @@ class GiftPolicy(msgspec.Struct, frozen=True):
     campaigns: tuple[Campaign, ...] = ()
 
     def limit(self, currency: str) -> PaidServiceLimit | None:
-        """Give what gifts may come to by law; None where there is no limit."""
+        """Return what gifts may come to by law; None where there is no limit."""
         return limit_of(self.country, currency)
 
 
@@ -132,13 +132,13 @@ def withdraw(batch: Batch, wallet: Wallet, gift: Gift) -> Gift:
 
 
 def find_gift(batch: Batch, number: int) -> Gift | None:
-    """Give a gift by its number, opened."""
+    """Return a gift by its number, opened."""
     found = batch.connection.execute(select(gifts).where(gifts.c.id == number)).one_or_none()
     return None if found is None else opened(found, batch.policy(CauseSeals))
 
 
 def latest_held(batch: Batch, subscriber_id: int) -> Gift | None:
-    """Give the gift of a customer that may be taken back and was asked for last; None where there is none."""
+    """Return the gift of a customer that may be taken back and was asked for last; None where there is none."""
     held = (gifts.c.subscriber_id == subscriber_id, gifts.c.state == str(GiftState.HELD), gifts.c.due_at > batch.now)
     found = batch.connection.execute(select(gifts).where(*held).order_by(gifts.c.id.desc()).limit(1)).one_or_none()
     return None if found is None else opened(found, batch.policy(CauseSeals))

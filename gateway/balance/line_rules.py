@@ -65,7 +65,7 @@ class LineRules(msgspec.Struct, frozen=True):
         return cls(observers, Near(balance, charged, numbers=any(each.numbers for each in near)))
 
     def is_near(self, wallet: Wallet, network: str, number: str, limited: str) -> bool:
-        """Tell whether a use has to be looked at: of each charging request, and so in one expression.
+        """Return whether a use has to be looked at: of each charging request, and so in one expression.
 
         Whatever was marked of a line before, a limit, a bundle, use abroad or another country has it looked at.
         """

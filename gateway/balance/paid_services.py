@@ -11,7 +11,7 @@ KEY: Final = "paid"
 
 
 def left_of_month(wallet: Wallet, limit: PaidServiceLimit, at: int, zone: tzinfo) -> int:
-    """Give what may still be paid so in the month of a time, in micro-units."""
+    """Return what may still be paid so in the month of a time, in micro-units."""
     return max(0, limit.monthly - wallet.counters.get(_key(at, zone), 0))
 
 

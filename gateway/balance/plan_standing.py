@@ -18,7 +18,7 @@ FOR_GOOD_US = 1 << 60
 
 
 def versions_of(connection: Connection, name: str, now: int) -> list[PlanVersionRow]:
-    """Give the versions of a plan, oldest first; none where it never was."""
+    """Return the versions of a plan, oldest first; none where it never was."""
     known = [each for each in read(connection, PLAN) if each.name == name]
     plans = [(each.valid_from, plan_of(each)) for each in known]
     lines = Counter(
@@ -39,12 +39,12 @@ def versions_of(connection: Connection, name: str, now: int) -> list[PlanVersion
 
 
 def recorded(connection: Connection, name: str, number: int) -> Plan | None:
-    """Give a plan as a version of it says; None where it has no such version, or nobody knows what that said."""
+    """Return a plan as a version of it says; None where it has no such version, or nobody knows what that said."""
     return next((plan_of(each) for each in read(connection, PLAN) if (each.id, each.name) == (number, name)), None)
 
 
 def _subscribed(connection: Connection, name: str, now: int) -> list[int]:
-    """Give when the lines that stand on a plan subscribed to it."""
+    """Return when the lines that stand on a plan subscribed to it."""
     s = subscriptions.c
     latest = (
         select(s.subscriber_id, func.max(s.valid_from).label("since"))

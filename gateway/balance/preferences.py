@@ -61,7 +61,7 @@ def keep(batch: Batch, subscriber_id: int, wanted: Preferences) -> None:
 
 
 def preferences_of(connection: Connection, subscriber_id: int) -> Preferences:
-    """Give what a customer said."""
+    """Return what a customer said."""
     own = preferences.c
     found = select(own.language, own.itemised).where(own.subscriber_id == subscriber_id)
     row = connection.execute(found).one_or_none()

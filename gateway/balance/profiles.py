@@ -21,14 +21,14 @@ class Profile(msgspec.Struct, frozen=True, gc=False):
     choices: tuple[Choice, ...] = ()
 
     def subscription_at(self, time: int) -> tuple[int, str] | None:
-        """Give the plan in force at a time, and from when on the line has it; before the first, the first."""
+        """Return the plan in force at a time, and from when on the line has it; before the first, the first."""
         for subscription in reversed(self.plans):
             if subscription[0] <= time:
                 return subscription
         return self.plans[0] if self.plans else None
 
     def plan_at(self, time: int) -> str | None:
-        """Give the id of the plan in force at a time; before the first, the first."""
+        """Return the id of the plan in force at a time; before the first, the first."""
         subscription = self.subscription_at(time)
         return None if subscription is None else subscription[1]
 
@@ -103,7 +103,7 @@ class ProfileRows(RowSet[int, Profile]):
 
 
 def read_plans(connection: Connection, subscribers: Collection[int]) -> dict[int, tuple[tuple[int, str], ...]]:
-    """Give the plans of these subscribers over time, and nothing of their choices."""
+    """Return the plans of these subscribers over time, and nothing of their choices."""
     return _plans(_PLANS.run(connection, subscribers), subscribers)
 
 

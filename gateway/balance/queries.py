@@ -69,7 +69,7 @@ class SubscriberView(msgspec.Struct, frozen=True):
 def show(
     connection: Connection, subscriber_id: int, now: int, terms: Terms | None = None, seals: CauseSeals | None = None
 ) -> SubscriberView:
-    """Tell a subscriber's numbers, plan, money and taxes; amounts are decimal strings in major units.
+    """Return a subscriber's numbers, plan, money and taxes; amounts are decimal strings in major units.
 
     The choice is told under `seals` alone: whoever may not see it opens none.
     """
@@ -121,13 +121,13 @@ class SubscriberRow(msgspec.Struct, frozen=True):
 
 
 def rows_after(connection: Connection, after: int, limit: int, now: int) -> list[SubscriberRow]:
-    """Tell the subscribers numbered above `after`, in the order of their numbers."""
+    """Return the subscribers numbered above `after`, in the order of their numbers."""
     found = select(subscribers.c.id).where(subscribers.c.id > after).order_by(subscribers.c.id).limit(limit)
     return rows_of(connection, list(connection.scalars(found)), now)
 
 
 def rows_of(connection: Connection, ids: Iterable[int], now: int) -> list[SubscriberRow]:
-    """Tell these subscribers, in the order of their numbers."""
+    """Return these subscribers, in the order of their numbers."""
     wanted = sorted(ids)
     numbers: dict[tuple[int, str], str] = {}
     for subscriber_id, kind, value, valid_to in _LINES.run(connection, wanted):
@@ -157,5 +157,5 @@ def causes_of(shares: Iterable[Share]) -> list[CauseShare]:
 
 
 def percent(basis_points: int) -> int | float:
-    """Give basis points as a percentage: 5000 -> 50, 3333 -> 33.33."""
+    """Return basis points as a percentage: 5000 -> 50, 3333 -> 33.33."""
     return basis_points / 100 if basis_points % 100 else basis_points // 100

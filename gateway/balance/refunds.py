@@ -138,7 +138,7 @@ class RefundUsage(Unit):
         return refunded
 
     def _promotional(self, there: Mapping[int, Allowance]) -> int:
-        """Give what credit of the company paid that has not ended since, in micro-units."""
+        """Return what credit of the company paid that has not ended since, in micro-units."""
         paid = (each for each in self.of.covers if each.service == MONEY and each.allowance_id in there)
         return sum(each.units for each in paid if there[each.allowance_id].kind == PROMOTION)
 

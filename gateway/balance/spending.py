@@ -31,13 +31,13 @@ class BillingMonths:
         self._number = self._start = self._end = 0
 
     def number(self, at: int) -> int:
-        """Give the month of a time (microseconds)."""
+        """Return the month of a time (microseconds)."""
         if not self._start <= at < self._end:
             self._look_up(at)
         return self._number
 
     def bounds(self, month: int) -> tuple[int, int]:
-        """Give when a month begins, and when the next one does (microseconds)."""
+        """Return when a month begins, and when the next one does (microseconds)."""
         first = datetime(month // 12, month % 12 + 1, 1, tzinfo=self._zone)
         following = datetime((month + 1) // 12, (month + 1) % 12 + 1, 1, tzinfo=self._zone)
         return int(first.timestamp()) * MICROSECONDS, int(following.timestamp()) * MICROSECONDS
@@ -49,7 +49,7 @@ class BillingMonths:
 
 
 def month_of(period: str) -> int:
-    """Give the number of a month such as `2026-11`."""
+    """Return the number of a month such as `2026-11`."""
     year, month = period.split("-")
     return int(year) * 12 + int(month) - 1
 
@@ -87,31 +87,31 @@ class Spending(msgspec.Struct, array_like=True):
     """Limits of single months, in place of that of all: NO_LIMIT where there is none in that month."""
 
     def limit_in(self, month: int) -> int:
-        """Give the bill limit of a month; NO_LIMIT without one."""
+        """Return the bill limit of a month; NO_LIMIT without one."""
         return self.months.get(month, self.limit) if self.months else self.limit
 
     def charged_in(self, month: int) -> int:
-        """Give what was charged in a month: this one, or the last."""
+        """Return what was charged in a month: this one, or the last."""
         if month == self.month:
             return self.charged
         return self.before if month == self.month - 1 else 0
 
     def room(self, month: int) -> int | None:
-        """Give what may still be charged in a month by the bill limit; None without one, or where more was agreed to."""
+        """Return what may still be charged in a month by the bill limit; None without one, or where more was agreed to."""
         limit = self.limit_in(month)
         if limit < 0 or self.agreed == month:
             return None
         return max(0, limit - self.charged_in(month))
 
     def room_abroad(self, month: int, cap: int) -> int | None:
-        """Give what may still be charged abroad in a month by the operator's `cap`; None without one (0), or where agreed."""
+        """Return what may still be charged abroad in a month by the operator's `cap`; None without one (0), or where agreed."""
         if not cap or self.cap_agreed == month:
             return None
         used = self.abroad if month == self.month else self.abroad_before if month == self.month - 1 else 0
         return max(0, cap - used)
 
     def least_room(self, month: int, cap: int) -> int | None:
-        """Give what may still be charged in a month by both; `cap` is that for use abroad, 0 for use at home."""
+        """Return what may still be charged in a month by both; `cap` is that for use abroad, 0 for use at home."""
         if self.limit < 0 and not cap and not self.months:
             return None  # as nearly always
         rooms = [room for room in (self.room(month), self.room_abroad(month, cap)) if room is not None]

@@ -90,7 +90,7 @@ def _causes_needed(connection: Connection, new: Mapping[str, Cause], seals: Caus
 
 
 def _chosen(connection: Connection, seals: CauseSeals) -> set[str]:
-    """Give the causes that customers have now, or will have: each one's last choice counts."""
+    """Return the causes that customers have now, or will have: each one's last choice counts."""
     ended = set(connection.scalars(select(subscribers.c.id).where(subscribers.c.status == TERMINATED)))
     last: dict[int, tuple[int, set[str]]] = {}
     for each in read_all(connection, seals):

@@ -49,14 +49,14 @@ class SetTaxArea(Change):
 
 
 def areas(connection: Connection, subscriber_id: int) -> list[tuple[int, TaxArea]]:
-    """Give the areas of a line, each with the time from which it counts (microseconds), in order."""
+    """Return the areas of a line, each with the time from which it counts (microseconds), in order."""
     a = tax_areas.c
     found = select(a.valid_from, a.state, a.zip).where(a.subscriber_id == subscriber_id).order_by(a.valid_from)
     return [(valid_from, TaxArea(state, zip_code)) for valid_from, state, zip_code in connection.execute(found)]
 
 
 def area_at(connection: Connection, subscriber_id: int, at: int) -> TaxArea | None:
-    """Give where a line was taxed at a time (microseconds); None where nobody had said."""
+    """Return where a line was taxed at a time (microseconds); None where nobody had said."""
     known = [area for valid_from, area in areas(connection, subscriber_id) if valid_from <= at]
     return known[-1] if known else None
 
@@ -72,7 +72,7 @@ class LineTax(msgspec.Struct, frozen=True):
 
 
 def line_tax(plan: Plan | None, area: TaxArea | None, taxes: TaxTable) -> LineTax | None:
-    """Tell how a line's plan is taxed where it is; None where its plan says nothing."""
+    """Return how a line's plan is taxed where it is; None where its plan says nothing."""
     if plan is None or plan.tax is None:
         return None
     known = plan.tax.treatment is Treatment.INCLUSIVE or (area is not None and knows(taxes, plan.tax, area))

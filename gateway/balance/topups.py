@@ -84,7 +84,7 @@ class PaymentRows(RowSet[tuple[str, str], Booked]):
             self.rows[channel, reference] = Booked(*kept)
 
     def find(self, channel: str, reference: str) -> Booked | None:
-        """Give what a channel's reference was booked as, None if it is new."""
+        """Return what a channel's reference was booked as, None if it is new."""
         return self.rows.get((channel, reference)) or self.rows.get((EVERY_CHANNEL, reference))
 
     def keep(self, batch: Batch, payment: Payment, subscriber_id: int) -> None:

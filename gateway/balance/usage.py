@@ -47,7 +47,7 @@ class UsageRecord(msgspec.Struct, frozen=True, gc=False):
     allowance_id: int | None = None
 
     def row(self) -> tuple[object, ...]:
-        """Give the row of the table `usage`, its columns in order."""
+        """Return the row of the table `usage`, its columns in order."""
         return msgspec.structs.astuple(self)
 
 
@@ -62,7 +62,7 @@ def covered_elsewhere(record: UsageRecord, parts: list[Covered]) -> list[Allowan
 
 
 def has_bundle(wallet: Wallet, plan: Plan, at: int) -> bool:
-    """Tell whether a bundle of this plan was in force at a time (microseconds)."""
+    """Return whether a bundle of this plan was in force at a time (microseconds)."""
     for allowance in wallet.allowances:
         if allowance.plan == plan.id and at < allowance.ends_at and allowance.kind == BUNDLE:
             return True
@@ -70,7 +70,7 @@ def has_bundle(wallet: Wallet, plan: Plan, at: int) -> bool:
 
 
 def can_be_sold_bundle(wallet: Wallet, plan: Plan, service: str, now: int, zone: tzinfo) -> bool:
-    """Tell whether the plan has a bundle that covers a service, the line may be served, and the wallet can pay for it whole.
+    """Return whether the plan has a bundle that covers a service, the line may be served, and the wallet can pay for it whole.
 
     A bill limit does not count here: the price of the plan's bundle was agreed with the plan.
     """
@@ -107,7 +107,7 @@ class BundleSale(msgspec.Struct, frozen=True):
 
     @property
     def unused(self) -> bool:
-        """Tell whether nothing of it was used or promised yet."""
+        """Return whether nothing of it was used or promised yet."""
         if self.allowance.left != self.sold or any(self.allowance.held.values()):
             return False
         rolled = self.rolled
@@ -136,7 +136,7 @@ class _Terms(msgspec.Struct, frozen=True):
 
 
 def price_now(bundle: Bundle, wallet: Wallet, now: int, zone: tzinfo) -> int:
-    """Give what a bundle costs a line that is sold it now, in micro-units."""
+    """Return what a bundle costs a line that is sold it now, in micro-units."""
     return _terms(bundle, wallet, now, zone).price
 
 

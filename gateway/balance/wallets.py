@@ -27,7 +27,7 @@ class Renewal(msgspec.Struct, omit_defaults=True):
     next_at: int = 0
 
     def is_due(self, now: int) -> bool:
-        """Tell whether the next period is to be sold by now."""
+        """Return whether the next period is to be sold by now."""
         return 0 < self.next_at <= now
 
 
@@ -82,7 +82,7 @@ class Wallet(msgspec.Struct):
         return self.balance + self.credit_limit - self.reserved
 
     def allowance_ending(self, ends_at: int) -> Allowance | None:
-        """Give the allowance by its end, as what was promised before 2026-12 names it; None where it is gone."""
+        """Return the allowance by its end, as what was promised before 2026-12 names it; None where it is gone."""
         return next((allowance for allowance in self.allowances if allowance.ends_at == ends_at), None)
 
     @property
@@ -101,7 +101,7 @@ class Wallet(msgspec.Struct):
         self.changed = True
 
     def spendable(self, month: int, cap: int = 0) -> int:
-        """Give what may still be promised for use in a month, as far as money and limits go; `cap` is that for use abroad."""
+        """Return what may still be promised for use in a month, as far as money and limits go; `cap` is that for use abroad."""
         room = self.spending.least_room(month, cap)
         available = self.available
         return available if room is None else min(available, room - self.reserved)
@@ -186,7 +186,7 @@ def _holdings(wallet: Wallet) -> bytes | None:
 
 
 def may_count(name: str, begun: str) -> bool:
-    """Tell whether a counter may still be used once another is begun."""
+    """Return whether a counter may still be used once another is begun."""
     date, newest = name.rpartition(":")[2], begun.rpartition(":")[2]
     if len(newest) == len(_MONTH):
         return date[: len(_MONTH)] >= _months_before(newest)
@@ -195,7 +195,7 @@ def may_count(name: str, begun: str) -> bool:
 
 
 def _months_before(month: str) -> str:
-    """Give the month before a month."""
+    """Return the month before a month."""
     year, number = int(month[:4]), int(month[5:])
     return f"{year - (number == 1):04}-{(number - 2) % 12 + 1:02}"
 

@@ -81,7 +81,7 @@ class Statement(msgspec.Struct, frozen=True):
     lines: tuple[BankLine, ...]
 
     def balance(self, code: str) -> Balance | None:
-        """Give a balance by its code, the latest of several."""
+        """Return a balance by its code, the latest of several."""
         found = [each for each in self.balances if each.code == code]
         return max(found, key=lambda each: each.day) if found else None
 
@@ -147,7 +147,7 @@ def _balance(element: Element) -> Balance:
 
 
 def _lines(entry: Element, account: str) -> Iterator[BankLine]:
-    """Give the payments of an entry; one without details is one payment."""
+    """Return the payments of an entry; one without details is one payment."""
     total, currency = amount(_child(entry, "Amt"))
     credit = _is_credit(entry)
     details = entry.findall("NtryDtls/TxDtls")
@@ -161,7 +161,7 @@ def _lines(entry: Element, account: str) -> Iterator[BankLine]:
 
 
 def _part(details: Element, total: int, currency: str, *, credit: bool, alone: bool) -> tuple[int, bool]:
-    """Give the amount of one payment of an entry, in the account's currency, and whether it came in."""
+    """Return the amount of one payment of an entry, in the account's currency, and whether it came in."""
     written = details.find("Amt") if details.find("Amt") is not None else details.find("AmtDtls/TxAmt/Amt")
     sign = _is_credit(details) if details.find("CdtDbtInd") is not None else credit
     if alone or written is None:
@@ -196,7 +196,7 @@ def _line(entry: Element, details: Element, account: str, value: int, currency: 
 
 
 def _returned(entry: Element, details: Element) -> str:
-    """Give why a payment came back."""
+    """Return why a payment came back."""
     family = text(details, "BkTxCd/Domn/Fmly/SubFmlyCd") or text(entry, "BkTxCd/Domn/Fmly/SubFmlyCd")
     if details.find("RtrInf") is None and family != RETURNED:
         return ""

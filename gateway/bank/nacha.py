@@ -56,7 +56,7 @@ def _entry(payment: Payment, bank: str, number: int) -> str:
 
 
 def _sums(payments: Sequence[Payment]) -> str:
-    """Give the entry hash (the last ten digits of the sum of routing numbers), no debits, and all credits in cents."""
+    """Return the entry hash (the last ten digits of the sum of routing numbers), no debits, and all credits in cents."""
     routing = sum(int(payment.to.routing[:8]) for payment in payments) % 10**10
     cents = sum(payment.amount * 100 // MICRO for payment in payments)
     return f"{routing:010d}{0:012d}{cents:012d}"

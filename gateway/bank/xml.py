@@ -27,7 +27,7 @@ class BankFileInvalid(ValueError):
 
 
 def read_document(data: bytes, messages: tuple[str, ...]) -> tuple[str, Element]:
-    """Give the kind of message, such as `camt.053.001.08`, and the element in the document.
+    """Return the kind of message, such as `camt.053.001.08`, and the element in the document.
 
     `messages` are the beginnings of those that are taken. Names are given back without their namespace. Raises BankFileInvalid.
     """
@@ -85,7 +85,7 @@ def _check_one_message(path: Sequence[Element]) -> None:
 
 
 def _kind(tag: str, messages: tuple[str, ...]) -> str:
-    """Give the kind of message of a document; BankFileInvalid where it is not one that is taken."""
+    """Return the kind of message of a document; BankFileInvalid where it is not one that is taken."""
     found = _NAMESPACE.match(tag)
     if found is None or not found[1].startswith(messages):
         raise BankFileInvalid(f"the file is none of {', '.join(messages)} of ISO 20022")
@@ -97,12 +97,12 @@ def _local(tag: str) -> str:
 
 
 def text(element: Element, path: str, most: int = 140) -> str:
-    """Give a text by its path, without white space around it and at most so long; empty where there is none."""
+    """Return a text by its path, without white space around it and at most so long; empty where there is none."""
     return (element.findtext(path) or "").strip()[:most]
 
 
 def needed(element: Element, path: str) -> str:
-    """Give a text that has to be there."""
+    """Return a text that has to be there."""
     found = text(element, path)
     if not found:
         raise BankFileInvalid(f"{element.tag} has no {path}")
@@ -110,7 +110,7 @@ def needed(element: Element, path: str) -> str:
 
 
 def amount(element: Element) -> tuple[int, str]:
-    """Give an amount in micro-units and its currency, of an element such as `<Amt Ccy="GBP">1.00</Amt>`."""
+    """Return an amount in micro-units and its currency, of an element such as `<Amt Ccy="GBP">1.00</Amt>`."""
     written, currency = (element.text or "").strip(), element.get("Ccy", "")
     if not _AMOUNT.fullmatch(written) or not _CURRENCY.fullmatch(currency):
         raise BankFileInvalid(f"{element.tag} {written[:20]!r} {currency[:5]!r} is no amount")

@@ -28,7 +28,7 @@ def owed(due: int, arrears: int, gifts: int) -> Owed:
 
 
 def after_payment(asked: Owed, paid: int) -> Owed:
-    """Give what is still owed after so much was paid in all."""
+    """Return what is still owed after so much was paid in all."""
     left = max(0, paid)
     parts = []
     for part in (asked.arrears, asked.charges, asked.gifts):

@@ -128,7 +128,7 @@ class BillWriter:
 def _standing(
     bill_id: int, close_id: int, bill: NewBill, arrears: int, before: BillAccount | None, now: int
 ) -> BillAccount:
-    """Give how a line stands once it has another bill: what it owes of those before goes on to be overdue."""
+    """Return how a line stands once it has another bill: what it owes of those before goes on to be overdue."""
     late = None
     if before is not None and arrears:
         late = before.arrears_due_at if before.arrears_due_at is not None else before.due_at

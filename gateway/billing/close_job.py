@@ -30,7 +30,7 @@ def begin(context: GatewayContext, period: str, until: int, actor: str) -> Close
 
 
 def unfinished(connection: Connection) -> Close | None:
-    """Give the close that runs, if one does."""
+    """Return the close that runs, if one does."""
     return next((each for each in closes(connection) if each.state == RUNNING), None)
 
 

@@ -169,7 +169,7 @@ def _changed(batch: Batch, close: Close) -> Close:
 
 
 def _replaced(connection: Connection, close: Close, low: int, high: int) -> dict[int, Row[Any]]:
-    """Give the bills that lines have of this month already, by their identifiers: where it was reopened.
+    """Return the bills that lines have of this month already, by their identifiers: where it was reopened.
 
     They are asked for by their lines alone: a database without statistics would take the index by series, and read all of it.
     """

@@ -56,7 +56,7 @@ PAID_BY_PROMOTION: Final = "promotional"
 
 
 def section_of(kind: str, *, has_usage: bool) -> Section:
-    """Give the section of an entry by its kind, and by whether it is about a usage record."""
+    """Return the section of an entry by its kind, and by whether it is about a usage record."""
     if kind == PAID_BY_PROMOTION:
         return Section.USAGE if has_usage else Section.SALES
     return SECTIONS.get(kind, Section.OTHER)
@@ -171,7 +171,7 @@ read_content: Final = msgspec.msgpack.Decoder(Content).decode
 
 
 def tax_of(taxed: Taxed, unit: int) -> int:
-    """Give the tax within prices, in whole `unit`s of micro-units, half-even (VAT Notice 700 §17.5 lets a total be rounded)."""
+    """Return the tax within prices in whole `unit`s (micro-units), half-even (VAT Notice 700 §17.5: totals may be rounded)."""
     return half_even(taxed.gross * taxed.rate, (MILLION + taxed.rate) * unit) * unit
 
 
@@ -219,7 +219,7 @@ def merged(one: Content, other: Content) -> Content:
 
 
 def negated(content: Content) -> Content:
-    """Give what takes a bill back: the same, with the opposite sign."""
+    """Return what takes a bill back: the same, with the opposite sign."""
     return Content(
         [],
         [Moved(each.kind, each.section, each.count, -each.amount) for each in content.moved],

@@ -38,7 +38,7 @@ class Cut(msgspec.Struct, frozen=True):
         return and_(event_at < self.until, or_(*ranges)) if ranges else false()
 
     def holds(self, number: int, event_at: int) -> bool:
-        """Tell whether a row is on a bill of this close, or of one before it."""
+        """Return whether a row is on a bill of this close, or of one before it."""
         span = self.spans.get(number >> SPAN_BITS)
         return span is not None and number <= span.last and event_at < self.until
 
@@ -66,11 +66,11 @@ class Slice(msgspec.Struct, frozen=True):
         return and_(here, not_(self.before.within(number, event_at))) if self.before.spans else here
 
     def holds(self, number: int, event_at: int) -> bool:
-        """Tell whether a row is on a bill of this close."""
+        """Return whether a row is on a bill of this close."""
         return self.cut.holds(number, event_at) and not self.before.holds(number, event_at)
 
     def wants(self, month: SealedMonth) -> bool:
-        """Tell whether the files of a month may have such rows."""
+        """Return whether the files of a month may have such rows."""
         return any(
             after < span.last and last >= span.first for after, last in month.ranges for span in self.cut.spans.values()
         )
@@ -149,7 +149,7 @@ class Close(msgspec.Struct, frozen=True):
     reason: str
 
     def row(self) -> tuple[object, ...]:
-        """Give the row, its columns in order."""
+        """Return the row, its columns in order."""
         return (
             self.id,
             self.period,
@@ -219,6 +219,6 @@ def _close(row: Any) -> Close:  # noqa: ANN401  (a row)
 
 
 def slice_of(found: Sequence[Close], close: Close) -> Slice:
-    """Give what is on the bills of a close alone, among all of them in order."""
+    """Return what is on the bills of a close alone, among all of them in order."""
     place = [each.id for each in found].index(close.id)
     return Slice(close.cut, found[place - 1].cut if place else NOTHING)

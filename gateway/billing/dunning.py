@@ -77,7 +77,7 @@ class Waits(msgspec.Struct, frozen=True):
     write_off: int
 
     def end_of(self, account: BillAccount) -> int | None:
-        """Tell when the state that a line is in ends by itself; None where it does not."""
+        """Return when the state that a line is in ends by itself; None where it does not."""
         step = DUNNING.get(State(account.state))
         if step is None:
             return None
@@ -140,7 +140,7 @@ class StepDunning(Unit):
         return (self.look.account.subscriber_id,)
 
     def decide(self, batch: Batch) -> bool:
-        """Tell whether it was done."""
+        """Return whether it was done."""
         before = self.look.account
         own = select(bill_accounts).where(bill_accounts.c.subscriber_id == before.subscriber_id)
         row = batch.connection.execute(own).one_or_none()

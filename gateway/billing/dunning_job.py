@@ -72,7 +72,7 @@ def turn(context: GatewayContext) -> Dunned:
 
 
 def waits_of(context: GatewayContext) -> Waits:
-    """Give how long the states last, by the settings."""
+    """Return how long the states last, by the settings."""
     section = context.settings.bills
     return Waits(section.suspend * SECOND, section.write_off * SECOND)
 

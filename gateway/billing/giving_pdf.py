@@ -18,7 +18,7 @@ from gateway.billing.giving_text import (
     title,
 )
 from gateway.billing.pdf import FAMILY, FONTS, GIVEN, MARGIN, ROW, WIDTH
-from gateway.billing.words import Writer
+from gateway.billing.writer import Writer
 from gateway.charity.giving_report import GivingReport
 
 NAMES, AMOUNTS = 60.0, 35.0

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from gateway.billing.words import Writer
+from gateway.billing.writer import Writer
 from gateway.charity.giving_report import AMOUNTS, CAUSE, COMPANY, PUBLIC, PUBLISHED, GivingReport, ReportLine
 from gateway.charity.public_sums import SMALLER
 from gateway.charity.remittance import Remittance
@@ -53,7 +53,7 @@ def heading_of(line: ReportLine, writer: Writer, names: Mapping[str, str]) -> st
 
 
 def figures_of_line(line: ReportLine, writer: Writer) -> list[tuple[str, int]]:
-    """Give the figures of a line with their words; those that are 0 in the middle are left out."""
+    """Return the figures of a line with their words; those that are 0 in the middle are left out."""
     kept = [name for name in (*AMOUNTS, PUBLISHED) if name in line.amounts]
     shown = [name for name in kept if line.amounts[name] or name in ("closing", PUBLISHED)]
     return [(writer.word(f"giving_{name}"), line.amounts[name]) for name in shown]
@@ -70,7 +70,7 @@ def by_month(report: GivingReport, currency: str) -> dict[str, int]:
 
 
 def currencies(report: GivingReport) -> list[str]:
-    """Give the currencies of a report."""
+    """Return the currencies of a report."""
     return sorted({line.currency for line in report.lines} | {month.currency for month in report.year})
 
 

@@ -64,7 +64,7 @@ class _Money(Unit):
         return () if owner is None else (owner,)
 
     def _known(self, batch: Batch, subscriber_id: int, amount: int) -> bool | KeyConflict:
-        """Tell whether it was booked before, as the same."""
+        """Return whether it was booked before, as the same."""
         known = batch.row_set(PaymentRows).find(self.payment.channel, self.payment.reference)
         if known is None:
             return False

@@ -23,7 +23,7 @@ from gateway.billing.text import (
     what_is_due,
     what_of,
 )
-from gateway.billing.words import Writer
+from gateway.billing.writer import Writer
 
 FONTS: Final = Path(__file__).parent / "fonts"
 FAMILY: Final = "DejaVu"

@@ -82,14 +82,14 @@ class Line(msgspec.Struct, frozen=True):
     found: list[tuple[int, Any]]
 
     def of(self, place: int) -> Iterator[Any]:
-        """Give what one of them read."""
+        """Return what one of them read."""
         return (row for query, row in self.found if query == place)
 
 
 def lines(
     found: Sequence[Part], only: Slice, taxes: Taxable | None, *, after: int = 0, one: int | None = None
 ) -> Iterator[Line]:
-    """Give every line with something within a slice, those above `after`, in order; or `one` alone.
+    """Return every line with something within a slice, those above `after`, in order; or `one` alone.
 
     `taxes` are those within prices (billing.taxation), None where no plan ever said that it has any.
     """
@@ -274,7 +274,7 @@ def _journal(only: Slice, taxes: Taxable | None, after: int, one: int | None) ->
 
 
 def _priced(only: Slice, after: int, one: int | None) -> Query:
-    """Give the entries of prices that are not of usage records, or correct them, and of taxes on top: each by itself."""
+    """Return the entries of prices that are not of usage records, or correct them, and of taxes on top: each by itself."""
     entry = transfers.c
     debits = [*(kind for kind, sign in OTHERS.items() if sign > 0), ADDED[0]]
     wallet = case((entry.kind.in_(debits), entry.debit), else_=entry.credit)

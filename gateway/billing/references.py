@@ -13,7 +13,7 @@ _GROUPS: Final = re.compile(r"RF\d\d(?:[ -]?\d{1,4}){1,5}(?!\d)")
 
 
 def reference_of(number: int) -> str:
-    """Give the reference of a bill by its number: RF, two check digits, the number."""
+    """Return the reference of a bill by its number: RF, two check digits, the number."""
     check: str = mod_97_10.calc_check_digits(f"{number}{PREFIX}")
     return f"{PREFIX}{check}{number}"
 

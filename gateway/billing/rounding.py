@@ -14,7 +14,7 @@ _MOST_DIGITS: Final = 6
 
 
 def unit_of(currency: str) -> int:
-    """Give a currency's minor unit in micro-units: 10,000 for GBP, 1,000,000 for JPY."""
+    """Return a currency's minor unit in micro-units: 10,000 for GBP, 1,000,000 for JPY."""
     return int(10 ** (_MOST_DIGITS - digits_of(currency)))
 
 

@@ -1,7 +1,7 @@
 """A bill as it is shown: the one form that text, JSON and PDF are made from, rounded once so that it adds up.
 
 Numbers stay numbers here (micro-units, octets, seconds); words and signs are put to them by whoever writes it
-(billing.words). What a customer gives to is not in it, unless whoever asks may see that.
+(billing.writer). What a customer gives to is not in it, unless whoever asks may see that.
 """
 
 from collections import namedtuple
@@ -118,7 +118,7 @@ class Bill(msgspec.Struct, frozen=True):
     causes: list[Share] | None = None
 
     def of(self, section: str) -> list[BillLine]:
-        """Give the lines of a section."""
+        """Return the lines of a section."""
         return [line for line in self.lines if line.section == section]
 
 
@@ -236,7 +236,7 @@ def _grosses(content: Content, unit: int) -> list[int]:
 
 
 def lines_of(content: Content) -> Iterator[BillLine]:
-    """Give the lines of a bill in order, exact; usage service by service as far as its records come to its charges."""
+    """Return the lines of a bill in order, exact; usage service by service as far as its records come to its charges."""
     charged = content.of(Section.USAGE)
     used = [_used_line(each) for each in content.used if each.records]
     left = charged - sum(line.amount for line in used)
@@ -255,7 +255,7 @@ def lines_of(content: Content) -> Iterator[BillLine]:
 
 
 def _added_lines(content: Content) -> Iterator[BillLine]:
-    """Give the taxes and fees on top of prices by their names, and in one what bills from before do not tell apart."""
+    """Return the taxes and fees on top of prices by their names, and in one what bills from before do not tell apart."""
     known = [each for each in content.added if each.amount]
     for each in known:
         kind, rate = ADDED[each.amount > 0], percent(each.rate) if each.rate else ""
@@ -285,7 +285,7 @@ def _month(row: Row[Any], content: Content, notes: Iterable[Note]) -> MonthOfYea
 
 
 def _items(found: Sequence[Part], bill: Bill, content: Content) -> Iterator[BillItem]:
-    """Give what can be shown one by one: usage, and entries that are not of usage; each group adds up to its line."""
+    """Return what can be shown one by one: usage, and entries that are not of usage; each group adds up to its line."""
     unit = unit_of(bill.currency)
     for used in content.used:
         rows = _rows(found, _USAGE, used.ids, of_usage=True)

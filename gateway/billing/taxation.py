@@ -33,7 +33,7 @@ from gateway.store.tables import nodes
 
 
 def taxes_within(connection: Connection, found: Sequence[Part]) -> Taxable | None:
-    """Give what finds the taxes within prices; None where no plan ever said that it has any."""
+    """Return what finds the taxes within prices; None where no plan ever said that it has any."""
     plans = PlansByVersion(connection)
     if plans.taxed_from is None:
         return None
@@ -42,7 +42,7 @@ def taxes_within(connection: Connection, found: Sequence[Part]) -> Taxable | Non
 
 
 def _booked_otherwise(connection: Connection, latest: TaxTable) -> list[tuple[Span, TaxTable]]:
-    """Give the days whose tax was booked by other rates than those in force: a change that was told of late."""
+    """Return the days whose tax was booked by other rates than those in force: a change that was told of late."""
     found: list[tuple[Span, TaxTable]] = []
     known: dict[tuple[tuple[str, int], ...], TaxTable] = {}
     for day in booked(connection):
@@ -58,7 +58,7 @@ def _booked_otherwise(connection: Connection, latest: TaxTable) -> list[tuple[Sp
 
 
 def rates_of(taxes: Taxable, rows: Iterable[Any]) -> dict[int, Rate]:
-    """Give the rates of entries (ledger.taxable.BOOKED) by their numbers; those without tax are left out."""
+    """Return the rates of entries (ledger.taxable.BOOKED) by their numbers; those without tax are left out."""
     found, every = {}, iter(rows)
     while some := list(islice(every, SOME)):
         for row, tax, at in taxes.points(some):
@@ -69,7 +69,7 @@ def rates_of(taxes: Taxable, rows: Iterable[Any]) -> dict[int, Rate]:
 
 
 def components_of(connection: Connection, rows: Iterable[Any]) -> dict[int, Added]:
-    """Give which tax on top of prices each entry of one is (ledger.taxable.BOOKED), by their numbers."""
+    """Return which tax on top of prices each entry of one is (ledger.taxable.BOOKED), by their numbers."""
     found, every = {}, iter(rows)
     while some := list(islice(every, SOME)):
         places = {row.id: reference_of_entry(row.reference) for row in some}
@@ -113,15 +113,15 @@ class TaxSums:
             sums[rate] = sums.get(rate, 0) + sign * row.amount
 
     def charged(self) -> list[Taxed]:
-        """Give what was charged at each rate."""
+        """Return what was charged at each rate."""
         return _sums(self._charged)
 
     def credited(self) -> list[Taxed]:
-        """Give what was given back at each rate, below zero."""
+        """Return what was given back at each rate, below zero."""
         return _sums(self._credited)
 
     def added(self) -> list[Added]:
-        """Give the taxes on top of prices."""
+        """Return the taxes on top of prices."""
         return added_up(self._added)
 
 
@@ -130,7 +130,7 @@ def _sums(found: dict[Rate, int]) -> list[Taxed]:
 
 
 def awaits_taxes(connection: Connection, settings: Settings, period: str, zone: tzinfo, now: int) -> bool:
-    """Tell whether taxes that are added to what lines were charged until the end of a month are still to be booked.
+    """Return whether taxes that are added to what lines were charged until the end of a month are still to be booked.
 
     They are entries of that month, and so on its bills, if these are made after them.
     """

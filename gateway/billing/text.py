@@ -7,7 +7,7 @@ from gateway.billing.content import Section
 from gateway.billing.references import reference_of
 from gateway.billing.series import CREDIT_NOTE
 from gateway.billing.statement import Bill, BillItem, BillLine
-from gateway.billing.words import Writer
+from gateway.billing.writer import Writer
 
 WIDTH: Final = 78
 _SECTION_WORDS: Final = {Section.CREDIT: "credit_section"}
@@ -74,7 +74,7 @@ def tax_lines(bill: Bill, writer: Writer) -> Iterator[tuple[str, str]]:
 
 
 def percent_sign(writer: Writer) -> str:
-    """Give the sign behind a percentage, with the space that the language puts before it."""
+    """Return the sign behind a percentage, with the space that the language puts before it."""
     return "%" if writer.language == "en" else "\u00a0%"
 
 

@@ -44,7 +44,7 @@ def wrong_sessions(connection: Connection) -> Iterator[Finding]:
 
 
 def _opened_since(connection: Connection, opened: int) -> Iterator[Session]:
-    """Give the sessions that were opened since a time, in the order of their numbers."""
+    """Return the sessions that were opened since a time, in the order of their numbers."""
     last = -1
     while True:
         page = select(sessions.c.session_id).where(sessions.c.opened_at >= opened, sessions.c.id > last)
@@ -80,7 +80,7 @@ class _Booked:
         self._next = next(self._sums, None)
 
     def of(self, session: int) -> dict[str, tuple[int, int]]:
-        """Give the units and our own price of each rating group of a session; they are asked for in rising order."""
+        """Return the units and our own price of each rating group of a session; they are asked for in rising order."""
         while self._next is not None and self._next[0] < session:
             self._next = next(self._sums, None)
         if self._next is None or self._next[0] != session:

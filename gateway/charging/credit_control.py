@@ -167,7 +167,7 @@ class CreditControlUnit(Unit):
         return CreditControlResult(charging_outcome.decode(known.outcome), alarms, repeated=True)
 
     def _is_booked(self, batch: Batch, session: Session) -> bool:
-        """Tell whether this is the final report of a session that has ended, under another number: it is booked once."""
+        """Return whether this is the final report of a session that has ended, under another number: it is booked once."""
         request = self.request
         if request.request_type != TERMINATION or session.origin_host != request.origin_host:
             return False

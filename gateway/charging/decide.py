@@ -254,7 +254,7 @@ def _came_to(item: Item, code: Outcome, quota: Quota | None = None) -> ItemOutco
 
 
 def _command_outcome(items: list[ItemOutcome]) -> Outcome:
-    """Give the outcome of the whole request: success while each item speaks for itself, else that of the command level."""
+    """Return the outcome of the whole request: success while each item speaks for itself, else that of the command level."""
     for item in items:
         if item.command_level:
             return item.code

@@ -55,7 +55,7 @@ class Pricing:
         return self._prices is not self._plan
 
     def base(self, item: Item) -> Rate:
-        """Give the rate of an item's units outside all tariff periods."""
+        """Return the rate of an item's units outside all tariff periods."""
         group = item.rating_group
         rate = self._rates.get(group)
         if rate is None:
@@ -64,7 +64,7 @@ class Pricing:
         return rate
 
     def of_use(self, item: Item, used: Used, group: Group) -> tuple[Rate, str]:
-        """Give the rate of reported units and its key (rating.rate_keys); asked before the group notes that it was heard of."""
+        """Return the rate of reported units and its key (rating.rate_keys); asked before the group notes that it is known."""
         rate = self.base(item)
         if not rate.at:
             return rate, self._key()
@@ -72,7 +72,7 @@ class Pricing:
         return self._in_period(rate, self._period(used, self._began(used, heard_at)))
 
     def of_grant(self, item: Item, now: int, validity: int) -> tuple[Rate, TariffChange | None]:
-        """Give the rate of units granted now, and the change of tariff within their validity (seconds), if there is one."""
+        """Return the rate of units granted now, and the change of tariff within their validity (seconds), if there is one."""
         rate = self.base(item)
         if not rate.at:
             return rate, None
@@ -128,13 +128,13 @@ class Pricing:
 
 
 def dearer(first: Rate, second: Rate, ahead: int, wanted: int) -> Rate:
-    """Give the rate by which the units that follow `ahead` ones cost more: what is held for must do for either."""
+    """Return the rate by which the units that follow `ahead` ones cost more: what is held for must do for either."""
     costs = [price(rate, ahead + wanted) - price(rate, ahead) for rate in (first, second)]
     return first if costs[0] >= costs[1] else second
 
 
 def _traffic(request: ChargingRequest, session: Session) -> Traffic:
-    """Tell what kind of call or text a request is about.
+    """Return what kind of call or text a request is about.
 
     A session is one call: what it was said to be once it stays, though a later request names no called party, or the number
     that a free or emergency call was routed to. An event stands alone.

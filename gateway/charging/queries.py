@@ -17,7 +17,7 @@ PAGE = 500
 
 
 def find(connection: Connection, name: str) -> Session | None:
-    """Give a session by its Session-Id, or by the number that the gateway gave it."""
+    """Return a session by its Session-Id, or by the number that the gateway gave it."""
     if not _load(connection, [name]) and name.isascii() and name.isdigit() and len(name) < 19:
         named = connection.execute(select(sessions.c.session_id).where(sessions.c.id == int(name))).scalar()
         name = name if named is None else named
@@ -25,7 +25,7 @@ def find(connection: Connection, name: str) -> Session | None:
 
 
 def open_of(connection: Connection, subscriber_id: int, after: int = 0) -> list[Session]:
-    """Give a subscriber's open sessions in the order of their numbers, a page of those above `after`."""
+    """Return a subscriber's open sessions in the order of their numbers, a page of those above `after`."""
     found = (
         select(sessions.c.session_id)
         .where(sessions.c.subscriber_id == subscriber_id, sessions.c.closed_at.is_(None), sessions.c.id > after)
@@ -38,7 +38,7 @@ def open_of(connection: Connection, subscriber_id: int, after: int = 0) -> list[
 def open_at(
     connection: Connection, origin_host: str, shards: Collection[int], before: int, after: int = 0
 ) -> list[Session]:
-    """Give the open sessions that a client reported to the nodes of these numbers, the last time at `before` or earlier.
+    """Return the open sessions that a client reported to the nodes of these numbers, the last time at `before` or earlier.
 
     `before` is in microseconds, `origin_host` is folded: a DiameterIdentity compares as DNS names do.
     """
@@ -60,7 +60,7 @@ def open_at(
 def latest(
     connection: Connection, limit: int, *, closed: bool = False, subscriber_id: int | None = None, peer: str = ""
 ) -> list[SessionRow]:
-    """Tell of sessions, the newest first: the open ones, or all of them."""
+    """Return sessions, the newest first: the open ones, or all of them."""
     found = select(sessions.c.session_id).order_by(sessions.c.id.desc()).limit(limit)
     if not closed:
         found = found.where(sessions.c.closed_at.is_(None))
@@ -73,17 +73,17 @@ def latest(
     numbers, currencies = _numbers(connection, owners), _currencies(connection, owners)
     names = _node_names(connection)
     return [
-        _tell(session, numbers.get(session.subscriber_id), currencies[session.subscriber_id], names.get(session.node))
+        _row(session, numbers.get(session.subscriber_id), currencies[session.subscriber_id], names.get(session.node))
         for session in reversed(chosen)
     ]
 
 
 def show(connection: Connection, session: Session) -> SessionView:
-    """Tell everything of one session: what each rating group used, and what it holds."""
+    """Return everything of one session: what each rating group used, and what it holds."""
     owner = {session.subscriber_id}
     currency = _currencies(connection, owner)[session.subscriber_id]
     number, node = _numbers(connection, owner).get(session.subscriber_id), _node_names(connection).get(session.node)
-    told = _tell(session, number, currency, node)
+    told = _row(session, number, currency, node)
     return SessionView(
         **structs.asdict(told),
         realm=session.realm or None,
@@ -119,7 +119,7 @@ def _node_names(connection: Connection) -> dict[int, str]:
     return {row.id: row.name for row in connection.execute(select(nodes.c.id, nodes.c.name))}
 
 
-def _tell(session: Session, msisdn: str | None, currency: str, node: str | None) -> SessionRow:
+def _row(session: Session, msisdn: str | None, currency: str, node: str | None) -> SessionRow:
     """Write a session as lists have it; times are RFC 3339, amounts decimal strings in major units."""
     return SessionRow(
         id=str(session.id),

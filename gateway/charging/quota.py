@@ -98,7 +98,7 @@ class CreditControlRun:
         return self.wallet.spendable(self.tariff.months.number(self.now), self._cap)
 
     def review(self, item: Item) -> tuple[Used, ...]:
-        """Give the reported units that could have been used, and put the others aside for somebody to look at.
+        """Return the reported units that could have been used, and put the others aside for somebody to look at.
 
         Units of a rating group could be used as far as they were granted, a few slices more (clients overshoot), or as far as
         a network could carry them since the group's last report, whichever is more. Units without a price are put aside, too.
@@ -114,7 +114,7 @@ class CreditControlRun:
         return tuple(sound)
 
     def has_no_price(self, item: Item) -> bool:
-        """Tell whether an item asks for units without a price, or counts by such alone and leaves it to us what to give."""
+        """Return whether an item asks for units without a price, or counts by such alone and leaves it to us what to give."""
         reports = False
         for used in item.used:
             reports = reports or used.unpriced
@@ -164,7 +164,7 @@ class CreditControlRun:
         group.reported_at = self.now
 
     def could_be_wanted(self, item: Item, units: int) -> bool:
-        """Tell whether a one-time event may be of so many units: as many as its session could report at once."""
+        """Return whether a one-time event may be of so many units: as many as its session could report at once."""
         return self.pricing.traffic is Traffic.EMERGENCY or units <= self._most(self.session.group(item.rating_group))
 
     def release(self, item: Item) -> None:
@@ -217,7 +217,7 @@ class CreditControlRun:
         return Quota(covered + paid, final=covered + paid < wanted or not more)
 
     def _afford(self, rate: Rate, ahead: int, wanted: int, before: int) -> tuple[int, int, int]:
-        """Give how many units the wallet can pay for after those `ahead`, what is held for them, and until when that is so.
+        """Return how many units the wallet can pay for after those `ahead`, what is held for them, and until when that is so.
 
         `before` is the price of those ahead. Where the wallet has what a cap leaves, it can pay for any number, until the
         cap's day ends.
@@ -234,7 +234,7 @@ class CreditControlRun:
         return paid, price(rate, ahead + paid) - before, 0
 
     def _allowed(self, rate: Rate, ahead: int, wanted: int) -> int:
-        """Give how many units of a service that others are paid for are within the law's limits (balance.paid_services)."""
+        """Return how many units of a service that others are paid for are within the law's limits (balance.paid_services)."""
         limit = limit_of(self.tariff.country, self.wallet.currency)
         if limit is None or rate.service is None:
             return wanted
@@ -298,7 +298,7 @@ class CreditControlRun:
         return None if self._could_be_used(used, item) else EXCESS
 
     def _could_be_used(self, used: Used, item: Item) -> bool:
-        """Tell whether units could be used together with those that this request reported of their group before."""
+        """Return whether units could be used together with those that this request reported of their group before."""
         key = self.session.key(item.rating_group)
         together = used.quantity(self.request.service) + self._believed.get(key, 0)
         group = self.session.named_group(key)
@@ -311,13 +311,13 @@ class CreditControlRun:
         return True
 
     def _most(self, group: Group) -> int:
-        """Give the most units that this request may report of a rating group."""
+        """Return the most units that this request may report of a rating group."""
         terms, service = self.tariff.terms, self.request.service
         granted = sum(grant.paid + grant.covered for grant in group.grants.values())
         return max(granted + terms.tolerance * terms.slice(service), terms.carried(service, self._elapsed(group)))
 
     def _elapsed(self, group: Group) -> int:
-        """Give the time (microseconds) in which a group's report may have come together.
+        """Return the time (microseconds) in which a group's report may have come together.
 
         One that was made before the last one came, such as one of many that a client kept while it could not reach us, may
         cover any of the session's time.
@@ -328,7 +328,7 @@ class CreditControlRun:
         return max(0, as_of - opened_at if last and as_of < last else self.now - (last or opened_at))
 
     def _needs_bundle(self, item: Item, used: tuple[Used, ...]) -> bool:
-        """Tell whether an item has a price, and units that are used or wanted at a time for which no bundle was sold."""
+        """Return whether an item has a price, and units that are used or wanted at a time for which no bundle was sold."""
         rate = self.pricing.base(item)
         if rate.at:
             priced = [self.pricing.of_use(item, unit, self.session.group(item.rating_group))[0] for unit in used]
@@ -406,7 +406,7 @@ class CreditControlRun:
             self._limit()
 
     def _within_limits(self, rate: Rate, before: int, after: int, cost: int) -> tuple[int, int]:
-        """Give what is to be paid of a cost under the plan's caps and the law's limits, and what of it no tenth accrues on."""
+        """Return what is to be paid of a cost under the plan's caps and the law's limits, and what of it has no tenth."""
         wallet, at, zone = self.wallet, self.request.event_at, self.tariff.zone
         if rate.service is None:
             return pay_under_caps(wallet, self.plan, rate, self.request.service, at, zone, cost), 0

@@ -140,7 +140,7 @@ def quote(
 
 
 def _tax(plan: Plan, amount: int, at: int, taxes: TaxTable, area: TaxArea | None) -> QuotedTax | None:
-    """Give the tax of a price, by what books it: `included` once for each day, `tax_lines` for a bill."""
+    """Return the tax of a price, by what books it: `included` once for each day, `tax_lines` for a bill."""
     tax = plan.tax
     if tax is None:
         return None

@@ -40,7 +40,7 @@ class Used(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     after_change: bool = False  # so is this
 
     def quantity(self, service: str) -> int:
-        """Give the number that the service is rated by."""
+        """Return the number that the service is rated by."""
         return self.octets if service == DATA else self.seconds if service == VOICE else self.units
 
     @property
@@ -112,7 +112,7 @@ class ChargingRequest(msgspec.Struct):
 
     @property
     def reports_usage(self) -> bool:
-        """Tell whether any units are reported, be it zero of them."""
+        """Return whether any units are reported, be it zero of them."""
         return any(item.used for item in self.items)
 
 
@@ -135,7 +135,7 @@ def as_part_of(request: ChargingRequest, service: str) -> ChargingRequest:
 
 
 def usage_digest(items: Iterable[Item], request_type: int) -> int:
-    """Give the checksum (CRC-32) of what items are charged by, by which a repeat that says something else is noticed.
+    """Return the checksum (CRC-32) of what items are charged by, by which a repeat that says something else is noticed.
 
     That is what they report, and of a one-time event what it asks for. The store keeps the checksum beside the outcome: it has
     to stay the same from one version to the next.

@@ -171,7 +171,7 @@ class RerateSession(Unit):
         return result
 
     def due(self, tariff: Tariff, profile: Profile | None, now: int, *, capped: bool = False) -> list[RatedRecord]:
-        """Give the records that are to be priced anew: those that a cap counts, or the others."""
+        """Return the records that are to be priced anew: those that a cap counts, or the others."""
         plan = tariff.plans.get(self.plan)
         mine = [record for record in self.records if self._is_due(record) and is_capped(plan, record) == capped]
         if profile is not None and plan is not None and plan.id in tariff.kept:
@@ -183,7 +183,7 @@ class RerateSession(Unit):
         return mine and record.version is not None and record.version != self.version
 
     def _new_prices(self, batch: Batch, plan: Plan, due: Sequence[RatedRecord], result: Rerated) -> dict[int, int]:
-        """Give the right price of each record that can be put right, also where it is the one it has."""
+        """Return the right price of each record that can be put right, also where it is the one it has."""
         found = {}
         for record, rate, cost in self.new_costs(batch, plan, due, result):
             is_limited = record.limited or rate.service is not None
@@ -196,7 +196,7 @@ class RerateSession(Unit):
     def new_costs(
         self, batch: Batch, plan: Plan, due: Sequence[RatedRecord], result: Rerated
     ) -> Iterator[tuple[RatedRecord, Rate, int]]:
-        """Give the right rate of each record, and what it costs by that without caps and limits; others are left."""
+        """Return the right rate of each record, and what it costs by that without caps and limits; others are left."""
         for record in due:
             rate = rate_by(plan, record.service, record.rating_group, read_key(record.rate_key))
             if rate is None:
@@ -209,7 +209,7 @@ class RerateSession(Unit):
                 yield record, rate, cost_of(rate, record.rated_before, record.units - record.covered)
 
     def _is_covered_otherwise(self, batch: Batch, plan: Plan, record: RatedRecord) -> bool:
-        """Tell whether a bundle may have covered another part of a record, had its version been the right one.
+        """Return whether a bundle may have covered another part of a record, had its version been the right one.
 
         One that covers no such usage any more matters where it covered some; one that does only now, where the line had one or
         would have been sold it.
@@ -261,7 +261,7 @@ class RerateSession(Unit):
     def _charged(
         self, changed: Sequence[RatedRecord], profile: Profile, tariff: Tariff, prices: dict[int, int]
     ) -> list[Charged]:
-        """Give what records should have been charged, with the tenths by the choice of their time.
+        """Return what records should have been charged, with the tenths by the choice of their time.
 
         The tenths of a session are together that of the sum of its charges: what rounding would make of each alone is made up
         for at the last one.
@@ -291,7 +291,7 @@ class RerateSession(Unit):
         return found
 
     def _missing(self, tariff: Tariff, prices: dict[int, int], together: int) -> int:
-        """Give by how much the tenths of changed records have to differ for the session's to be that of its sum."""
+        """Return by how much the tenths of changed records have to differ for the session's to be that of its sum."""
         begun = {record.rating_group for record in self.records if record.rated_before == 0}
         if any(record.rating_group not in begun or record.version is None for record in self.records):
             return 0  # its first records are not there any more
@@ -313,7 +313,7 @@ def _make_up(tenths: list[int], missing: int) -> None:
 
 
 def is_theirs(plan: Plan, tariff: Tariff, profile: Profile, event_at: int, now: int) -> bool:
-    """Tell whether a plan's version in force is that of a line; one that keeps an earlier version was, and is, priced by that.
+    """Return whether a plan's version in force is a line's; one that keeps an earlier version was, and is, priced by that.
 
     It goes by the subscription of the time of use.
     """
@@ -338,7 +338,7 @@ def given_back(batch: Batch, subscriber_id: int, records: Sequence[RatedRecord])
 
 
 def is_overtaken(batch: Batch, records: Sequence[RatedRecord]) -> bool:
-    """Tell whether one of some records was priced anew since they were read."""
+    """Return whether one of some records was priced anew since they were read."""
     known = {record.id: record.rerating for record in records}
     numbers = list(known)
     for begin in range(0, len(numbers), ASKED):
@@ -351,7 +351,7 @@ def is_overtaken(batch: Batch, records: Sequence[RatedRecord]) -> bool:
 
 
 def is_capped(plan: Plan | None, record: RatedRecord) -> bool:
-    """Tell whether a cap counts a record, by the version that prices it or by the right one."""
+    """Return whether a cap counts a record, by the version that prices it or by the right one."""
     if record.caps or plan is None or not plan.caps:
         return bool(record.caps)
     rate = rate_by(plan, record.service, record.rating_group, read_key(record.rate_key))
@@ -359,24 +359,24 @@ def is_capped(plan: Plan | None, record: RatedRecord) -> bool:
 
 
 def cost_of(rate: Rate, before: int, units: int) -> int:
-    """Give what units cost that follow others of their session and rating group."""
+    """Return what units cost that follow others of their session and rating group."""
     return price(rate, before + units) - price(rate, before)
 
 
 def passed_on_by(rate: Rate, record: RatedRecord) -> int:
-    """Give what a third party has of a record by a rate, without a tenth, in micro-units, as far as no limit is reached."""
+    """Return what a third party has of a record by a rate, without a tenth, in micro-units, as far as no limit is reached."""
     if rate.service is None or rate.service.tenth:
         return 0
     return cost_of(rate.service.rate, record.rated_before, record.units - record.covered)
 
 
 def is_bundled(rate: Rate | None) -> bool:
-    """Tell whether a bundle covers what has this rate."""
+    """Return whether a bundle covers what has this rate."""
     return rate is not None and rate.costs and rate.in_bundle
 
 
 def shares_of(charged: Charged, event_at: int, profile: Profile, tariff: Tariff) -> list[tuple[int, int]]:
-    """Give accounts and shares by the choice of an event's time: what its tenth was split by, where that is whole."""
+    """Return accounts and shares by the choice of an event's time: what its tenth was split by, where that is whole."""
     parts = [(part.account, part.share) for part in charged.parts]
     if sum(share for _, share in parts) == WHOLE:
         return parts

@@ -71,7 +71,7 @@ class RerateLine(Unit):
         return result
 
     def _is_overtaken(self, batch: Batch) -> bool:
-        """Tell whether the line used something since it was read, or a record of it was priced anew."""
+        """Return whether the line used something since it was read, or a record of it was priced anew."""
         for node, last in self.seen.items():
             since = select(usage.c.id).where(
                 usage.c.id > last, usage.c.id < (node + 1) << SPAN_BITS, usage.c.subscriber_id == self.subscriber_id
@@ -119,6 +119,6 @@ class RerateLine(Unit):
             recount.settle(wallet, batch.now)
 
     def _is_moved(self, record: RatedRecord, price: int) -> bool:
-        """Tell whether a record that the right version has priced has another part of a cap now."""
+        """Return whether a record that the right version has priced has another part of a cap now."""
         mine = record.plan == self.plan and record.version == self.version and bool(record.caps)
         return mine and record.charged.price != price

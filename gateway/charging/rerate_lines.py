@@ -40,7 +40,7 @@ class LinePage(msgspec.Struct, frozen=True):
 
 
 def page_of_lines(connection: Connection, wanted: Wanted, *, after: int, limit: int, zone: tzinfo) -> LinePage:
-    """Give the units of at most `limit` lines above the number `after`; days and months are those of the operator's zone."""
+    """Return the units of at most `limit` lines above the number `after`; days and months are those of the operator's zone."""
     versions = PricedBy(connection)
     plan = versions.plan(wanted.version)
     if plan is None or not versions.any_caps(wanted.plan):
@@ -61,7 +61,7 @@ _Times = dict[int, tuple[int, int]]
 
 
 def _affected(found: Sequence[Part], wanted: Wanted, after: int, limit: int) -> _Times:
-    """Give the first lines above a number with records to be priced anew."""
+    """Return the first lines above a number with records to be priced anew."""
     line, at = usage.c.subscriber_id, usage.c.event_at
     of = select(line, func.min(at), func.max(at)).where(line > after, *due_rows(wanted)).group_by(line).order_by(line)
     times: _Times = {}
@@ -87,7 +87,7 @@ class _Read:
         self._months = months
 
     def is_known(self, records: Sequence[OfSession]) -> bool:
-        """Tell whether all usage of their months is kept, and none of it was beyond the customer's own limit."""
+        """Return whether all usage of their months is kept, and none of it was beyond the customer's own limit."""
         begins = self._months.bounds(self._months.number(min(record.event_at for *_, record in records)))[0]
         return begins >= self._kept_from and not any(record.id in self._absorbed for *_, record in records)
 
@@ -119,7 +119,7 @@ def _units(read: _Read, wanted: Wanted, plan: Plan, zone: tzinfo, seen: dict[int
 def _months(
     records: Sequence[OfSession], wanted: Wanted, plan: Plan, zone: tzinfo
 ) -> tuple[list[str], list[OfSession]]:
-    """Give the months in which caps count what is to be priced anew of a line, and the sessions of these, whole."""
+    """Return the months in which caps count what is to be priced anew of a line, and the sessions of these, whole."""
     months = {month_of(each.event_at, zone) for *_, each in records if wanted.is_of(each) and is_capped(plan, each)}
     begun = {session for session, _, each in records if month_of(each.event_at, zone) in months}
     mine = [

@@ -77,7 +77,7 @@ class Wanted(msgspec.Struct, frozen=True):
     dry_run: bool
 
     def is_of(self, record: RatedRecord) -> bool:
-        """Tell whether a record is to be priced anew."""
+        """Return whether a record is to be priced anew."""
         mine = record.plan == self.plan and record.event_at >= self.since
         return mine and record.version is not None and record.version != self.version
 
@@ -90,7 +90,7 @@ class SessionPage(msgspec.Struct, frozen=True):
 
 
 def page(connection: Connection, wanted: Wanted, *, after: int, limit: int) -> SessionPage:
-    """Give the units of at most `limit` sessions above the number `after`, in the order of their numbers."""
+    """Return the units of at most `limit` sessions above the number `after`, in the order of their numbers."""
     join_whole_tables(connection)
     with parts(connection, lambda month: month.usage.overlaps(wanted.since - LONGEST_US, None)) as found:
         numbers: set[int] = set()
@@ -119,7 +119,7 @@ def _affected(wanted: Wanted) -> Select[int]:
 
 
 def due_rows(wanted: Wanted) -> tuple[ColumnElement[bool], ...]:
-    """Give the conditions by which usage is to be priced anew and was not yet."""
+    """Return the conditions by which usage is to be priced anew and was not yet."""
     done = select(reratings.c.record_id).where(reratings.c.version == wanted.version)
     return (
         usage.c.plan == wanted.plan,
@@ -179,7 +179,7 @@ class LastCorrection(msgspec.Struct, frozen=True):
 
 
 def last_corrections(connection: Connection, first: Mapping[int, Charged]) -> dict[int, LastCorrection]:
-    """Give the last correction of records, by their numbers; `first` is what they were charged when they were booked."""
+    """Return the last correction of records, by their numbers; `first` is what they were charged when they were booked."""
     latest = {row[1]: row for row in sorted(_RERATINGS.run(connection, first))}
     booked = _booked(connection, latest) if latest else {}
     found = {}
@@ -194,7 +194,7 @@ def last_corrections(connection: Connection, first: Mapping[int, Charged]) -> di
 
 
 def _booked(connection: Connection, records: Iterable[int]) -> dict[int, Charged]:
-    """Give what the last correction that has entries made of each record; its price is that of any that came after it."""
+    """Return what the last correction that has entries made of each record; its price is that of any that came after it."""
     last: dict[int, int] = {}
     entries: dict[tuple[int, int], list[Any]] = {}
     with parts(connection) as every:
@@ -211,7 +211,7 @@ def _booked(connection: Connection, records: Iterable[int]) -> dict[int, Charged
 
 
 def _taken_off(found: Sequence[Part], subscribers: set[int]) -> dict[int, list[int]]:
-    """Give when lines used what something was taken off of, over a cap or a limit (microseconds)."""
+    """Return when lines used what something was taken off of, over a cap or a limit (microseconds)."""
     times: dict[int, list[int]] = {}
     wanted = select(usage.c.subscriber_id, usage.c.event_at).where(
         usage.c.subscriber_id.in_(subscribers), usage.c.capped > 0
@@ -230,25 +230,25 @@ class PricedBy:
         self._plans = {version.id: plan_of(version) for version in read(connection, PLAN)}
 
     def plan(self, version: int) -> Plan | None:
-        """Give a version."""
+        """Return a version."""
         return self._plans.get(version)
 
     def any_caps(self, plan: str) -> bool:
-        """Tell whether any version of a plan has caps."""
+        """Return whether any version of a plan has caps."""
         return any(each is not None and each.id == plan and each.caps for each in self._plans.values())
 
     def bundled(self, row: Row[Any]) -> bool:
-        """Tell whether a bundle covers it, by the version that priced it at first."""
+        """Return whether a bundle covers it, by the version that priced it at first."""
         found = self._rate(row, row.version)
         return found is not None and is_bundled(found[1])
 
     def limits(self, row: Row[Any]) -> bool:
-        """Tell whether something was taken off of it, or a limit of the law counts it."""
+        """Return whether something was taken off of it, or a limit of the law counts it."""
         found = self._rate(row, row.version)
         return bool(row.capped) or (found is not None and found[1].service is not None)
 
     def under_caps(self, row: Row[Any], version: int | None) -> tuple[tuple[Cap, ...], int]:
-        """Give the caps that count it by a version, and what it costs by that without them."""
+        """Return the caps that count it by a version, and what it costs by that without them."""
         found = self._rate(row, version)
         if found is None:
             return (), row.price + (row.capped or 0)
@@ -293,7 +293,7 @@ def _record(
 
 
 def _counted(row: Any) -> int:  # noqa: ANN401  (a row)
-    """Give the units that a record counts: octets, seconds or messages by its service."""
+    """Return the units that a record counts: octets, seconds or messages by its service."""
     units: int = {"data": row.octets, "voice": row.seconds}.get(row.service, row.units)
     return units
 

@@ -104,7 +104,7 @@ class RerateSale(Unit):
         return next((each for each in wallet.allowances if each.id == self.number), None)
 
     def _is_of_another_price(self, wallet: Wallet) -> bool:
-        """Tell whether what is kept of the sale says that it was paid otherwise; of old sales that is not kept."""
+        """Return whether what is kept of the sale says that it was paid otherwise; of old sales that is not kept."""
         allowance = self._allowance(wallet)
         return allowance is not None and allowance.price not in (0, self.charged.price)
 
@@ -117,7 +117,7 @@ class SalePage(msgspec.Struct, frozen=True):
 
 
 def page_of_sales(connection: Connection, wanted: Wanted, *, after: int, limit: int) -> SalePage:
-    """Give the units of at most `limit` sales whose entries are numbered above `after`, of whatever plan."""
+    """Return the units of at most `limit` sales whose entries are numbered above `after`, of whatever plan."""
     t = transfers.c
     sales = select(t.id, t.debit, t.amount, t.event_at, t.reference).where(
         t.kind == "sale", t.reference.startswith(SALE), t.id > after, t.event_at >= wanted.since

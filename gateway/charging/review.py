@@ -75,7 +75,7 @@ def count_held(connection: Connection) -> int:
 
 
 def read(connection: Connection, *, after: int, limit: int, decided: bool) -> list[HeldReport]:
-    """Give at most `limit` held reports numbered above `after`, in the order in which they came; the open ones, or all."""
+    """Return at most `limit` held reports numbered above `after`, in the order in which they came; the open ones, or all."""
     rows = select(held_reports).where(held_reports.c.id > after).order_by(held_reports.c.id).limit(limit)
     if not decided:
         rows = rows.where(held_reports.c.state == OPEN)
@@ -157,7 +157,7 @@ class DropReport(_Decide):
     """A report that was no usage: it is kept as evidence, and booked nowhere."""
 
     def decide(self, batch: Batch) -> Decided | ReviewRefused:
-        """Give its new state."""
+        """Return its new state."""
         try:
             self._open(batch)
         except ReviewRefused as refused:
@@ -229,7 +229,7 @@ class BookReport(_Decide):
         return self._close(batch, Decided(BOOKED, record.id, record.price, record.currency))
 
     def _session(self, batch: Batch, row: Any, request: ChargingRequest, wallet: Wallet) -> Session:  # noqa: ANN401  (a row)
-        """Give the report's own session, so that its price goes on from what was used there; else one that nobody keeps."""
+        """Return the report's own session, so that its price goes on from what was used there; else one that nobody keeps."""
         session = batch.row_set(SessionRows).get(row.session_id)
         if session is not None and (session.subscriber_id, session.service) == (wallet.subscriber_id, row.service):
             return session
@@ -253,7 +253,7 @@ class BookReport(_Decide):
 
 
 def _request(row: Any, used: Used, now: int) -> ChargingRequest:  # noqa: ANN401  (a row)
-    """Give the report as a request that only reports it, at its own time."""
+    """Return the report as a request that only reports it, at its own time."""
     return ChargingRequest(
         session_id=row.session_id,
         origin_host=row.origin_host,

@@ -91,7 +91,7 @@ class Session(msgspec.Struct):
 
     @property
     def short_of_credit(self) -> bool:
-        """Tell whether a rating group stands still, or is about to, for want of money."""
+        """Return whether a rating group stands still, or is about to, for want of money."""
         return any(group.short for group in self.groups.values())
 
     def key(self, rating_group: int | None) -> str:
@@ -99,12 +99,12 @@ class Session(msgspec.Struct):
         return "" if rating_group is None else str(rating_group)
 
     def group(self, rating_group: int | None) -> Group:
-        """Give the group of a rating group, made when first used."""
+        """Return the group of a rating group, made when first used."""
         key = "" if rating_group is None else str(rating_group)
         return self.groups.get(key) or self.named_group(key)
 
     def named_group(self, key: str) -> Group:
-        """Give the group of this name, made when first used."""
+        """Return the group of this name, made when first used."""
         found = self.groups.get(key)
         if found is None:
             found = self.groups[key] = Group()
@@ -229,7 +229,7 @@ class SessionRows(RowSet[str, Session]):
         _SAVE.run(connection, others)
 
     def _goes_on(self, key: str, session: Session) -> bool:
-        """Tell whether a session is open as it was, so that its answers are kept as they were, and expires when it did."""
+        """Return whether a session is open as it was, so that its answers are kept as they were, and expires when it did."""
         stored = self._stored[key]
         return stored[_CLOSED_AT] is session.closed_at is None and stored[_EXPIRES_AT] == session.expires_at
 
@@ -245,7 +245,7 @@ class AnswerRows(RowSet[tuple[int, int, int], StoredAnswer]):
     """The answers given in this batch; older ones are looked up only for a request that may be a repeat."""
 
     def find(self, connection: Connection, session: int, request_type: int, request_number: int) -> StoredAnswer | None:
-        """Give the answer to a request of this type and number, from this batch or from the store."""
+        """Return the answer to a request of this type and number, from this batch or from the store."""
         known = self.rows.get((session, request_type, request_number))
         if known is not None:
             return known
@@ -259,7 +259,7 @@ class AnswerRows(RowSet[tuple[int, int, int], StoredAnswer]):
         return StoredAnswer(row.body, row.digest) if row is not None else None
 
     def reported(self, connection: Connection, session: int, request_type: int, digest: int) -> bool:
-        """Tell whether a request of this type reported the same usage before, in this batch or in the store."""
+        """Return whether a request of this type reported the same usage before, in this batch or in the store."""
         if any(key[:2] == (session, request_type) and kept.digest == digest for key, kept in self.rows.items()):
             return True
         found = select(answers.c.request_number).where(

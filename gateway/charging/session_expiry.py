@@ -50,7 +50,7 @@ class _Close(_OneSession):
     """Close one session if it is over; the subclass says when it is."""
 
     def decide(self, batch: Batch) -> bool:
-        """Tell whether the session was closed."""
+        """Return whether the session was closed."""
         session = batch.row_set(SessionRows).get(self.session_id)
         if session is None or session.closed_at is not None or not self._is_over(session, batch.now):
             return False
@@ -93,7 +93,7 @@ class AwaitEnd(_OneSession):
     until: int
 
     def decide(self, batch: Batch) -> bool:
-        """Tell whether the session is waited for."""
+        """Return whether the session is waited for."""
         session = batch.row_set(SessionRows).get(self.session_id)
         if session is None or session.closed_at is not None or session.updated_at > self.asked_at:
             return False

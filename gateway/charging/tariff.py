@@ -43,7 +43,7 @@ class QuotaTerms(msgspec.Struct, frozen=True):
     tolerance: int = 1
 
     def wanted(self, service: str, requested: int) -> int:
-        """Give the units to aim at: what was asked, but at most a slice and at least a tenth of one; 0 asks for a slice.
+        """Return the units to aim at: what was asked, but at most a slice and at least a tenth of one; 0 asks for a slice.
 
         The lower bound keeps a client that asks for crumbs from asking all the time.
         """
@@ -51,18 +51,18 @@ class QuotaTerms(msgspec.Struct, frozen=True):
         return min(max(requested, most // 10, 1), most) if requested else most
 
     def slice(self, service: str) -> int:
-        """Give the most units of one grant."""
+        """Return the most units of one grant."""
         return {DATA: self.slice_octets, VOICE: self.slice_seconds, SMS: self.slice_units}[service]
 
     def carried(self, service: str, elapsed: int) -> int:
-        """Give the most units that could be used in a time (microseconds), whatever was granted."""
+        """Return the most units that could be used in a time (microseconds), whatever was granted."""
         if service == DATA:
             return self.octets_per_second * elapsed // MICROSECONDS
         seconds = elapsed // MICROSECONDS
         return seconds + VOICE_SLACK if service == VOICE else seconds * SMS_PER_SECOND
 
     def unknown(self, service: str) -> int:
-        """Give the time (microseconds) that the first report of a session may cover of which we know no beginning."""
+        """Return the time (microseconds) that the first report of a session may cover of which we know no beginning."""
         return self.supervision if service == VOICE else UNKNOWN_US
 
     @property
@@ -97,7 +97,7 @@ class Tariff(msgspec.Struct, frozen=True):
     """Rules of the tenth that follow the policy, each from its time on."""
 
     def giving(self, shares: tuple[Share, ...], at: int, what: str) -> Giving:
-        """Give what a charge to a customer of these shares goes by, for an event at a time (microseconds).
+        """Return what a charge to a customer of these shares goes by, for an event at a time (microseconds).
 
         `what` is charged: a service, or SALE. Rules that leave something out are among the later ones alone.
         """
@@ -108,14 +108,14 @@ class Tariff(msgspec.Struct, frozen=True):
         return Giving(policy, shares, self.account, self.promotions_last, make)
 
     def policy_at(self, at: int, what: str) -> Policy:
-        """Give the rule of the tenth for an event at a time; of what it leaves out it gives nothing."""
+        """Return the rule of the tenth for an event at a time; of what it leaves out it gives nothing."""
         if not self.later:
             return self.policy
         policy = in_force((self.policy, *self.later), at)
         return msgspec.structs.replace(policy, rate=0) if policy.leaves_out(what) else policy
 
     def plan_of(self, profile: Profile, at: int) -> Plan | None:
-        """Give the plan by which a line is charged at a time (microseconds): as it was then, or the version that it keeps."""
+        """Return the plan by which a line is charged at a time (microseconds): as it was then, or the version that it keeps."""
         subscribed = profile.subscription_at(at)
         if subscribed is None:
             return None

@@ -42,7 +42,7 @@ class RatedEvents:
         self._price: Callable[[int, str], str] = lru_cache(CACHED)(format_amount)
 
     def __call__(self, record: UsageRecord) -> Event:
-        """Give the event of a record; its id is the record's, so that a repeat is known as one."""
+        """Return the event of a record; its id is the record's, so that a repeat is known as one."""
         record_id, time = str(record.id), rfc3339(record.event_at)
         return Event(
             id=record_id,

@@ -47,7 +47,7 @@ _SESSIONS = SelectAmong(select(sessions.c.id, sessions.c.session_id), sessions.c
 def read(
     connection: Connection, *, after: int, limit: int, start: int | None, end: int | None, number: str = ""
 ) -> list[UsageRecord]:
-    """Give at most `limit` records numbered above `after`, of events from `start` until before `end` (microseconds).
+    """Return at most `limit` records numbered above `after`, of events from `start` until before `end` (microseconds).
 
     With `number`, those of whoever had this MSISDN, IMSI or ICCID at the time of the event.
     """

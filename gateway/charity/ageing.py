@@ -37,7 +37,7 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 def oldest(months: Iterable[tuple[str, int]], outstanding: int) -> str:
-    """Give the month from which the oldest of what is outstanding came: the latest that came in are the last to be paid."""
+    """Return the month from which the oldest of what is outstanding came: the latest that came in are the last to be paid."""
     found = ""
     for period, amount in sorted(months, reverse=True):
         if outstanding <= 0:
@@ -49,7 +49,7 @@ def oldest(months: Iterable[tuple[str, int]], outstanding: int) -> str:
 
 
 def waiting(connection: Connection, causes: Mapping[str, Cause], today: str) -> list[Waiting]:
-    """Give what waits for each cause on a day (YYYY-MM-DD)."""
+    """Return what waits for each cause on a day (YYYY-MM-DD)."""
     months: dict[Account, list[tuple[str, int]]] = {}
     own = charity_month_sums.c
     for stream, cause, currency, period, confirmed in connection.execute(
@@ -77,7 +77,7 @@ class Due(msgspec.Struct, frozen=True):
 
 
 def transmit_due(connection: Connection, causes: Mapping[str, Cause], today: str) -> Due:
-    """Tell what waits for too long on a day, a month that nobody confirmed too; nothing before there is an agreement."""
+    """Return what waits for too long on a day, a month that nobody confirmed too; nothing before there is an agreement."""
     agreed = [cause.agreement.transmit_within for cause in causes.values() if cause.agreement]
     if not agreed:
         return Due()
@@ -97,7 +97,7 @@ def transmit_due(connection: Connection, causes: Mapping[str, Cause], today: str
 
 
 def is_due(cause: Cause, waits: Iterable[Waiting], today: str) -> bool:
-    """Tell whether something of a cause was carried for as long as its agreement lets it, so that it is paid however little."""
+    """Return whether something of a cause was carried for as long as its agreement lets it: it is paid then, however little."""
     carry = cause.agreement.carry if cause.agreement else 0
     return any(
         date.fromisoformat(today) > date.fromisoformat(f"{following(each.oldest)}-01") + timedelta(days=carry)

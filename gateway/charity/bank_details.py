@@ -108,21 +108,21 @@ class Proposal(msgspec.Struct, frozen=True):
 
 
 def listed(connection: Connection) -> list[Proposal]:
-    """Give all bank details, the latest first; not the accounts."""
+    """Return all bank details, the latest first; not the accounts."""
     own = bank_details.c
     columns = (own.id, own.cause, own.currency, own.proposed_at, own.proposed_by, own.approved_by, own.valid_from)
     return [Proposal(*row) for row in connection.execute(select(*columns).order_by(own.id.desc()))]
 
 
 def shown(connection: Connection, sealer: Sealer, number: int) -> tuple[str, str, BankAccount] | None:
-    """Give the cause, the currency and the account of details by their number; None where there are none."""
+    """Return the cause, the currency and the account of details by their number; None where there are none."""
     own = bank_details.c
     row = connection.execute(select(own.cause, own.currency, own.sealed).where(own.id == number)).one_or_none()
     return None if row is None else (row.cause, row.currency, opened(sealer, row.cause, row.currency, row.sealed))
 
 
 def in_force(connection: Connection, cause: str, currency: str, now: int) -> tuple[int, bytes] | None:
-    """Give the number and the sealed account that a cause is paid to at a time; None where there is none."""
+    """Return the number and the sealed account that a cause is paid to at a time; None where there is none."""
     own = bank_details.c
     wanted = (
         select(own.id, own.sealed)

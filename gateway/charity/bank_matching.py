@@ -105,7 +105,7 @@ def _read_line(found: Statements, line: BankLine, place: str, senders: Senders, 
 
 
 def _noon(day: str, zone: tzinfo) -> int:
-    """Give the middle of a bank's day in UTC microseconds: banks say no time."""
+    """Return the middle of a bank's day in UTC microseconds: banks say no time."""
     return int(datetime.combine(date.fromisoformat(day), time(12), zone).timestamp()) * 1_000_000
 
 
@@ -185,7 +185,7 @@ class SettleFile(Unit):
 
 
 def _matched(connection: Connection, said: Said) -> tuple[list[Row[Any]], str]:
-    """Give the payments that are meant, or why there are none."""
+    """Return the payments that are meant, or why there are none."""
     _, wanted = _WAYS[said.outcome]
     own = cause_payments.c
     found = list(connection.execute(select(cause_payments).where(own.id == said.number)))

@@ -25,7 +25,7 @@ class Campaign(msgspec.Struct, frozen=True):
     causes: frozenset[str] = frozenset()
 
     def adds(self, cause: str, amount: int, currency: str, day: date, matched: int) -> int:
-        """Give what it adds to a gift made on a day, after what it matched before; rounded down to the micro-unit."""
+        """Return what it adds to a gift made on a day, after what it matched before; rounded down to the micro-unit."""
         if currency != self.currency or not self.begins <= day <= self.ends:
             return 0
         if self.causes and cause not in self.causes:

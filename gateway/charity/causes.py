@@ -40,11 +40,11 @@ class Agreement(msgspec.Struct, frozen=True):
     carry: int = 0
 
     def span_of(self, month: str) -> tuple[str, str]:
-        """Give the first and the last month of the period that a month lies in: it is told nothing shorter than that."""
+        """Return the first and the last month of the period that a month lies in: it is told nothing shorter than that."""
         return quarter_of(month) if self.period == "quarter" else (month, month)
 
     def holds_on(self, day: str) -> bool:
-        """Tell whether it holds on a day."""
+        """Return whether it holds on a day."""
         return self.starts <= day and (not self.ends or day <= self.ends)
 
     @property

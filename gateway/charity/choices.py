@@ -30,7 +30,7 @@ class Choice(msgspec.Struct, frozen=True, gc=False):
 
 
 def at(choices: Sequence[Choice], time: int) -> tuple[Share, ...]:
-    """Give the shares in force at a time; none were chosen yet: an empty tuple. `choices` are in order of time."""
+    """Return the shares in force at a time; none were chosen yet: an empty tuple. `choices` are in order of time."""
     for choice in reversed(choices):
         if choice.valid_from <= time:
             return choice.shares

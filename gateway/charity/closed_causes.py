@@ -36,12 +36,12 @@ class Asking(msgspec.Struct, frozen=True):
     asked_at: int | None
 
     def ends_at(self, days: int) -> int | None:
-        """Give when its customers have had so many days to choose."""
+        """Return when its customers have had so many days to choose."""
         return None if self.asked_at is None else self.asked_at + days * DAY_US
 
 
 def askings(connection: Connection) -> dict[str, Asking]:
-    """Give how each closed cause stands."""
+    """Return how each closed cause stands."""
     shards = set(connection.scalars(select(nodes.c.id)))
     own, done = closed_cause_marks.c, dict[str, dict[int, int]]()
     for cause, shard, asked_at in connection.execute(select(own.cause, own.shard, own.asked_at).where(own.done == 1)):
@@ -55,7 +55,7 @@ def askings(connection: Connection) -> dict[str, Asking]:
 
 
 def asked_out(connection: Connection, days: int, now: int) -> frozenset[str]:
-    """Give the closed causes whose customers have had so many days to choose."""
+    """Return the closed causes whose customers have had so many days to choose."""
     ends = {cause: each.ends_at(days) for cause, each in askings(connection).items()}
     return frozenset(cause for cause, end in ends.items() if end is not None and end <= now)
 
@@ -80,7 +80,7 @@ class KeepClosed(Unit):
 
 
 def _closed_since(connection: Connection, causes: Iterable[str]) -> dict[str, int]:
-    """Give since when causes are closed, by their recorded versions: the first one after the last that was open."""
+    """Return since when causes are closed, by their recorded versions: the first one after the last that was open."""
     wanted, since = set(causes), dict[str, int]()
     for version in read(connection, CAUSE) if wanted else ():
         if version.name in wanted and version.content is not None:

@@ -57,7 +57,7 @@ class MonthRefused(ValueError):
 
 
 def next_period(connection: Connection, zone: tzinfo) -> tuple[str | None, str | None]:
-    """Give the months that were confirmed last and are confirmed next; None before the first, and before any entry."""
+    """Return the months that were confirmed last and are confirmed next; None before the first, and before any entry."""
     previous = connection.execute(select(func.max(charity_months.c.period))).scalar()
     if previous is not None:
         return previous, following(previous)
@@ -175,7 +175,7 @@ class ReleaseConfirmed(Unit):
 
 
 def read_standings(connection: Connection) -> dict[Account, Standing]:
-    """Give what stands in each state."""
+    """Return what stands in each state."""
     return {
         Account(Stream(row.stream), row.cause, row.currency): Standing(
             row.moved, row.confirmed, row.payable, row.instructed, row.paid, row.handed

@@ -67,7 +67,7 @@ class Donation(NamedTuple):
 
 
 def checked(person: Person) -> Person:
-    """Give a person as the schedule takes one, the postcode in capitals. Raises DeclarationInvalid."""
+    """Return a person as the schedule takes one, the postcode in capitals. Raises DeclarationInvalid."""
     said = {name: " ".join(str(getattr(person, name)).split()) for name in _BOUNDS}
     said["postcode"] = said["postcode"].upper()
     for name, (least, most) in _BOUNDS.items():
@@ -79,7 +79,7 @@ def checked(person: Person) -> Person:
 
 
 def schedule(donations: Iterable[Donation]) -> list[tuple[str, ...]]:
-    """Give the rows of the schedule, the earliest day first: a double-barrelled name with a space, days as DD/MM/YY."""
+    """Return the rows of the schedule, the earliest day first: a double-barrelled name with a space, days as DD/MM/YY."""
     return [
         (
             person.title,
@@ -103,7 +103,7 @@ def seal_details(seals: CauseSeals, number: int, details: Details) -> bytes:
 
 
 def open_details(seals: CauseSeals, number: int, sealed: bytes) -> Details:
-    """Give what a declaration says; SealBroken where it is not that of its row."""
+    """Return what a declaration says; SealBroken where it is not that of its row."""
     return msgspec.json.decode(seals.open_octets(sealed, _owner(number)), type=Details)
 
 

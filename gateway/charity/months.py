@@ -9,30 +9,30 @@ QUARTER: Final = 3
 
 
 def period_of(at: int, zone: tzinfo) -> str:
-    """Give the month that a moment (UTC microseconds) lies in."""
+    """Return the month that a moment (UTC microseconds) lies in."""
     return datetime.fromtimestamp(at / MICROSECONDS, zone).strftime("%Y-%m")
 
 
 def following(period: str) -> str:
-    """Give the month after a month."""
+    """Return the month after a month."""
     year, month = _parts(period)
     return f"{year + month // DECEMBER:04d}-{month % DECEMBER + 1:02d}"
 
 
 def end_of(period: str, zone: tzinfo) -> int:
-    """Give the first moment after a month, in UTC microseconds."""
+    """Return the first moment after a month, in UTC microseconds."""
     year, month = _parts(following(period))
     return int(datetime(year, month, 1, tzinfo=zone).astimezone(UTC).timestamp()) * MICROSECONDS
 
 
 def begin_of(period: str, zone: tzinfo) -> int:
-    """Give the first moment of a month, in UTC microseconds."""
+    """Return the first moment of a month, in UTC microseconds."""
     year, month = _parts(period)
     return int(datetime(year, month, 1, tzinfo=zone).astimezone(UTC).timestamp()) * MICROSECONDS
 
 
 def quarter_of(period: str) -> tuple[str, str]:
-    """Give the first and the last month of the calendar quarter that a month lies in."""
+    """Return the first and the last month of the calendar quarter that a month lies in."""
     year, month = _parts(period)
     first = (month - 1) // QUARTER * QUARTER + 1
     return f"{year:04d}-{first:02d}", f"{year:04d}-{first + QUARTER - 1:02d}"

@@ -166,7 +166,7 @@ class MakePayout(Unit):
         return Payout(number, sha256, [paid for paid, _ in rows], skipped)
 
     def _due(self, connection: Connection, skipped: list[Skipped]) -> Iterator[tuple[Payee, Account, int]]:
-        """Give what is paid to whom, in whole minor units; what is left over, and what is too little, is carried."""
+        """Return what is paid to whom, in whole minor units; what is left over, and what is too little, is carried."""
         standings, step = read_standings(connection), MICRO // 10 ** digits_of(self.currency)
         for payee in sorted(self.payees, key=lambda each: each.cause):
             for stream in Stream:
@@ -241,13 +241,13 @@ class ApprovePayout(Unit):
 
 
 def payments_of(connection: Connection, payout_id: int) -> list[Row[Any]]:
-    """Give the payments of a file, in the order of their numbers."""
+    """Return the payments of a file, in the order of their numbers."""
     own = cause_payments.c
     return list(connection.execute(select(cause_payments).where(own.payout_id == payout_id).order_by(own.id)))
 
 
 def payees_of(connection: Connection, sha256: str) -> list[tuple[str, str]]:
-    """Give the causes that a file pays, each with its currency."""
+    """Return the causes that a file pays, each with its currency."""
     own = cause_payments.c
     wanted = select(own.cause, own.currency).distinct().join(payouts, payouts.c.id == own.payout_id)
     rows = connection.execute(wanted.where(payouts.c.sha256 == sha256).order_by(own.cause))
@@ -255,7 +255,7 @@ def payees_of(connection: Connection, sha256: str) -> list[tuple[str, str]]:
 
 
 def file_of(connection: Connection, sealer: Sealer, sha256: str) -> tuple[str, bytes] | None:
-    """Give the state and the octets of a payment file by its hash; None where there is none."""
+    """Return the state and the octets of a payment file by its hash; None where there is none."""
     row = connection.execute(select(payouts).where(payouts.c.sha256 == sha256)).one_or_none()
     return None if row is None else (row.state, sealer.open(row.file, owner(row.id)))
 
@@ -271,7 +271,7 @@ class Head(msgspec.Struct, frozen=True):
 
 
 def head_of(connection: Connection, sha256: str) -> Head | None:
-    """Tell what a payment file is of, by its hash."""
+    """Return what a payment file is of, by its hash."""
     row = connection.execute(select(payouts).where(payouts.c.sha256 == sha256)).one_or_none()
     if row is None:
         return None

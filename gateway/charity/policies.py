@@ -50,7 +50,7 @@ class Policy(msgspec.Struct, frozen=True, omit_defaults=True):
         return Fraction(self.rate, WHOLE + self.tax if self.base == NET else WHOLE)
 
     def leaves_out(self, what: str) -> bool:
-        """Tell whether nothing accrues on a service, on any use, or on a sale."""
+        """Return whether nothing accrues on a service, on any use, or on a sale."""
         return what in self.exclusions or (what in SERVICES and USAGE in self.exclusions)
 
     def tenth(self, base: int) -> int:
@@ -71,7 +71,7 @@ def given_anyhow(policies: Iterable[Policy]) -> frozenset[str]:
 
 
 def in_force(policies: Sequence[Policy], at: int) -> Policy:
-    """Give the policy in force at a time (microseconds): the latest that had begun; before all of them the first."""
+    """Return the policy in force at a time (microseconds): the latest that had begun; before all of them the first."""
     begun = [policy for policy in policies if policy.effective_from <= at]
     return max(begun, key=lambda policy: policy.effective_from) if begun else policies[0]
 

@@ -32,7 +32,7 @@ class NotConfirmed(ValueError):
 
 
 def share_of(amount: int) -> int:
-    """Give a quarter of a profit or turnover in micro-units, half-even; of a loss nothing."""
+    """Return a quarter of a profit or turnover in micro-units, half-even; of a loss nothing."""
     return half_even(max(amount, 0) * SHARE, WHOLE)
 
 
@@ -50,7 +50,7 @@ def divide(whole: int, weights: Mapping[str, int]) -> dict[str, int]:
 
 
 def weights(connection: Connection, first: str, last: str, currency: str) -> dict[str, int]:
-    """Give what was confirmed of each cause's tenths from the month `first` to `last`; NotConfirmed where that is not known."""
+    """Return what was confirmed of each cause's tenths from month `first` to `last`; NotConfirmed where it is not known."""
     if connection.execute(select(charity_months.c.period).where(charity_months.c.period == last)).scalar() is None:
         message = f"{last} is not confirmed yet: tpo charity confirm {last}"
         raise NotConfirmed(message)
@@ -60,7 +60,7 @@ def weights(connection: Connection, first: str, last: str, currency: str) -> dic
 
 
 def _until(connection: Connection, period: str | None, currency: str) -> dict[str, int]:
-    """Give all that was confirmed up to a month."""
+    """Return all that was confirmed up to a month."""
     own = charity_month_sums.c
     wanted = select(own.cause, own.accrued - own.unpaid).where(
         own.period == period, own.stream == Stream.TENTH.value, own.currency == currency
@@ -116,5 +116,5 @@ class BookProfitShare(Unit):
 
 
 def months_of(period: str) -> tuple[str, str]:
-    """Give the first and the last month of a year (2026) or a month (2026-11)."""
+    """Return the first and the last month of a year (2026) or a month (2026-11)."""
     return (period, period) if "-" in period else (f"{period}-01", f"{period}-12")

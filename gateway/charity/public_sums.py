@@ -100,13 +100,13 @@ def decide(giving: Mapping[Key, Giving]) -> Decision:
 
 
 def unit_of(currency: str) -> int:
-    """Give the step of published amounts in micro-units: a pound, a dollar, or 100 of a currency without minor units."""
+    """Return the step of published amounts in micro-units: a pound, a dollar, or 100 of a currency without minor units."""
     zeros = max(0, PENNY_DIGITS - digits_of(currency))
     return MICRO * int("1" + "0" * zeros)
 
 
 def _divide(own: Mapping[str, Giving]) -> tuple[list[str], list[str]]:
-    """Tell which causes have a figure of their own, and which are joined.
+    """Return which causes have a figure of their own, and which are joined.
 
     If joining them all is not enough, all are joined, and nothing is published: such a sum is not broad.
     """
@@ -134,7 +134,7 @@ def _join(members: list[Giving]) -> Giving:
 
 
 def _publish(cause: str, currency: str, giving: Giving) -> Figure | None:
-    """Give the figure, and leave its rest, if there is a whole unit to be told and it is broad."""
+    """Return the figure, and leave its rest, if there is a whole unit to be told and it is broad."""
     unit = unit_of(currency)
     whole = giving.amount // unit * unit
     if whole <= 0 or not giving.broad:

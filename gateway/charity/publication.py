@@ -158,7 +158,7 @@ class PublishMonth(Unit):
 
 
 def published(connection: Connection) -> tuple[str, list[Figure]] | None:
-    """Give the month that was published last, and its figures; None before the first."""
+    """Return the month that was published last, and its figures; None before the first."""
     period = connection.execute(select(func.max(publications.c.period))).scalar()
     if period is None:
         return None
@@ -166,21 +166,21 @@ def published(connection: Connection) -> tuple[str, list[Figure]] | None:
 
 
 def figures_of(connection: Connection, period: str) -> list[Figure]:
-    """Give the figures that were published of a month."""
+    """Return the figures that were published of a month."""
     sums = public_sums.c
     rows = connection.execute(select(sums.cause, sums.currency, sums.amount).where(sums.period == period))
     return sorted((Figure(*row) for row in rows), key=lambda figure: (figure.cause, figure.currency))
 
 
 def _before_the_next(connection: Connection, reached: int, last: int) -> int:
-    """Give the number before a journal's next entry: each start leaves some unused, a restore many millions."""
+    """Return the number before a journal's next entry: each start leaves some unused, a restore many millions."""
     entry = transfers.c.id
     found = connection.execute(select(func.min(entry)).where(entry > reached, entry <= last)).scalar()
     return last if found is None else int(found) - 1
 
 
 def cause_of(account: str) -> str | None:
-    """Give the cause that an account by this name is owed to: a tenth and a gift are one; None for any other account."""
+    """Return the cause that an account by this name is owed to: a tenth and a gift are one; None for any other account."""
     for prefix in (cause_account(""), gifts_account("")):
         if account.startswith(prefix):
             return account.removeprefix(prefix)
@@ -195,7 +195,7 @@ def _from_mark(connection: Connection, node: int) -> Span:
 
 
 def _first_at(connection: Connection, node: int, span: Span) -> int | None:
-    """Tell when the first entry after the mark was booked."""
+    """Return when the first entry after the mark was booked."""
     number, ceiling = transfers.c.id, (node + 1) << SPAN_BITS
     first = select(transfers.c.at).where(number > span.after, number < ceiling).order_by(number).limit(1)
     return connection.execute(first).scalar_one_or_none()
@@ -214,7 +214,7 @@ def _sums(begin: int, end: int) -> Any:  # noqa: ANN401  (a select)
 
 
 def _payer() -> ColumnElement[Any]:
-    """Tell whose charge an accrual comes from: the one of the same usage or reference that stands before it."""
+    """Return whose charge an accrual comes from: the one of the same usage or reference that stands before it."""
     charge = transfers.alias("charge")
     same = or_(charge.c.usage_id == transfers.c.usage_id, charge.c.reference == transfers.c.reference)
     # What is posted in one go is booked at one time: without it a server looks into every month.

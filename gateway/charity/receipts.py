@@ -167,13 +167,13 @@ def campaign_sums(connection: Connection, until: int | None = None) -> dict[str,
 
 
 def known_campaigns(connection: Connection) -> dict[str, str]:
-    """Give the campaigns that ever matched a gift, with their currencies: one may be gone from the settings, and still owed."""
+    """Return campaigns that ever matched a gift, with their currencies; one may be gone from the settings and owed still."""
     rows = connection.execute(select(matched_sums.c.campaign, matched_sums.c.currency))
     return {row.campaign: row.currency for row in rows}
 
 
 def booked_balance(connection: Connection, until: int) -> dict[str, int]:
-    """Give what the charity account stands at by the books before a time, by currency: by the day that the bank says."""
+    """Return what the charity account stands at by the books before a time, by currency: by the day that the bank says."""
     numbers = [number for number, name in account_names(connection).items() if name == accounts.CHARITY_BANK]
     sums: dict[str, int] = {}
     for _, _, currency, amount in _moved(connection, numbers, until):
@@ -182,7 +182,7 @@ def booked_balance(connection: Connection, until: int) -> dict[str, int]:
 
 
 def _moved(connection: Connection, numbers: list[int], until: int | None) -> Iterable[tuple[int, str, str, int]]:
-    """Give, by account, kind and currency, credits less debits of what happened before a time."""
+    """Return, by account, kind and currency, credits less debits of what happened before a time."""
     own = transfers.c
     with parts(connection) as found:
         for part in found:

@@ -100,18 +100,18 @@ class ImportRegister(Unit):
 
 
 def with_absent(rows: Iterable[Row], wanted: Iterable[str]) -> list[Row]:
-    """Give a row for each wanted number; those that the extract does not have are absent."""
+    """Return a row for each wanted number; those that the extract does not have are absent."""
     found = {row.number: row for row in rows}
     return [found.get(number, Row(number, "", ABSENT)) for number in sorted(set(wanted))]
 
 
 def read_register(connection: Connection) -> Register:
-    """Give what the latest extracts say."""
+    """Return what the latest extracts say."""
     own = register_entries.c
     wanted = select(own.regulator, own.number, own.name, own.status, own.extracted_on)
     return {(row.regulator, row.number): Registration(*row) for row in connection.execute(wanted)}
 
 
 def age(extracted_on: str, today: str) -> int:
-    """Tell how many days old an extract is."""
+    """Return how many days old an extract is."""
     return (date.fromisoformat(today) - date.fromisoformat(extracted_on)).days

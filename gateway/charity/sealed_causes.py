@@ -55,7 +55,7 @@ class CauseSeals:
         return self.seal_octets(cause.encode().ljust(LONGEST, _FILL), owner)
 
     def open(self, sealed: bytes, owner: str) -> str:
-        """Give the cause; SealBroken where it was not sealed for this row, or by another key."""
+        """Return the cause; SealBroken where it was not sealed for this row, or by another key."""
         return self._sealer.open(sealed, owner).rstrip(_FILL).decode()
 
     def seal_text(self, cause: str, owner: str) -> str:
@@ -63,7 +63,7 @@ class CauseSeals:
         return b64encode(self.seal(cause, owner)).decode() if cause else ""
 
     def open_text(self, sealed: str, owner: str) -> str:
-        """Give the cause of `seal_text`."""
+        """Return the cause of `seal_text`."""
         return self.open(b64decode(sealed), owner) if sealed else ""
 
     def seal_octets(self, octets: bytes, owner: str) -> bytes:
@@ -103,7 +103,7 @@ def ask_choices(connection: Connection, subscribers: set[int]) -> Callable[[Caus
 
 
 def read_all(connection: Connection, seals: CauseSeals) -> Iterator[OpenedChoice]:
-    """Give all choices, also those that do not open: for checks alone."""
+    """Return all choices, also those that do not open: for checks alone."""
     for subscriber_id, valid_from, sealed, share, number in connection.execute(select(*_COLUMNS)):
         try:
             cause = seals.open(sealed, choice_owner(subscriber_id, number))

@@ -68,7 +68,7 @@ class Move(msgspec.Struct, frozen=True):
 
 
 def month_moves(account: Account, standing: Standing, target: int, *, payable: bool, successor: str = "") -> list[Move]:
-    """Give what the confirmation of a month moves, and move it.
+    """Return what the confirmation of a month moves, and move it.
 
     `target` is all that is confirmed of what accrued so far. What a cause may be paid becomes payable; of one that may not,
     what was payable goes back, but for a receivable. What a closed cause has goes to its successor.
@@ -95,7 +95,7 @@ def month_moves(account: Account, standing: Standing, target: int, *, payable: b
 def succession(
     account: Account, standing: Standing, heir: Standing, successor: str, way: Way = Way.SUCCEED
 ) -> Move | None:
-    """Give all that is confirmed of a closed cause to its successor: None where there is nothing."""
+    """Move all that is confirmed of a closed cause to its successor: None where there is nothing."""
     amount = standing.confirmed
     if amount <= 0:
         return None
@@ -125,7 +125,7 @@ def all_moves(
     targets: Mapping[Account, int],
     roads: Roads,
 ) -> Iterator[Move]:
-    """Give what is moved of every cause, and move it: `targets` as in `month_moves`, without one nothing is confirmed anew.
+    """Return what is moved of every cause, and move it: `targets` as in `month_moves`, without one nothing is confirmed anew.
 
     Closed causes with a successor go first, so that what they hand on goes on with their successor's own. What nobody chose a
     cause for is not moved.

@@ -102,7 +102,7 @@ def account_of(stream: Stream, state: State, cause: str) -> str:
 
 
 def state_of(account: str) -> tuple[Stream, State, str] | None:
-    """Give the stream, the state and the cause of an account by its name; None for any other."""
+    """Return the stream, the state and the cause of an account by its name; None for any other."""
     for stream, prefixes in _PREFIXES.items():
         for state, prefix in prefixes.items():
             if account.startswith(prefix):

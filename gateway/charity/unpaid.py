@@ -77,7 +77,7 @@ class Charges:
             found.parts = _with(found.parts, debit, -amount)
 
     def by_wallet(self) -> dict[int, list[Charge]]:
-        """Give what each wallet was charged, the latest first."""
+        """Return what each wallet was charged, the latest first."""
         found: dict[int, list[Charge]] = {}
         for charge in self._found.values():
             if charge.amount > 0 and charge.number:
@@ -98,7 +98,7 @@ def _joined(one: Charge, other: Charge) -> Charge:
 
 
 def pairs_of(parts: tuple[int, ...]) -> Iterator[tuple[int, int]]:
-    """Give the parts of a tenth as pairs of account and amount."""
+    """Return the parts of a tenth as pairs of account and amount."""
     return zip(parts[::2], parts[1::2], strict=True)
 
 
@@ -120,7 +120,7 @@ Lent = Mapping[int, Mapping[int, int]]
 
 
 def unpaid(debts: Mapping[int, int], charges: Mapping[int, list[Charge]], lent: Lent) -> dict[int, int]:
-    """Give what is unpaid of the tenths and gifts of each account.
+    """Return what is unpaid of the tenths and gifts of each account.
 
     `debts` are what wallets owe; each one's own charges are taken first, then those of members that it lent to.
     """
@@ -141,7 +141,7 @@ def unpaid(debts: Mapping[int, int], charges: Mapping[int, list[Charge]], lent: 
 
 
 def _reached(charges: Iterable[Charge], debt: int) -> list[Charge]:
-    """Give the first of these that make up a debt."""
+    """Return the first of these that make up a debt."""
     found = []
     for charge in charges:
         if debt <= 0:
@@ -177,7 +177,7 @@ def _take_of_members(charges: Mapping[int, list[Charge]], members: Mapping[int, 
 
 
 def covers(charges: Iterable[Charge], debt: int) -> int | None:
-    """Tell from when on (event time, microseconds) these charges make up a debt; None where they do not."""
+    """Return from when on (event time, microseconds) these charges make up a debt; None where they do not."""
     for charge in charges:
         debt -= charge.amount
         if debt <= 0:

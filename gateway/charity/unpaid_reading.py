@@ -30,7 +30,7 @@ Progress = Callable[[str, int], None]
 
 
 def first_at(connection: Connection) -> int | None:
-    """Tell when the first entry was booked, in microseconds; None before it."""
+    """Return when the first entry was booked, in microseconds; None before it."""
     with parts(connection) as found:
         times = [part.connection.scalar(select(func.min(transfers.c.at))) for part in found]
     return min((at for at in times if at is not None), default=None)
@@ -56,7 +56,7 @@ def accrued(connection: Connection, until: int) -> dict[Account, int]:
 
 
 def _accounts(connection: Connection) -> dict[int, tuple[Stream, str]]:
-    """Give the stream and the cause of each account of what accrued; what nobody chose a cause for is one of its own."""
+    """Return the stream and the cause of each account of what accrued; what nobody chose a cause for is one of its own."""
     found = {}
     for number, name in account_names(connection).items():
         if name == UNASSIGNED:
@@ -70,7 +70,7 @@ def _accounts(connection: Connection) -> dict[int, tuple[Stream, str]]:
 def still_unpaid(
     connection: Connection, until: int, progress: Progress, given: frozenset[str] = frozenset()
 ) -> dict[Account, int]:
-    """Give what of the tenths and gifts of each cause is not paid for at a time; none of it is by the rules in `given`."""
+    """Return what of the tenths and gifts of each cause is not paid for at a time; none of it is by the rules in `given`."""
     debts = _debts(connection, until)
     waiting: dict[Account, int] = {}
     accounts = _accounts(connection)
@@ -89,7 +89,7 @@ def still_unpaid(
 
 
 def _debts(connection: Connection, until: int) -> dict[tuple[int, str], int]:
-    """Give what wallets owe at a time, with what was written off: that was never paid."""
+    """Return what wallets owe at a time, with what was written off: that was never paid."""
     written_off = _summed(connection, until, "settlement", from_account=WRITE_OFFS)
     totals = journal_totals(connection, Selection(until=until))
     found = {}
@@ -116,7 +116,7 @@ def _summed(connection: Connection, until: int, kind: str, from_account: str) ->
 
 
 def _lent(connection: Connection, until: int, debts: Mapping[int, int]) -> Lent:
-    """Give what payers in debt lent the members of their families, and did not get back."""
+    """Return what payers in debt lent the members of their families, and did not get back."""
     net: dict[int, dict[int, int]] = {}
     sides = (transfers.c.debit, transfers.c.credit)
     wanted = (
@@ -182,7 +182,7 @@ def _charges_of(
 
 
 def _rows(connection: Connection, begin: int, end: int, wallets: Sequence[int], given: frozenset[str]) -> Iterator[Row]:
-    """Give the entries of wallets between the lowest and the highest, and the tenths on them, in the order of their numbers.
+    """Return the entries of wallets between the lowest and the highest, and the tenths on them, in the order of their numbers.
 
     Tenths by the rules in `given` are left out: they wait for no payment.
     """

@@ -42,7 +42,7 @@ def asking(settings: Settings) -> Iterator[Ask]:
         yield own
 
 
-def _told_of(work: str, rows: int) -> None:
+def _print_progress(work: str, rows: int) -> None:
     """Show a person how far a long report has come."""
     if sys.stderr.isatty():
         sys.stderr.write(f"\r\x1b[K{work}: {rows} rows" if rows else "\r\x1b[K")
@@ -58,8 +58,8 @@ def _may_run(socket: Path) -> bool:
 
 @contextmanager
 def _own_context(client_settings: Settings) -> Iterator[Ask]:
-    from gateway.api.actions import ACTIONS, ADMIN  # noqa: PLC0415  (as above)
-    from gateway.api.callers import Caller  # noqa: PLC0415  (as above)
+    from gateway.api.actions.table import ACTIONS  # noqa: PLC0415  (as above)
+    from gateway.api.callers import ADMIN, Caller  # noqa: PLC0415  (as above)
     from gateway.api.json_values import check_value  # noqa: PLC0415  (as above)
     from gateway.api.problems import Problem  # noqa: PLC0415  (as above)
     from gateway.balance.standing import StillNeeded  # noqa: PLC0415  (as above)
@@ -81,7 +81,7 @@ def _own_context(client_settings: Settings) -> Iterator[Ask]:
             f"the store cannot be opened: {error}", where=settings.store.url, exit_code=ExitCode.UNREACHABLE
         ) from None
 
-    context.progress = _told_of
+    context.progress = _print_progress
     caller = Caller(f"local:{os.getuid()}", ADMIN, frozenset({CAUSES}))  # whoever opens the store may read all of it
 
     def ask(action: str, params: Mapping[str, object], kind: type[Answer]) -> Answer:

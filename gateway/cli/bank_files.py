@@ -47,7 +47,7 @@ def _read(file: Path) -> Iterator[Line]:
 
 
 def _counts(line: BankLine) -> bool:
-    """Tell whether a line may be of bills: what is pending is not booked yet, and what we paid out is none of theirs."""
+    """Return whether a line may be of bills: what is pending is not booked yet, and what we paid out is none of theirs."""
     return line.status == BOOKED and (line.credit or bool(line.returned))
 
 

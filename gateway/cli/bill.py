@@ -19,7 +19,7 @@ from gateway.cli.output import complain, emit, emit_pages, json_text
 from gateway.cli.pages import pages
 
 if TYPE_CHECKING:
-    from gateway.api.bill_answers import BillShown, CloseView
+    from gateway.api.answers.bills import BillShown, CloseView
     from gateway.cli.client import Ask
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
@@ -71,7 +71,7 @@ def preview(ctx: typer.Context, period: Period, number: Number = "", as_json: As
       tpo bill preview 2026-11
       tpo bill preview 2026-11 --number 447700900123 --json
     """
-    from gateway.api.bill_answers import Previewed  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.api.answers.bills import Previewed  # noqa: PLC0415  (`tpo --help` starts faster)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
     with asking(context.of(ctx).client_settings) as ask:
@@ -105,7 +105,7 @@ def close(ctx: typer.Context, period: Period, as_json: AsJson = False) -> None:
 
 def _closed(ask: Ask, period: str) -> CloseView:
     """Ask until the month is closed, and tell now and then how far it is."""
-    from gateway.api.bill_answers import CloseView  # noqa: PLC0415  (as above)
+    from gateway.api.answers.bills import CloseView  # noqa: PLC0415  (as above)
 
     told_at = time.monotonic()
     found = ask("bill.close", {"period": period}, CloseView)
@@ -127,7 +127,7 @@ def closes(ctx: typer.Context, as_json: AsJson = False) -> None:
       tpo bill closes
       tpo bill closes --json
     """
-    from gateway.api.bill_answers import Closes  # noqa: PLC0415  (as above)
+    from gateway.api.answers.bills import Closes  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
     with asking(context.of(ctx).client_settings) as ask:
@@ -152,7 +152,7 @@ def reopen(
       tpo bill reopen 2026-11 --reason "the host sent a file late"
       tpo bill reopen 2026-11 --confirm
     """
-    from gateway.api.bill_answers import CloseView  # noqa: PLC0415  (as above)
+    from gateway.api.answers.bills import CloseView  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
     params = {"period": period, "reason": reason, "confirm": confirm}
@@ -215,7 +215,7 @@ def show(
       tpo bill show 447700900123 2026-11 --format pdf -o bill.pdf
       tpo bill show 447700900123 2026-11 --json
     """
-    from gateway.api.bill_answers import BillShown  # noqa: PLC0415  (as above)
+    from gateway.api.answers.bills import BillShown  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
     wanted = {
@@ -246,7 +246,7 @@ def note(
       tpo bill note 12
       tpo bill note 12 --format pdf -o note.pdf
     """
-    from gateway.api.bill_answers import BillShown  # noqa: PLC0415  (as above)
+    from gateway.api.answers.bills import BillShown  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
     wanted = {"note": number, "format": "json" if as_json else form, "language": language}
@@ -287,7 +287,7 @@ def paid(
       tpo bill paid statement-2026-12-01.xml
       tpo bill paid payments.csv --json
     """
-    from gateway.api.bill_answers import LinesPaid  # noqa: PLC0415  (as above)
+    from gateway.api.answers.bills import LinesPaid  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
     from gateway.cli.bank_files import lines_of  # noqa: PLC0415  (as above)
 

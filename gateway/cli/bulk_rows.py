@@ -9,10 +9,10 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from gateway.api.actions.order_fields import read_kind, read_request
 from gateway.api.conversion import to_request
-from gateway.api.order_requests import read_kind, read_request
 from gateway.api.problems import Problem
-from gateway.api.requests import SimOrder
+from gateway.api.requests.orders import SimOrder
 from gateway.cli.csv_table import Row
 from gateway.settings import Settings
 from provisioning.orders import Kind
@@ -43,7 +43,7 @@ class OrderRow(NamedTuple):
         return self.params["key"] != self.key
 
     def after(self, order: str) -> OrderRow:
-        """Give the row to be ordered again after an order that was taken back; it has one key for that, whoever asks."""
+        """Return the row to be ordered again after an order that was taken back; it has one key for that, whoever asks."""
         return self._replace(params=self.params | {"key": f"{self.key}:{order}"})
 
 

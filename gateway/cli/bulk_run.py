@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-from gateway.api.answers import OrderRowsTaken, OrderRowTaken, OrderStates
+from gateway.api.answers.orders import OrderRowsTaken, OrderRowTaken, OrderStates
 from gateway.cli.bulk_rows import Fault, OrderRow
 from gateway.cli.client import ActionRefused, Ask, JsonObject
 from gateway.cli.csv_out import CsvOut
@@ -91,7 +91,7 @@ class Results:
 
 
 def _done_rows(path: Path) -> list[dict[str, str]]:
-    """Give the rows that an earlier run saw done; KeyError for a file of another kind."""
+    """Return the rows that an earlier run saw done; KeyError for a file of another kind."""
     with path.open(newline="", encoding="utf-8") as lines:
         return [{name: row[name] for name in COLUMNS} for row in csv.DictReader(lines) if row["state"] == DONE]
 
@@ -136,7 +136,7 @@ class BulkRun:
                 self._sleep(self._pause())
 
     def _pause(self) -> float:
-        """Give the seconds until there is something to do."""
+        """Return the seconds until there is something to do."""
         now = self._clock()
         next_look = max(0.0, self._polled_at + POLL - now)
         if self._held_since is not None:
@@ -241,5 +241,5 @@ class BulkRun:
 
 
 def _message(row: OrderStanding) -> str:
-    """Give why an order ended as it did; a fault that was overcome is not told."""
+    """Return why an order ended as it did; a fault that was overcome is not told."""
     return "" if row.state == DONE else row.error or ""

@@ -43,7 +43,7 @@ def matched(
       tpo charity matched --campaign winter-2026 --amount 250.00 --reference FT-118 --day 2026-12-04
       tpo charity matched --json
     """
-    from gateway.api.charity_answers import CampaignRows, ReceiptBooked  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.api.answers.charity import CampaignRows, ReceiptBooked  # noqa: PLC0415  (`tpo --help` starts faster)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
     if bool(campaign) != bool(amount) or bool(campaign) != bool(reference):
@@ -77,7 +77,7 @@ def transfer(
       tpo charity transfer 1250.00 --reference opening --day 2026-11-01
       tpo charity transfer 80.00 --reference FT-120 --back --json
     """
-    from gateway.api.charity_answers import ReceiptBooked  # noqa: PLC0415  (as above)
+    from gateway.api.answers.charity import ReceiptBooked  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
     params = {"amount": amount, "currency": currency, "reference": reference, "day": day, "back": back}
@@ -101,7 +101,7 @@ def cover(
       tpo charity cover 2026-11-30
       tpo charity cover 2026-11-30 --json
     """
-    from gateway.api.charity_answers import CoverRows  # noqa: PLC0415  (as above)
+    from gateway.api.answers.charity import CoverRows  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
     with asking(context.of(ctx).client_settings) as ask:

@@ -22,7 +22,7 @@ _PRIVATE, _OPEN = 0o600, 0o644
 
 def write_report(ctx: typer.Context, period: str, reader: str, form: str, language: str, output: Path | None) -> None:
     """Write the report of a month for a reader, by what that one may know, to a file or the standard output."""
-    from gateway.api.charity_answers import ReportMade  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.api.answers.charity import ReportMade  # noqa: PLC0415  (`tpo --help` starts faster)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
     with asking(context.of(ctx).client_settings) as ask:

@@ -17,7 +17,7 @@ from gateway.cli.errors import CommandFailed
 from gateway.cli.output import complain, emit
 
 if TYPE_CHECKING:
-    from gateway.api.charity_answers import PackMade
+    from gateway.api.answers.charity import PackMade
 
 SHOWN: Final = ("written", "bills", "of", "unsealed", "claim", "key", "sha256")
 PRIVATE: Final = 0o600
@@ -54,12 +54,12 @@ def evidence(
       tpo charity evidence 4711 --folder --out /srv/evidence
       tpo charity evidence 4711 --json
     """
-    from gateway.api.charity_answers import PackMade  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.api.answers.charity import PackMade  # noqa: PLC0415  (`tpo --help` starts faster)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
     with asking(context.of(ctx).client_settings) as ask:
         found = ask("charity.evidence", {"bill": bill, "named": named}, PackMade)
-    _tell(found, _written(found, out, unpacked=unpacked), as_json=as_json)
+    _show(found, _written(found, out, unpacked=unpacked), as_json=as_json)
 
 
 def audit(
@@ -86,7 +86,7 @@ def audit(
       tpo charity audit 2026-11 --seed 6-3-1-5-2 --sample 50 --out /srv/evidence
       tpo charity audit 2026-11 --seed 6-3-1-5-2 --folder --json
     """
-    from gateway.api.charity_answers import CommitmentMade, PackMade  # noqa: PLC0415  (as above)
+    from gateway.api.answers.charity import CommitmentMade, PackMade  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
     with asking(context.of(ctx).client_settings) as ask:
@@ -99,7 +99,7 @@ def audit(
             complain(
                 f"{found.bills} of {found.of} bills are drawn: without --with-causes, more could tell whose tenth is whose"
             )
-        _tell(found, _written(found, out, unpacked=unpacked), as_json=as_json)
+        _show(found, _written(found, out, unpacked=unpacked), as_json=as_json)
         return
     path = out / f"commitment-{period}.json"
     _write(path, b64decode(committed.commitment))
@@ -107,7 +107,7 @@ def audit(
     emit({"written": str(path), "bills": committed.bills, "root": committed.root}, as_json=as_json)
 
 
-def _tell(found: PackMade, written: Path, *, as_json: bool) -> None:
+def _show(found: PackMade, written: Path, *, as_json: bool) -> None:
     if found.unsealed:
         complain(
             f"{found.unsealed} rows are under no seal yet, so that verify.py asks for --unsealed: make the pack again once "

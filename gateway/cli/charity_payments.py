@@ -17,7 +17,7 @@ from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.cli.output import complain, emit
 
 if TYPE_CHECKING:
-    from gateway.api.charity_answers import PayoutFile
+    from gateway.api.answers.charity import PayoutFile
 
 STANDING: Final = (
     "stream",
@@ -53,7 +53,7 @@ def confirm(ctx: typer.Context, period: Month, as_json: AsJson = False) -> None:
       tpo charity confirm 2026-11
       tpo charity confirm 2026-11 --json
     """
-    from gateway.api.charity_answers import MonthConfirmed  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.api.answers.charity import MonthConfirmed  # noqa: PLC0415  (`tpo --help` starts faster)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
     with asking(context.of(ctx).client_settings) as ask:
@@ -86,7 +86,7 @@ def payout(
       tpo charity payout 2026-11 --approve 5f70...e3 --out /srv/payouts
       tpo charity payout 2026-11 --show 5f70...e3 --json
     """
-    from gateway.api.charity_answers import PayoutFile, PayoutMade  # noqa: PLC0415  (as above)
+    from gateway.api.answers.charity import PayoutFile, PayoutMade  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
     if approve and show:
@@ -150,7 +150,7 @@ def paid(
       tpo charity paid statement-2026-12-07.xml
       tpo charity paid rejected.xml --json
     """
-    from gateway.api.charity_answers import PaymentsSettled  # noqa: PLC0415  (as above)
+    from gateway.api.answers.charity import PaymentsSettled  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
     settings = context.of(ctx).client_settings
@@ -195,7 +195,7 @@ def bank(
       tpo charity bank --show 1099511627790
       tpo charity bank --approve 1099511627790
     """
-    from gateway.api.charity_answers import BankAccountShown, BankDetails, BankDetailsRows  # noqa: PLC0415  (as above)
+    from gateway.api.answers.charity import BankAccountShown, BankDetails, BankDetailsRows  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
     if sum(map(bool, (approve, show, details))) > 1:

@@ -55,7 +55,7 @@ def causes(ctx: typer.Context, as_json: AsJson = False) -> None:
       tpo charity causes
       tpo charity causes --json
     """
-    from gateway.api.charity_answers import CauseRows  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.api.answers.charity import CauseRows  # noqa: PLC0415  (`tpo --help` starts faster)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
     with asking(context.of(ctx).client_settings) as ask:
@@ -86,7 +86,7 @@ def register(
       tpo charity register publicextract.charity.csv --regulator GB-CHC --as-of 2026-11-01
       tpo charity register eo1.csv --regulator US-EIN --as-of 2026-11-10 --json
     """
-    from gateway.api.charity_answers import CauseRows, RegisterImported  # noqa: PLC0415  (as above)
+    from gateway.api.answers.charity import CauseRows, RegisterImported  # noqa: PLC0415  (as above)
     from gateway.charity.register import RegisterInvalid, read_rows  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
@@ -128,7 +128,7 @@ def remittance(
       tpo charity remittance 2026-11 --cause wateraid --json
       tpo charity remittance 2026-11 --cause wateraid --language fr -o advice.txt
     """
-    from gateway.api.charity_answers import RemittanceRows  # noqa: PLC0415  (as above)
+    from gateway.api.answers.charity import RemittanceRows  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
     if output and not language:
@@ -163,7 +163,7 @@ def profit_share(
       tpo charity profit-share 2026 125000.00 --book
       tpo charity profit-share 2026-11 --json -- -1000.00
     """
-    from gateway.api.charity_answers import ProfitShared  # noqa: PLC0415  (as above)
+    from gateway.api.answers.charity import ProfitShared  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
     params = {"period": period, "amount": amount, "basis": basis, "book": book}
@@ -209,7 +209,7 @@ def report(
       tpo charity report 2026-11 --for public --format pdf -o giving.pdf
       tpo charity report 2026-11 --for cause:wateraid --format text --language fr
     """
-    from gateway.api.charity_answers import CharityReport  # noqa: PLC0415  (as above)
+    from gateway.api.answers.charity import CharityReport  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
     document = bool(reader or form or output or language)
@@ -233,7 +233,7 @@ def report(
 
 
 def _policy(file: Path) -> dict[str, object]:
-    from gateway.settings.charity_sections import ComparedPolicy  # noqa: PLC0415  (as above)
+    from gateway.settings.sections.charity import ComparedPolicy  # noqa: PLC0415  (as above)
     from gateway.settings.yaml_loader import load_file  # noqa: PLC0415  (as above)
 
     try:

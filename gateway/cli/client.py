@@ -61,7 +61,7 @@ class ActionRefused(CommandFailed):
         self.problem = problem
 
     def problem_body(self) -> dict[str, object]:
-        """Give the gateway's own problem, with what the command knows besides."""
+        """Return the gateway's own problem, with what the command knows besides."""
         return {**super().problem_body(), **msgspec.structs.asdict(self.problem)}
 
 

@@ -70,7 +70,7 @@ def _names(ctx: typer.Context, incomplete: str, choose: Callable[[Settings], Ite
 
 
 def notice_kinds(incomplete: str) -> list[str]:
-    """Give the kinds of notices."""
+    """Return the kinds of notices."""
     from gateway.notices.kinds import NoticeKind  # noqa: PLC0415  (as above)
 
     return [kind for kind in NoticeKind if kind.startswith(incomplete)]

@@ -9,7 +9,8 @@ from typing import Final, NamedTuple, TypeVar
 
 import typer
 
-from gateway.api.answers import ImportedRows, ImportedSims
+from gateway.api.answers.sims import ImportedSims
+from gateway.api.answers.subscribers import ImportedRows
 from gateway.cli.client import Ask
 from gateway.cli.csv_table import MAX_OCTETS, CsvInvalid, CsvTable, Row
 from gateway.cli.errors import CommandFailed, ExitCode

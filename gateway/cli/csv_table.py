@@ -75,7 +75,7 @@ class CsvTable:
             yield Row(line, dict(zip(self._columns, cells, strict=False)))
 
     def _records(self) -> Iterator[tuple[int, list[str]]]:
-        """Give the records that are not blank, each with its line."""
+        """Return the records that are not blank, each with its line."""
         text = io.StringIO(self._text, newline="")
         reader = csv.reader(text, delimiter=self._separator, strict=True, skipinitialspace=True)
         while True:
@@ -159,7 +159,7 @@ def _decode(octets: bytes) -> str:
 
 
 def _guess(octets: bytes) -> str:
-    """Tell the encoding of a file without a byte order mark: every other octet of UTF-16 is 0 where text is ASCII."""
+    """Return the encoding of a file without a byte order mark: every other octet of UTF-16 is 0 where text is ASCII."""
     head = octets[:256]
     evens, odds = head[::2], head[1::2]
     if odds and odds.count(0) * 2 > len(odds) and not evens.count(0):
@@ -170,7 +170,7 @@ def _guess(octets: bytes) -> str:
 
 
 def _line_of(text: str) -> int:
-    """Give the number of the line that comes behind this text."""
+    """Return the number of the line that comes behind this text."""
     return 1 + len(re.findall(r"\r\n|\r|\n", text))
 
 

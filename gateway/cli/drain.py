@@ -14,7 +14,7 @@ from gateway.cli.context import AsJson
 from gateway.cli.output import complain, emit
 
 if TYPE_CHECKING:
-    from gateway.api.answers import DrainLeft
+    from gateway.api.answers.nodes import DrainLeft
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 LOOK_SECONDS: Final = 0.2
@@ -38,7 +38,7 @@ def drain(
       tpo drain
       tpo drain --timeout 600
     """
-    from gateway.api.answers import DrainState  # noqa: PLC0415  (as below)
+    from gateway.api.answers.nodes import DrainState  # noqa: PLC0415  (as below)
     from gateway.cli.client import DaemonUnreachable, JsonObject, call  # noqa: PLC0415  (`tpo --help` starts faster)
 
     settings = context.of(ctx).client_settings

@@ -52,7 +52,7 @@ class CommandFailed(Exception):
             self.exit_code = exit_code
 
     def problem_body(self) -> dict[str, object]:
-        """Give the failure as RFC 9457 writes one: the same members whatever failed; `status` is an HTTP answer's, or null."""
+        """Return the failure in the form of RFC 9457, the same members for all; `status` is an HTTP answer's, or null."""
         code = self.code or CODES[self.exit_code]
         return {
             "type": f"urn:tpo:problem:{code}",

@@ -26,6 +26,6 @@ def moment(text: str | None, option: str) -> int | None:
 
 
 def chosen(number: str, since: str | None, until: str | None) -> dict[str, object]:
-    """Give the filters that are wanted as the actions take them."""
+    """Return the filters that are wanted as the actions take them."""
     found = {"number": number or None, "since": moment(since, "--since"), "until": moment(until, "--until")}
     return {name: value for name, value in found.items() if value is not None}

@@ -68,7 +68,7 @@ def print_order(order: OrderView, *, as_json: bool) -> None:
 
 
 def _head(order: OrderView) -> dict[str, object]:
-    """Give what is not about single steps, and says something."""
+    """Return what is not about single steps, and says something."""
     return {name: value for name, value in structs.asdict(order).items() if name != "steps" and value is not None}
 
 
@@ -105,20 +105,20 @@ def _drawn(order: OrderView) -> Table:
 
 
 class _Lines:
-    """Tells each change of a step, and of the order's state, once."""
+    """Prints each change of a step, and of the order's state, once."""
 
     def __init__(self) -> None:
         self._told: dict[str, str] = {}
 
     def show(self, order: OrderView) -> None:
-        """Tell what has changed since the last look."""
+        """Print what has changed since the last look."""
         for step in order.steps:
             tries = f", try {step.attempts}" if step.attempts > 1 else ""
             error = f": {plain(step.error)}" if step.error else ""
-            self._tell(step.name, f"{step.mark}{tries}{error}")
-        self._tell(f"order {order.id}", order.state + (", going back" if order.undoing else ""))
+            self._print(step.name, f"{step.mark}{tries}{error}")
+        self._print(f"order {order.id}", order.state + (", going back" if order.undoing else ""))
 
-    def _tell(self, name: str, now: str) -> None:
+    def _print(self, name: str, now: str) -> None:
         if self._told.get(name, "waiting") != now:
             complain(f"{name}: {now}")
         self._told[name] = now

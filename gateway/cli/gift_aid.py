@@ -52,7 +52,7 @@ def declare(
       tpo charity gift-aid declare 447700900123 wwf --first A --last Day --house 1 --postcode "S1 2BD" --channel app --wording 1
       tpo charity gift-aid declare 447700900123 wwf --first A --last Day --house 1 --postcode X --channel app --wording 1 --json
     """
-    from gateway.api.row_answers import GiftAidDeclaration  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.api.answers.rows import GiftAidDeclaration  # noqa: PLC0415  (`tpo --help` starts faster)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
     params = {
@@ -80,7 +80,7 @@ def cancel(ctx: typer.Context, number: Number, cause: Cause, as_json: AsJson = F
       tpo charity gift-aid cancel 447700900123 wateraid
       tpo charity gift-aid cancel 447700900123 wateraid --json
     """
-    from gateway.api.row_answers import GiftAidCancelled  # noqa: PLC0415  (as above)
+    from gateway.api.answers.rows import GiftAidCancelled  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
     with asking(context.of(ctx).client_settings) as ask:
@@ -96,7 +96,7 @@ def list_(ctx: typer.Context, number: Number, as_json: AsJson = False) -> None:
       tpo charity gift-aid list 447700900123
       tpo charity gift-aid list 447700900123 --json
     """
-    from gateway.api.row_answers import GiftAidDeclarations  # noqa: PLC0415  (as above)
+    from gateway.api.answers.rows import GiftAidDeclarations  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
     with asking(context.of(ctx).client_settings) as ask:
@@ -120,7 +120,7 @@ def export(
       tpo charity gift-aid export wateraid 2026-11 --out wateraid-2026-11.csv
       tpo charity gift-aid export wateraid 2026-11 --json
     """
-    from gateway.api.row_answers import GiftAidSchedule  # noqa: PLC0415  (as above)
+    from gateway.api.answers.rows import GiftAidSchedule  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
     from gateway.cli.csv_out import CsvOut  # noqa: PLC0415  (as above)
 

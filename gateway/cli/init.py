@@ -51,7 +51,7 @@ def init(
 
 
 def initial_folder() -> Path:
-    """Give where the files lie: in the package or, in a checkout, beside it."""
+    """Return where the files lie: in the package or, in a checkout, beside it."""
     packaged = _PACKAGE / "initial"
     return packaged if packaged.is_dir() else _PACKAGE.parent / "config"
 

@@ -73,7 +73,7 @@ def check(
       tpo ledger check --seals /mnt/auditor/seals.jsonl
       tpo ledger check --json
     """
-    from gateway.api.row_answers import BooksChecked  # noqa: PLC0415  (as below)
+    from gateway.api.answers.rows import BooksChecked  # noqa: PLC0415  (as below)
     from gateway.cli.backend import asking  # noqa: PLC0415  (`tpo --help` starts faster)
 
     with asking(context.of(ctx).client_settings) as ask:
@@ -257,7 +257,7 @@ def seals(
       tpo ledger seals --public-key
       tpo ledger seals --json
     """
-    from gateway.api.ledger_seals import Seals  # noqa: PLC0415  (as above)
+    from gateway.api.answers.rows import Seals  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
     with asking(context.of(ctx).client_settings) as ask:

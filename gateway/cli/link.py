@@ -36,7 +36,7 @@ def list_links(ctx: typer.Context, node: Node = None, as_json: AsJson = False) -
     """
     from msgspec import to_builtins  # noqa: PLC0415  (`tpo --help` starts faster)
 
-    from gateway.api.answers import Links, LinkView  # noqa: PLC0415  (as above)
+    from gateway.api.answers.texts import Links, LinkView  # noqa: PLC0415  (as above)
     from gateway.cli.client import call  # noqa: PLC0415  (as above)
 
     settings = context.of(ctx).client_settings

@@ -129,7 +129,7 @@ def _fail(failure: CommandFailed, *, as_json: bool) -> int:
 
 
 def _wants_json(arguments: list[str]) -> bool:
-    """Tell whether the output is to be JSON, before anything has read the command."""
+    """Return whether the output is to be JSON, before anything has read the command."""
     words = arguments[: arguments.index("--")] if "--" in arguments else arguments
     return "--json" in words or "--format=json" in words or ("--format", "json") in pairwise(words)
 

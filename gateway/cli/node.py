@@ -29,7 +29,7 @@ def list_nodes(ctx: typer.Context, as_json: AsJson = False) -> None:
       tpo node list
       tpo node list --json
     """
-    from gateway.api.answers import Nodes  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.api.answers.nodes import Nodes  # noqa: PLC0415  (`tpo --help` starts faster)
     from gateway.cli.client import call  # noqa: PLC0415  (as above)
 
     rows = call(context.of(ctx).client_settings, "node.list", {}, Nodes).rows
@@ -52,7 +52,7 @@ def adopt(
       tpo node adopt ocs2.tpo.example
       tpo node adopt ocs2.tpo.example --force --json
     """
-    from gateway.api.answers import NodeAdopted  # noqa: PLC0415  (as above)
+    from gateway.api.answers.nodes import NodeAdopted  # noqa: PLC0415  (as above)
     from gateway.cli.client import call  # noqa: PLC0415  (as above)
 
     params = {"node": node, "force": force}
@@ -70,7 +70,7 @@ def retire(ctx: typer.Context, node: Node, as_json: AsJson = False) -> None:
       tpo node retire ocs2.tpo.example
       tpo node retire ocs2.tpo.example --json
     """
-    from gateway.api.answers import NodeRetired  # noqa: PLC0415  (as above)
+    from gateway.api.answers.nodes import NodeRetired  # noqa: PLC0415  (as above)
     from gateway.cli.client import call  # noqa: PLC0415  (as above)
 
     emit(call(context.of(ctx).client_settings, "node.retire", {"node": node}, NodeRetired), as_json=as_json)

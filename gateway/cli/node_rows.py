@@ -10,7 +10,7 @@ import typer
 from gateway.cli.output import complain
 
 if TYPE_CHECKING:
-    from gateway.api.answers import NodeProblem
+    from gateway.api.answers.nodes import NodeProblem
     from gateway.settings import Settings
 
 Node = Annotated[
@@ -23,12 +23,12 @@ Row = Mapping[str, object]
 
 
 def shares_store(settings: Settings) -> bool:
-    """Tell whether there may be other gateways on the store: rows say then whose they are, also where all are of one."""
+    """Return whether there may be other gateways on the store: rows say then whose they are, also where all are of one."""
     return not settings.store.url.startswith("sqlite")
 
 
 def with_silent(rows: Sequence[Row], silent: Iterable[NodeProblem], fields: Iterable[str]) -> list[Row]:
-    """Give the rows, and one for each gateway that gave no answer: its name, `no answer`, and why, in `detail`."""
+    """Return the rows, and one for each gateway that gave no answer: its name, `no answer`, and why, in `detail`."""
     empty: dict[str, object] = dict.fromkeys(fields)
     return [*rows, *({**empty, "node": one.node, "state": NO_ANSWER, "detail": one.detail} for one in silent)]
 

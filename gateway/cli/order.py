@@ -43,7 +43,7 @@ def list_orders(
       tpo order list --number 447700900123 --since 2026-11-01
       tpo order list --limit 500 --json
     """
-    from gateway.api.answers import Orders  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.api.answers.orders import Orders  # noqa: PLC0415  (`tpo --help` starts faster)
 
     params = {"limit": limit, "state": state, **chosen(number, since, until)}
     rows = _read(ctx, "order.list", params, Orders).rows

@@ -20,7 +20,7 @@ def pages(
     limit: int | None = None,
     page: int = PAGE,
 ) -> Iterator[Listing]:
-    """Give the pages behind `after`, with `limit` rows at most in all."""
+    """Return the pages behind `after`, with `limit` rows at most in all."""
     from gateway.cli.client import Listing  # noqa: PLC0415  (`tpo --help` starts faster)
 
     behind: int | str | None = after

@@ -198,7 +198,7 @@ def _in_the_file(settings: Settings, plan: str) -> Plan:
 
 def _recorded(settings: Settings, plan: str, version: int) -> Plan:
     """Ask for a plan as it was."""
-    from gateway.api.answers import RecordedPlan  # noqa: PLC0415  (as above)
+    from gateway.api.answers.plans import RecordedPlan  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415
     from gateway.rating.plan_versions import read_content  # noqa: PLC0415
 

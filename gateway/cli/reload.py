@@ -13,7 +13,7 @@ from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.cli.output import emit
 
 if TYPE_CHECKING:
-    from gateway.api.answers import ReloadOutcome
+    from gateway.api.answers.nodes import ReloadOutcome
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 PATIENCE: Final = 60.0
@@ -33,7 +33,7 @@ def reload(ctx: typer.Context, as_json: AsJson = False) -> None:
       tpo config check && tpo reload
       tpo reload --json
     """
-    from gateway.api.answers import ReloadOutcome  # noqa: PLC0415  (as below)
+    from gateway.api.answers.nodes import ReloadOutcome  # noqa: PLC0415  (as below)
     from gateway.cli.client import call  # noqa: PLC0415  (`tpo --help` starts faster)
 
     try:
@@ -59,7 +59,7 @@ def _refusal(found: ReloadOutcome, file: str) -> CommandFailed:
 
 
 def _lines(found: ReloadOutcome) -> list[str]:
-    """Tell what is in force now, a line for each thing."""
+    """Return what is in force now, a line for each thing."""
     lines = [
         f"{word} {name}: {how}"
         for word, items in (("link", found.links), ("peer", found.peers), ("host", found.hosts))

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.api.answers import UsageRerated
+from gateway.api.answers.usage import UsageRerated
 from gateway.cli.backend import asking
 from gateway.cli.output import complain
 from gateway.settings import Settings

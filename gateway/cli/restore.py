@@ -200,7 +200,7 @@ def _check_books(connection: Connection, key: bytes, seals: CauseSeals, *, anywa
 
 
 def _compare(before: Path | None, restored: Engine) -> tuple[dict[int, int], Lost | None]:
-    """Tell which identifiers the store before gave out, and what it had beyond the restored one, where it can be read."""
+    """Return which identifiers the store before gave out, and what it had beyond the restored one, where it can be read."""
     if before is None or not before.exists():
         return {}, None
     engine, given_out = aftermath.open_unchanged(before), {}

@@ -57,5 +57,5 @@ class RetryingClient:
 
 
 def _passes(error: DaemonUnreachable | ActionRefused) -> bool:
-    """Tell whether this is a gateway that is away or ending, and not one that says no."""
+    """Return whether this is a gateway that is away or ending, and not one that says no."""
     return isinstance(error, DaemonUnreachable) or error.problem.status == HTTPStatus.SERVICE_UNAVAILABLE

@@ -36,7 +36,7 @@ class _Lines:
         self._began = self._told_at = clock()
 
     def show(self, done: int) -> None:
-        """Tell it if it is time."""
+        """Report it if it is time."""
         now = self._clock()
         if now >= self._told_at + REPORT_SECONDS:
             self._told_at = now

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gateway.cli import context
 from gateway.cli.errors import CommandFailed, ExitCode
+
+if TYPE_CHECKING:
+    from gateway.store.errors import StoreError
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -33,14 +36,7 @@ def run(
     from gateway.privacy.pseudonyms import KeyInvalid  # noqa: PLC0415  (as above)
     from gateway.runtime import lane_process  # noqa: PLC0415  (as above)
     from gateway.runtime.daemon import Daemon  # noqa: PLC0415  (as above)
-    from gateway.store.errors import (  # noqa: PLC0415  (as above)
-        LaneLost,
-        SchemaMismatch,
-        StoreCorrupt,
-        StoreError,
-        StoreFenced,
-        StoreLocked,
-    )
+    from gateway.store.errors import StoreError  # noqa: PLC0415  (as above)
 
     settings = context.of(ctx).settings
     if log_level not in logs.LEVELS:
@@ -58,40 +54,38 @@ def run(
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(serve())
-    except (SchemaMismatch, KeyInvalid, StillNeeded) as error:
+    except (KeyInvalid, StillNeeded) as error:
         raise CommandFailed(str(error), where=settings.store.url, exit_code=ExitCode.CONFIG) from None
-    except StoreLocked as error:
-        raise CommandFailed(
-            str(error), where=settings.store.url, to_do="a gateway runs already; ask it with `tpo status`"
-        ) from None
-    except StoreCorrupt as error:
-        raise CommandFailed(
-            f"the store is damaged: {error}",
-            where=settings.store.url,
-            to_do="docs/runbooks/store-unavailable.md tells how to mend it; nothing was changed",
-        ) from None
-    except StoreFenced as error:
-        raise CommandFailed(
-            f"another gateway has taken over: {error}",
-            where=settings.store.url,
-            to_do="docs/runbooks/node-fenced.md tells what to look at; then start it again, it goes on under a new number",
-        ) from None
-    except LaneLost as error:
-        raise CommandFailed(
-            str(error),
-            where=settings.store.url,
-            to_do="docs/runbooks/lane-restarts.md tells what to look at; then start it again: nothing acknowledged is lost",
-        ) from None
     except StoreError as error:
-        raise CommandFailed(
-            f"the store cannot be opened: {error}", where=settings.store.url, exit_code=ExitCode.UNREACHABLE
-        ) from None
+        raise _store_failure(error, settings.store.url) from None
     except OSError as error:
         raise CommandFailed(
-            f"the gateway cannot start: {error}",
-            to_do="see which process has the port or the file",
-            exit_code=ExitCode.FAILED,
+            f"the gateway cannot start: {error}", to_do="see which process has the port or the file"
         ) from None
+
+
+def _store_failure(error: StoreError, url: str) -> CommandFailed:
+    """Return what a command says that ends for the store's sake."""
+    from gateway.store import errors  # noqa: PLC0415  (as above)
+
+    match error:
+        case errors.SchemaMismatch():
+            return CommandFailed(str(error), where=url, exit_code=ExitCode.CONFIG)
+        case errors.StoreLocked():
+            return CommandFailed(str(error), where=url, to_do="a gateway runs already; ask it with `tpo status`")
+        case errors.StoreCorrupt():
+            to_do = "docs/runbooks/store-unavailable.md tells how to mend it; nothing was changed"
+            return CommandFailed(f"the store is damaged: {error}", where=url, to_do=to_do)
+        case errors.StoreFenced():
+            to_do = (
+                "docs/runbooks/node-fenced.md tells what to look at; then start it again, it goes on under a new number"
+            )
+            return CommandFailed(f"another gateway has taken over: {error}", where=url, to_do=to_do)
+        case errors.LaneLost():
+            to_do = "docs/runbooks/lane-restarts.md tells what to look at; then start it again: nothing acknowledged is lost"
+            return CommandFailed(str(error), where=url, to_do=to_do)
+        case _:
+            return CommandFailed(f"the store cannot be opened: {error}", where=url, exit_code=ExitCode.UNREACHABLE)
 
 
 def _keep_early_reloads() -> list[int]:

@@ -104,7 +104,7 @@ def abort(ctx: typer.Context, session: Id, as_json: AsJson = False) -> None:
 
 
 def _ask(ctx: typer.Context, action: str, session: str, *, as_json: bool) -> None:
-    from gateway.api.answers import SessionReply  # noqa: PLC0415  (as above)
+    from gateway.api.answers.sessions import SessionReply  # noqa: PLC0415  (as above)
     from gateway.cli.client import call  # noqa: PLC0415  (as above)
 
     reply = call(context.of(ctx).client_settings, action, {"id": session}, SessionReply)

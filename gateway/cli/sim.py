@@ -74,7 +74,7 @@ def import_file(
       tpo sim import cards.csv
       tpo sim import cards.csv --json
     """
-    from gateway.api.answers import ImportedSims  # noqa: PLC0415  (as below)
+    from gateway.api.answers.sims import ImportedSims  # noqa: PLC0415  (as below)
     from gateway.cli.backend import asking  # noqa: PLC0415  (`tpo --help` starts faster)
     from gateway.cli.csv_rows import conclude, import_rows  # noqa: PLC0415  (as above)
 
@@ -132,7 +132,7 @@ def list_sims(
       tpo sim list --state suspended --limit 100
       tpo sim list --limit 100000 --json
     """
-    from gateway.api.answers import SimPage  # noqa: PLC0415  (as above)
+    from gateway.api.answers.sims import SimPage  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
     rows: list[SimRow] = []
@@ -430,7 +430,7 @@ def _advise(left: int, strangers: int, *, repair: bool) -> None:
 
 def _place(ctx: typer.Context, action: str, params: Mapping[str, object], *, wait: bool, as_json: bool) -> None:
     """Order something and, if that is wanted, follow the order to its end."""
-    from gateway.api.answers import OrderTaken  # noqa: PLC0415  (as above)
+    from gateway.api.answers.orders import OrderTaken  # noqa: PLC0415  (as above)
     from gateway.cli.follow_order import finish  # noqa: PLC0415  (as above)
     from gateway.cli.retrying_client import RetryingClient  # noqa: PLC0415  (as above)
 

@@ -102,7 +102,7 @@ def _dry_run(ctx: typer.Context, file: Path, order_rows: list[OrderRow], faults:
 
 def _refused(ask: Ask, order_rows: list[OrderRow]) -> Iterator[Fault]:
     """Name the rows that the gateway would refuse as things stand."""
-    from gateway.api.answers import OrderRowsChecked  # noqa: PLC0415  (as above)
+    from gateway.api.answers.orders import OrderRowsChecked  # noqa: PLC0415  (as above)
     from gateway.cli.bulk_rows import Fault  # noqa: PLC0415  (as above)
     from gateway.cli.bulk_run import CHUNK  # noqa: PLC0415  (as above)
 
@@ -188,13 +188,13 @@ def _progress(total: int) -> Iterator[Show]:
 
 
 class _Lines:
-    """Tells how far it is, every few seconds."""
+    """Prints how far it is, every few seconds."""
 
     def __init__(self, total: int, clock: Callable[[], float]) -> None:
         self._total, self._clock, self._told_at = total, clock, clock()
 
     def show(self, run: BulkRun) -> None:
-        """Tell it if it is time."""
+        """Report it if it is time."""
         now = self._clock()
         if now >= self._told_at + REPORT_SECONDS:
             self._told_at = now

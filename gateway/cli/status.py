@@ -23,7 +23,8 @@ from gateway.events.times import MICROSECONDS, rfc3339
 if TYPE_CHECKING:
     import msgspec
 
-    from gateway.api.answers import GatewayStatus, LinkView
+    from gateway.api.answers.nodes import GatewayStatus
+    from gateway.api.answers.texts import LinkView
 
 Row = Mapping[str, object]
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -57,7 +58,8 @@ def status(
       tpo status --json
       tpo status --watch --interval 5
     """
-    from gateway.api.answers import GatewayStatus, Links  # noqa: PLC0415  (as below)
+    from gateway.api.answers.nodes import GatewayStatus  # noqa: PLC0415  (as below)
+    from gateway.api.answers.texts import Links  # noqa: PLC0415  (as below)
     from gateway.cli.client import call  # noqa: PLC0415  (`tpo --help` needs no settings)
 
     settings = context.of(ctx).client_settings
@@ -164,7 +166,7 @@ def _all_of(gateway: GatewayStatus) -> list[GatewayStatus]:
 
 
 def _rows_of(gateway: GatewayStatus, what: str) -> list[Row]:
-    """Give what all gateways have of something, each row with its gateway."""
+    """Return what all gateways have of something, each row with its gateway."""
     return [_as_row(row) | {"node": each.node} for each in _all_of(gateway) for row in getattr(each, what)]
 
 
@@ -173,7 +175,7 @@ def _as_row(found: msgspec.Struct) -> dict[str, object]:
 
 
 def _in_a_row(gateway: GatewayStatus) -> Row:
-    """Tell of a gateway among others."""
+    """Return a gateway among others."""
     return {
         "node": gateway.node,
         "state": gateway.state,
@@ -186,7 +188,7 @@ def _in_a_row(gateway: GatewayStatus) -> Row:
 
 
 def _rates(before: Look | None, now: Look) -> dict[str, float]:
-    """Tell what the lane and the peers did a second since the look before, unless the gateway began anew meanwhile."""
+    """Return what the lane and the peers did a second since the look before, unless the gateway began anew meanwhile."""
     if before is None or before.gateway.since != now.gateway.since:
         return {}
     seconds = max(now.at - before.at, 0.001)
@@ -224,7 +226,7 @@ def _summary(found: GatewayStatus) -> dict[str, object]:
 
 
 def _span(seconds: float) -> str:
-    """Tell a time span in its two largest units."""
+    """Return a time span in its two largest units."""
     minutes, seconds = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)

@@ -67,7 +67,7 @@ def import_file(
       tpo subscriber import lines.csv --json
       tpo subscriber import lines-of-another-issuer.csv --accept-checksum
     """
-    from gateway.api.answers import ImportedRows  # noqa: PLC0415  (as below)
+    from gateway.api.answers.subscribers import ImportedRows  # noqa: PLC0415  (as below)
     from gateway.cli.backend import asking  # noqa: PLC0415  (`tpo --help` starts faster)
     from gateway.cli.csv_rows import conclude, import_rows  # noqa: PLC0415  (as above)
 
@@ -326,7 +326,7 @@ def history(ctx: typer.Context, number: Number, as_json: AsJson = False) -> None
 
 def _change(ctx: typer.Context, action: str, params: Mapping[str, object], *, wait: bool, as_json: bool) -> None:
     """Change a line and, if that is wanted, follow the order that it takes."""
-    from gateway.api.answers import LineChanged  # noqa: PLC0415  (as above)
+    from gateway.api.answers.lines import LineChanged  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
     from gateway.cli.follow_order import finish  # noqa: PLC0415  (as above)
     from gateway.cli.retrying_client import RetryingClient  # noqa: PLC0415  (as above)

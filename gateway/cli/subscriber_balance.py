@@ -40,7 +40,7 @@ def allowances(ctx: typer.Context, number: Number, as_json: AsJson = False) -> N
       tpo subscriber allowances 447700900123
       tpo subscriber allowances 447700900123 --json
     """
-    from gateway.api.answers import Allowances  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.api.answers.lines import Allowances  # noqa: PLC0415  (`tpo --help` starts faster)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
     with asking(context.of(ctx).client_settings) as ask:
@@ -67,7 +67,7 @@ def erase(
       tpo subscriber erase 447700900123 --reason "request 17 of 1 December"
       tpo subscriber erase 1099511627776 --reason "request 18" --json
     """
-    from gateway.api.erasure_actions import SubscriberErased  # noqa: PLC0415  (as above)
+    from gateway.api.answers.subscribers import SubscriberErased  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
     with asking(context.of(ctx).client_settings) as ask:

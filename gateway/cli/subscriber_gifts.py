@@ -40,7 +40,7 @@ def gift(
       tpo subscriber gift 447700900123 wateraid 5.00 --reference app-4711
       tpo subscriber gift 447700900123 wateraid 5.00 --reference app-4711 --json
     """
-    from gateway.api.row_answers import GiftAnswer  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.api.answers.rows import GiftAnswer  # noqa: PLC0415  (`tpo --help` starts faster)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
     given_in = currency or context.of(ctx).client_settings.operator.currency
@@ -58,7 +58,7 @@ def gifts(ctx: typer.Context, number: Number, as_json: AsJson = False) -> None:
       tpo subscriber gifts 447700900123
       tpo subscriber gifts 447700900123 --json
     """
-    from gateway.api.row_answers import Gifts  # noqa: PLC0415  (as above)
+    from gateway.api.answers.rows import Gifts  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
     with asking(context.of(ctx).client_settings) as ask:
@@ -78,7 +78,7 @@ def gift_withdraw(
       tpo subscriber gift-withdraw 447700900123 1099511628805
       tpo subscriber gift-withdraw 447700900123 1099511628805 --json
     """
-    from gateway.api.row_answers import GiftAnswer  # noqa: PLC0415  (as above)
+    from gateway.api.answers.rows import GiftAnswer  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
     with asking(context.of(ctx).client_settings) as ask:

@@ -72,12 +72,12 @@ def cell(value: object) -> str:
 
 
 def plain(text: str) -> str:
-    """Give a text that cannot steer the terminal, whoever wrote it."""
+    """Return a text that cannot steer the terminal, whoever wrote it."""
     return "".join(character if character.isprintable() else "�" for character in text)
 
 
 def _for_people(rows: Rows, columns: Sequence[str]) -> dict[str, list[str]]:
-    """Give each column's cells: times as ages, and money with its currency instead of a column for that."""
+    """Return each column's cells: times as ages, and money with its currency instead of a column for that."""
     now = time.time()
     money = [name for name in columns if name in MONEY]
     whole = "currency" in columns and bool(money)
@@ -96,7 +96,7 @@ def _for_people(rows: Rows, columns: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _age(name: str, value: object, now: float) -> str:
-    """Tell how long ago a time was (`3m ago`), or how far off it is; nothing for what is no time."""
+    """Return how long ago a time was (`3m ago`), or how far off it is; nothing for what is no time."""
     if not isinstance(value, str) or not (name in ("at", "since", "valid_until") or name.endswith("_at")):
         return ""
     try:
@@ -117,7 +117,7 @@ def _numbers(rows: Rows, columns: Sequence[str]) -> set[str]:
 
 
 def _least(told: Mapping[str, list[str]]) -> int:
-    """Tell in how many columns of the terminal a table can be read: numbers whole, words and names folded."""
+    """Return in how many columns of the terminal a table can be read: numbers whole, words and names folded."""
     return sum(max(_head(name), *map(_narrowest, told[name])) + GAP for name in told) - GAP
 
 

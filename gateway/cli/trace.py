@@ -16,7 +16,8 @@ from gateway.cli.node_rows import complain_of, for_people, shares_store, with_si
 from gateway.cli.output import complain, emit, plain
 
 if TYPE_CHECKING:
-    from gateway.api.answers import NodeProblem, TraceMessage, TraceRow, TraceRows, TraceSeen
+    from gateway.api.answers.nodes import NodeProblem
+    from gateway.api.answers.traces import TraceMessage, TraceRow, TraceRows, TraceSeen
 
 Answer = TypeVar("Answer")
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
@@ -68,7 +69,7 @@ def start(
       tpo trace start --link pgw.host.example --for 1h --pcap /var/lib/tpo/pgw.pcap
       tpo trace start --imsi 234150000000101 --for 30s --show-content --json
     """
-    from gateway.api.answers import StartedTrace  # noqa: PLC0415  (as below)
+    from gateway.api.answers.traces import StartedTrace  # noqa: PLC0415  (as below)
     from gateway.settings.values import parse_duration  # noqa: PLC0415  (pydantic; `tpo --help` needs none)
 
     try:
@@ -124,7 +125,7 @@ def show(
       tpo trace show 3 --follow
       tpo trace show 3 --json
     """
-    from gateway.api.answers import TraceSeen  # noqa: PLC0415  (as above)
+    from gateway.api.answers.traces import TraceSeen  # noqa: PLC0415  (as above)
 
     found = _ask(ctx, "trace.show", {"id": trace}, TraceSeen)
     complain_of(found.silent)
@@ -177,7 +178,7 @@ def undecodable(
     """
     from msgspec.structs import asdict  # noqa: PLC0415  (as above)
 
-    from gateway.api.answers import UndecodableMessage, UndecodableMessages  # noqa: PLC0415  (as above)
+    from gateway.api.answers.traces import UndecodableMessage, UndecodableMessages  # noqa: PLC0415  (as above)
 
     found = _ask(ctx, "trace.undecodable", {"name": name, "show_content": show_content}, UndecodableMessages)
     complain_of(found.silent)
@@ -187,13 +188,13 @@ def undecodable(
 
 
 def _trace_rows() -> type[TraceRows]:
-    from gateway.api.answers import TraceRows  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.api.answers.traces import TraceRows  # noqa: PLC0415  (`tpo --help` starts faster)
 
     return TraceRows
 
 
 def _list(found: TraceRows, brief: Sequence[str], *, as_json: bool) -> None:
-    from gateway.api.answers import TraceRow  # noqa: PLC0415  (as above)
+    from gateway.api.answers.traces import TraceRow  # noqa: PLC0415  (as above)
 
     names = TraceRow.__struct_fields__ if as_json else brief
     emit(_rows_of(found.rows, found.silent, names), as_json=as_json)
@@ -202,7 +203,7 @@ def _list(found: TraceRows, brief: Sequence[str], *, as_json: bool) -> None:
 def _rows_of(
     traces: Sequence[TraceRow], silent: Sequence[NodeProblem], names: Sequence[str]
 ) -> list[Mapping[str, object]]:
-    """Give traces as rows with these fields, and a row for each gateway that gave no answer."""
+    """Return traces as rows with these fields, and a row for each gateway that gave no answer."""
     rows = [{name: getattr(trace, name) for name in (*names, "node")} for trace in traces]
     found = with_silent(rows, silent, names)
     return found if "node" in names else for_people(found, names)

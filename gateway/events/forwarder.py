@@ -108,7 +108,7 @@ class Forwarder:
         await asyncio.gather(forward, measure, return_exceptions=True)
 
     def state(self) -> ForwarderState:
-        """Tell how things stand; the backlog is a few seconds old at most."""
+        """Return how things stand; the backlog is a few seconds old at most."""
         oldest, since = self._backlog.oldest_at, self._connected_at
         return ForwarderState(
             connected=since is not None,

@@ -34,7 +34,7 @@ class Backlog(msgspec.Struct, frozen=True):
 def read_waiting(
     connection: Connection, shards: Iterable[int], *, max_rows: int = MAX_ROWS, max_bytes: int = MAX_BYTES
 ) -> list[WaitingRow]:
-    """Give the oldest waiting rows of the first shard that has any, in the order of their writing.
+    """Return the oldest waiting rows of the first shard that has any, in the order of their writing.
 
     One at least, more within both limits. Shards that were adopted come before one's own, and so does what they tell of a
     subject before what this node has told since.

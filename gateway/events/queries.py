@@ -21,7 +21,7 @@ class OutboxEvent(msgspec.Struct, frozen=True):
 
 
 def recent(connection: Connection, limit: int, after_id: int | None = None) -> list[OutboxEvent]:
-    """Give events in the order in which they were written: the latest `limit`, or those of the rows after `after_id`.
+    """Return events in the order in which they were written: the latest `limit`, or those of the rows after `after_id`.
 
     After a row, whole rows are given until there are `limit` events, and only rows of the node that wrote it; 0 stands
     before every row.

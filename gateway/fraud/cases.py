@@ -105,7 +105,7 @@ class ClearCase(Unit):
 
 
 def read(connection: Connection, *, after: int, limit: int, cleared: bool) -> list[FraudCase]:
-    """Give at most `limit` cases numbered above `after`, in the order in which they were found; the open ones, or all."""
+    """Return at most `limit` cases numbered above `after`, in the order in which they were found; the open ones, or all."""
     rows = fraud_cases
     current = (lines.c.subscriber_id == rows.c.subscriber_id) & (lines.c.kind == MSISDN) & lines.c.valid_to.is_(None)
     found = select(rows, lines.c.value).join_from(rows, lines, current, isouter=True).where(rows.c.id > after)

@@ -35,7 +35,7 @@ class FraudLimits(msgspec.Struct, frozen=True):
     bar: frozenset[FraudKind] = frozenset()
 
     def of(self, kind: FraudKind) -> int:
-        """Give the limit of a kind."""
+        """Return the limit of a kind."""
         limit: int = getattr(self, kind)
         return limit
 
@@ -48,9 +48,9 @@ class FraudRules(msgspec.Struct, frozen=True):
     destinations: tuple[str, ...] = ()
 
     def of(self, plan: str | None) -> FraudLimits:
-        """Give the limits of a plan."""
+        """Return the limits of a plan."""
         return self.plans.get(plan or "", self.usual)
 
     def least(self, kind: FraudKind) -> int:
-        """Give the least limit of a kind that any plan has."""
+        """Return the least limit of a kind that any plan has."""
         return min(each.of(kind) for each in (self.usual, *self.plans.values()))

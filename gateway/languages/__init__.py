@@ -1,1 +1,4 @@
-"""How the languages of customers write what both bills and notices have."""
+"""What customers and causes read, by language: the words of bills and notices, dates, numbers, and the letters of texts.
+
+The answers to keywords are the operator's own, in config/keywords.yaml; `messaging.keywords.answers` fills them in.
+"""

@@ -133,7 +133,7 @@ def _make(connection: Connection, number: int, name: str) -> bool:
 
 
 def account_name(number: int, names: Mapping[int, str]) -> str:
-    """Give an account's name by its number: a system account's own, else `wallet:<subscriber_id>`.
+    """Return an account's name by its number: a system account's own, else `wallet:<subscriber_id>`.
 
     One that has none in the books is `unnamed:<number>`.
     """

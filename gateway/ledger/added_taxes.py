@@ -73,7 +73,7 @@ def reference_of_entry(reference: str | None) -> tuple[int, int]:
 
 
 def recorded(connection: Connection, numbers: Iterable[int] | None = None) -> Iterator[AddedTax]:
-    """Give the rows of lines, those of some numbers or all, by month."""
+    """Return the rows of lines, those of some numbers or all, by month."""
     row = tables.added_taxes.c
     wanted = select(tables.added_taxes).where(row.subscriber_id != DONE).order_by(row.node, row.period, row.id)
     for each in connection.execute(wanted if numbers is None else wanted.where(row.id.in_(list(numbers)))):
@@ -84,7 +84,7 @@ def recorded(connection: Connection, numbers: Iterable[int] | None = None) -> It
 
 
 def due_month(connection: Connection, node: int, zone: tzinfo, now: int) -> AddedMonth | None:
-    """Give the first month whose days are booked, by every gateway, and whose taxes are not added to a shard's lines yet.
+    """Return the first month whose days are booked, by every gateway, and whose taxes are not added to a shard's lines yet.
 
     None where there is none.
     """
@@ -102,14 +102,14 @@ def due_month(connection: Connection, node: int, zone: tzinfo, now: int) -> Adde
 
 
 def end_of(period: str, zone: tzinfo) -> int:
-    """Give the last microsecond of a month by the clocks of a zone."""
+    """Return the last microsecond of a month by the clocks of a zone."""
     following = (date.fromisoformat(f"{period}-01") + timedelta(days=31)).replace(day=1)
     begins = datetime.combine(following, datetime.min.time(), tzinfo=zone)
     return int(begins.astimezone(UTC).timestamp()) * MICROSECONDS - 1
 
 
 def spans_of(days: Sequence[TaxDay], period: str) -> list[Span]:
-    """Give the entries of a month: of each gateway from the first of its days to the last."""
+    """Return the entries of a month: of each gateway from the first of its days to the last."""
     found: dict[int, Span] = {}
     for day in days:
         if day.day.startswith(period):
@@ -138,18 +138,18 @@ class Places:
         self.periods = Periods(common, own)
 
     def area_at(self, owner: int, at: int) -> TaxArea | None:
-        """Give where a line is taxed at a time; before the first place that was told, there."""
+        """Return where a line is taxed at a time; before the first place that was told, there."""
         areas = self._areas.get(owner, [])
         return next((area for valid_from, area in reversed(areas) if valid_from <= at), areas[0][1] if areas else None)
 
     def is_known(self, owner: int, charges: Mapping[int, int], at: int) -> bool:
-        """Tell whether it is known where a line is at a time, and was in each of its periods with charges."""
+        """Return whether it is known where a line is at a time, and was in each of its periods with charges."""
         times = [at, *(self.periods.begin(owner, place) for place, amount in charges.items() if amount)]
         areas = [self.area_at(owner, each) for each in times]
         return all(area is not None and knows(self._taxes.table, self._tax, area) for area in areas)
 
     def lines(self, owner: int, charges: Mapping[int, int], at: int) -> list[TaxLine]:
-        """Give the taxes on what a line was charged in its periods of a month that ends at a time; none of a place unknown."""
+        """Return the taxes on what a line was charged in a month that ends at a time; none where its place is unknown."""
         here = self.area_at(owner, at)
         parts = []
         for when, amount in (
@@ -200,7 +200,7 @@ def _month(
 def _lines_on(
     connection: Connection, node: int, plans: Iterable[str], at: int, also: set[int]
 ) -> Iterator[tuple[int, str]]:
-    """Give the lines of a shard that stood on some plans at a time, or were charged by them, each with its plan then."""
+    """Return the lines of a shard that stood on some plans at a time, or were charged by them, each with its plan then."""
     names, s = set(plans), subscriptions.c
     latest = (
         select(s.subscriber_id, func.max(s.valid_from).label("since"))

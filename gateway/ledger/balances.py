@@ -34,12 +34,12 @@ class Selection(msgspec.Struct, frozen=True):
     until: int | None = None
 
     def in_time(self) -> list[ColumnElement[bool]]:
-        """Give the conditions of the time in which they were booked."""
+        """Return the conditions of the time in which they were booked."""
         began = [] if self.since is None else [transfers.c.at >= self.since]
         return began if self.until is None else [*began, transfers.c.at < self.until]
 
     def wants(self, month: SealedMonth) -> bool:
-        """Tell whether a sealed month may have such entries."""
+        """Return whether a sealed month may have such entries."""
         return month.journal.overlaps(self.since, self.until)
 
 
@@ -72,7 +72,7 @@ def balances(connection: Connection, *, after: int, limit: int, only: Selection 
 
 
 def _numbers(found: Iterable[Part], after: int, limit: int, only: Selection) -> list[int]:
-    """Give the first account numbers above `after` of the wanted entries."""
+    """Return the first account numbers above `after` of the wanted entries."""
     numbers: set[int] = set()
     for part in found:
         if _is_summed(part, only):
@@ -91,7 +91,7 @@ def _numbers(found: Iterable[Part], after: int, limit: int, only: Selection) -> 
 
 
 def _is_summed(part: Part, only: Selection) -> bool:
-    """Tell whether all of a month is wanted: its sums do then."""
+    """Return whether all of a month is wanted: its sums do then."""
     return part.month is not None and part.month.journal.is_within(only.since, only.until)
 
 
@@ -118,12 +118,12 @@ def without_causes(found: Iterable[Balance]) -> list[Balance]:
 
 
 def account_names(connection: Connection) -> Mapping[int, str]:
-    """Give the names of the system accounts by number."""
+    """Return the names of the system accounts by number."""
     return {row.id: row.name for row in connection.execute(select(accounts.c.id, accounts.c.name))}
 
 
 def account_numbers(connection: Connection, name: str, *, causes: bool) -> list[int]:
-    """Give the numbers of the accounts that are shown under this name: with `causes` one, without it `causes` is several."""
+    """Return the numbers of the accounts that are shown under this name: with `causes` one, without it `causes` is several."""
     if name.startswith(WALLET):
         number = name.removeprefix(WALLET)
         return [int(number)] if number.isascii() and number.isdigit() and len(number) < 19 else []

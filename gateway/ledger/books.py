@@ -23,7 +23,7 @@ class Books:
         self._not_met: list[str] = []
 
     def account(self, name: str) -> int:
-        """Give a system account's number, or one below zero that stands for it until `post`."""
+        """Return a system account's number, or one below zero that stands for it until `post`."""
         number = self._accounts.get(name)
         if number is not None:
             return number

@@ -108,7 +108,7 @@ def check(
     """Run every check on one snapshot of the store, and on the files of sealed months.
 
     `key` is that of evidence: without it rows are held against each other alone, not against their digests. `seals` are those
-    that left the house, beside those of the store. `choices` reads what customers chose; without it causes are not held against
+    kept elsewhere, beside those of the store. `choices` reads what customers chose; without it causes are not held against
     that. Without `full` months in sealed files are not computed again if all rows are as they were booked: what they came to
     was checked then. `beside` runs some checks of large books in another process.
     """

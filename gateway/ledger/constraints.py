@@ -26,7 +26,7 @@ UNIQUE_COLUMNS: Final = "kind, reference"
 
 
 def checks(postings: Iterable[Posting] = POSTINGS) -> dict[str, str]:
-    """Give the CHECKs of the journal by name, as SQL that both stores understand."""
+    """Return the CHECKs of the journal by name, as SQL that both stores understand."""
     by_kind: dict[str, list[Posting]] = {}
     for posting in postings:
         by_kind.setdefault(posting.kind, []).append(posting)
@@ -43,7 +43,7 @@ def checks(postings: Iterable[Posting] = POSTINGS) -> dict[str, str]:
 
 
 def unique_condition(postings: Iterable[Posting] = POSTINGS) -> str:
-    """Give of which entries a reference stands once a kind: most entries have none, which is looked at first."""
+    """Return of which entries a reference stands once a kind: most entries have none, which is looked at first."""
     kinds = sorted({f"'{posting.kind}'" for posting in postings if posting.unique is Evidence.REFERENCE})
     return f"reference IS NOT NULL AND kind IN ({', '.join(kinds)})"
 
@@ -63,7 +63,7 @@ def guard(connection: Connection, table: str) -> None:
 
 
 def wanted_checks(connection: Connection) -> dict[str, str]:
-    """Give the CHECKs whose columns are there."""
+    """Return the CHECKs whose columns are there."""
     there = {column["name"] for column in inspect(connection).get_columns(TABLE)}
     missing = [evidence for evidence in Evidence if evidence not in there]
     return {
@@ -90,7 +90,7 @@ def _side(column: str, account: AccountClass) -> str:
 
 
 def _evidence(postings: list[Posting]) -> str:
-    """Give what entries of a kind carry: all that each of its postings asks for."""
+    """Return what entries of a kind carry: all that each of its postings asks for."""
     needed = dict.fromkeys(f"{column} IS NOT NULL" for posting in postings for column in posting.evidence)
     either = {
         f"({' OR '.join(f'{column} IS NOT NULL' for column in posting.any_of)})"

@@ -22,7 +22,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     reference: str | None = None
 
     def row(self, entry_id: int, now: int) -> tuple[object, ...]:
-        """Give the row of the table `transfers`, its columns in order."""
+        """Return the row of the table `transfers`, its columns in order."""
         return (
             entry_id,
             now,

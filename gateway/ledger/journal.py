@@ -35,7 +35,7 @@ class JournalEntry(msgspec.Struct, frozen=True):
 def read(
     connection: Connection, *, after: int, limit: int, causes: bool = False, only: Selection = ALL
 ) -> list[JournalEntry]:
-    """Give at most `limit` of the wanted entries numbered above `after`; amounts in major units, times RFC 3339.
+    """Return at most `limit` of the wanted entries numbered above `after`; amounts in major units, times RFC 3339.
 
     Without `causes` no account of a cause is named: all of them are `causes`, and their gifts' `gifts`; entries of what a
     single cause is owed of a month are left out, as their amounts would tell whose it is.
@@ -71,7 +71,7 @@ def read(
 
 
 def latest_entry(connection: Connection, node: int) -> int:
-    """Tell when a node booked its latest entry, in microseconds; 0 before its first."""
+    """Return when a node booked its latest entry, in microseconds; 0 before its first."""
     latest = select(transfers.c.at).where(*in_shard(transfers.c.id, node)).order_by(transfers.c.id.desc()).limit(1)
     sealed = [
         month.journal.last_at or 0

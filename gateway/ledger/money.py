@@ -37,15 +37,15 @@ def format_amount(micro: int, currency: str) -> str:
 
 
 def digits_of(currency: str) -> int:
-    """Tell how many digits the minor unit of a currency has: 2 for GBP, 0 for JPY, 3 for KWD."""
+    """Return how many digits the minor unit of a currency has: 2 for GBP, 0 for JPY, 3 for KWD."""
     return CURRENCIES.get(currency, DIGITS)
 
 
 def minor_unit(currency: str) -> int:
-    """Give a currency's minor unit, such as a penny, in micro-units."""
+    """Return a currency's minor unit, such as a penny, in micro-units."""
     return int(10 ** (6 - digits_of(currency)))
 
 
 def is_payable(micro: int, currency: str) -> bool:
-    """Tell whether an amount can be paid in a currency: whole minor units alone, such as pennies."""
+    """Return whether an amount can be paid in a currency: whole minor units alone, such as pennies."""
     return micro % minor_unit(currency) == 0

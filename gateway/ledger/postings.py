@@ -113,7 +113,7 @@ _WAYS: Final = (
 
 
 def _moves() -> tuple[Posting, ...]:
-    """Give a row a way, for the accounts of the tenth and for those of gifts."""
+    """Return a row a way, for the accounts of the tenth and for those of gifts."""
     tenth = {"accrued": "cause:<cause>, unassigned", "confirmed": "confirmed:<cause>"}
     gifts = {"accrued": "gifts:<cause>", "confirmed": "gifts-confirmed:<cause>"}
     tenth |= {"payable": "payable:<cause>", "instructed": "instructed:<cause>"}
@@ -448,7 +448,7 @@ CAUSE_SUMS: Final = (*(way[0] for way in _WAYS), "unassign", "profit_share")
 
 
 def account_class(number: int, names: Mapping[int, str]) -> AccountClass:
-    """Give the class of an account by its number; `names` are those of the system accounts."""
+    """Return the class of an account by its number; `names` are those of the system accounts."""
     if number >= HIGHEST_SYSTEM:
         return AccountClass.WALLET
     name = names.get(number, "")

@@ -34,7 +34,7 @@ def joined(left: bytes, right: bytes) -> bytes:
 
 
 def levels_of(leaves: Sequence[bytes]) -> list[list[bytes]]:
-    """Give every level of a tree, the leaves first, the root last."""
+    """Return every level of a tree, the leaves first, the root last."""
     found = [list(leaves)]
     while len(found[-1]) > 1:
         level = found[-1]
@@ -44,7 +44,7 @@ def levels_of(leaves: Sequence[bytes]) -> list[list[bytes]]:
 
 
 def beside(levels: Sequence[Sequence[bytes]], place: int) -> list[bytes]:
-    """Give the branches beside the way from a place to the root."""
+    """Return the branches beside the way from a place to the root."""
     found = []
     for level in levels[:-1]:
         if place ^ 1 < len(level):
@@ -54,13 +54,13 @@ def beside(levels: Sequence[Sequence[bytes]], place: int) -> list[bytes]:
 
 
 def root_of(width: int, roots: bytes) -> bytes:
-    """Give what a seal says of a tree: a hash of how many leaves there are and of their root, from the kept subtrees."""
+    """Return what a seal says of a tree: a hash of how many leaves there are and of their root, from the kept subtrees."""
     top = levels_of([roots[i : i + HASH] for i in range(0, len(roots), HASH)])[-1][0]
     return hashlib.sha256(b"\4" + width.to_bytes(8, "big") + top).digest()
 
 
 def height_of(width: int) -> int:
-    """Give the height of the kept subtrees of a tree."""
+    """Return the height of the kept subtrees of a tree."""
     return max(SMALLEST, (width - 1).bit_length() - MOST_ROOTS)
 
 
@@ -74,14 +74,14 @@ class Numbers:
         self.width = self._before[-1]
 
     def place_of(self, number: int) -> int | None:
-        """Give the how manieth a number is, from 0; None where it is none of them."""
+        """Return the how manieth a number is, from 0; None where it is none of them."""
         i = bisect_right(self._firsts, number) - 1
         if i < 0 or number - self._firsts[i] >= self._before[i + 1] - self._before[i]:
             return None
         return self._before[i] + number - self._firsts[i]
 
     def at(self, place: int) -> int:
-        """Give the number at a place."""
+        """Return the number at a place."""
         i = bisect_right(self._before, place) - 1
         return self._firsts[i] + place - self._before[i]
 
@@ -103,7 +103,7 @@ class Shuffle:
             at += 4 << size
 
     def place_of(self, index: int) -> int:
-        """Give where something goes."""
+        """Return where something goes."""
         one, two, three, four = self._tables
         low, mask, width = self._low, self._mask, self._width
         while True:
@@ -117,7 +117,7 @@ class Shuffle:
                 return index
 
     def at(self, place: int) -> int:
-        """Give what came to a place."""
+        """Return what came to a place."""
         one, two, three, four = self._tables
         low, mask, width = self._low, self._mask, self._width
         while True:
@@ -150,7 +150,7 @@ class Leaves:
         self._octets[place * HASH : (place + 1) * HASH] = leaf
 
     def roots(self) -> bytes:
-        """Give the roots of the subtrees that are kept, one after the other."""
+        """Return the roots of the subtrees that are kept, one after the other."""
         step, found = HASH << height_of(self._width), []
         for begin in range(0, len(self._octets), step):
             octets = self._octets[begin : begin + step]

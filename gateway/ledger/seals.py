@@ -1,4 +1,4 @@
-"""Daily seals: the last link of a node's chain (store.evidence), signed, and told to whoever keeps it outside the house.
+"""Daily seals: the last link of a node's chain (store.evidence), signed, and published to whoever keeps it elsewhere.
 
 A seal says node, day, sequence, head, the root of the tree of the day's rows (ledger.row_tree), and signature (Ed25519,
 RFC 8032), nothing else: no sum, no count of anything. Who holds it can show that the store no longer has what it had, although
@@ -81,7 +81,7 @@ class SealKey:
         return replace(seal, signature=self._private.sign(_statement(seal)).hex())
 
     def is_signed(self, seal: Seal) -> bool:
-        """Tell whether a seal was made with this key, and says what it said then."""
+        """Return whether a seal was made with this key, and says what it said then."""
         try:
             signature = bytes.fromhex(seal.signature)
             self._private.public_key().verify(signature, _statement(seal))
@@ -96,7 +96,7 @@ def _statement(seal: Seal) -> bytes:
 
 
 def due(connection: Connection, node: int, now: int, *, is_over: bool = False) -> tuple[str, Tip] | None:
-    """Give the day that ended last, and the last link, if that day is not sealed yet; None where there is nothing to seal.
+    """Return the day that ended last, and the last link, if that day is not sealed yet; None where there is nothing to seal.
 
     `is_over`: nobody adds to the chain any more, as another node took over: its last link is sealed once.
     """
@@ -112,7 +112,7 @@ def due(connection: Connection, node: int, now: int, *, is_over: bool = False) -
 def due_with_usage(
     connection: Connection, node: int, now: int, *, is_over: bool = False
 ) -> tuple[tuple[str, Tip] | None, int]:
-    """Give what is due, and the last usage (its number) that the link stands for: it is read before the link is."""
+    """Return what is due, and the last usage (its number) that the link stands for: it is read before the link is."""
     proved = usage_upto(connection, node)
     return due(connection, node, now, is_over=is_over), proved
 
@@ -131,7 +131,7 @@ class WriteSeal(Unit):
     usage: int = 0
 
     def decide(self, batch: Batch) -> bool:
-        """Tell whether it is new."""
+        """Return whether it is new."""
         seal = self.seal
         there = select(seals.c.day).where(seals.c.node == seal.node, seals.c.day == seal.day)
         if batch.connection.execute(there).one_or_none() is not None:
@@ -150,7 +150,7 @@ class WriteSeal(Unit):
 
 
 def kept(connection: Connection, node: int | None = None) -> list[Seal]:
-    """Give the seals that the store has, of one node or of all."""
+    """Return the seals that the store has, of one node or of all."""
     wanted = select(seals).order_by(seals.c.node, seals.c.day)
     if node is not None:
         wanted = wanted.where(seals.c.node == node)
@@ -161,14 +161,14 @@ def kept(connection: Connection, node: int | None = None) -> list[Seal]:
 
 
 def tree_of_day(connection: Connection, node: int, day: str) -> RowTree | None:
-    """Give what is kept of the tree of a day's rows; None where nothing is."""
+    """Return what is kept of the tree of a day's rows; None where nothing is."""
     own = row_trees.c
     row = connection.execute(select(own.ranges, own.roots).where(own.node == node, own.day == day)).one_or_none()
     return None if row is None else RowTree(msgspec.json.decode(row.ranges, type=list[tuple[int, int]]), row.roots)
 
 
 def trees(connection: Connection) -> Iterator[tuple[int, str, int, list[tuple[int, int]]]]:
-    """Give node, day, last number and ranges of numbers of each tree that is kept, in the order of nodes and days."""
+    """Return node, day, last number and ranges of numbers of each tree that is kept, in the order of nodes and days."""
     own = row_trees.c
     wanted = select(own.node, own.day, own.upto, own.ranges).order_by(own.node, own.day)
     for node, day, upto, ranges in connection.execute(wanted):

@@ -67,7 +67,7 @@ _encode: Final = msgspec.json.Encoder(order="sorted").encode
 
 
 def booked(connection: Connection, node: int | None = None) -> list[TaxDay]:
-    """Give the days that were booked, of a shard or of all, each shard's in order."""
+    """Return the days that were booked, of a shard or of all, each shard's in order."""
     wanted = select(tax_days).order_by(tax_days.c.node, tax_days.c.day)
     if node is not None:
         wanted = wanted.where(tax_days.c.node == node)
@@ -112,7 +112,7 @@ def gross_before(days: Iterable[TaxDay]) -> Gross:
 
 
 def tax_of(gross: Gross, before: Mapping[TaxKey, int]) -> list[TaxSum]:
-    """Give the tax of a day's sums, which follow those of the days before."""
+    """Return the tax of a day's sums, which follow those of the days before."""
     return [
         TaxSum(
             key.account,
@@ -134,7 +134,7 @@ class BookTaxDay(Unit):
     day: TaxDay
 
     def decide(self, batch: Batch) -> bool:
-        """Tell whether it was booked now."""
+        """Return whether it was booked now."""
         day, connection = self.day, batch.connection
         reached = select(func.max(tax_days.c.upto), func.max(tax_days.c.day)).where(tax_days.c.node == day.node)
         upto, last = connection.execute(reached).one()
@@ -153,7 +153,7 @@ class BookTaxDay(Unit):
 
 
 def entries_of(day: TaxDay, number: int, known: Mapping[str, int], now: int) -> Sequence[Entry]:
-    """Give the entries of a day whose row has a number; `known` are the accounts by name."""
+    """Return the entries of a day whose row has a number; `known` are the accounts by name."""
     found = []
     for place, each in enumerate(day.sums):
         if each.tax:
@@ -170,7 +170,7 @@ def _gross(connection: Connection, plans: PlansByVersion, taxes: TaxVersions, sp
 
 
 def _next_at(connection: Connection, node: int, after: int) -> int | None:
-    """Tell when a shard's first entry above a number was booked; None where there is none. Days before it have nothing."""
+    """Return when a shard's first entry above a number was booked; None where there is none. Days before it have nothing."""
     t = transfers.c
     above = select(t.id, t.at).where(t.id > after, t.id < (node + 1) << SPAN_BITS).order_by(t.id).limit(1)
     with parts(connection, lambda month: month.ends_above(after)) as found:
@@ -179,7 +179,7 @@ def _next_at(connection: Connection, node: int, after: int) -> int | None:
 
 
 def _upto(connection: Connection, node: int, after: int, until: int) -> int:
-    """Give the highest number of a shard's entry that was booked before a time, `after` where there is none."""
+    """Return the highest number of a shard's entry that was booked before a time, `after` where there is none."""
     t = transfers.c
     own = (t.id > after, t.id < (node + 1) << SPAN_BITS, t.at < until)
     with parts(connection, lambda month: month.ends_above(after)) as found:
@@ -191,11 +191,11 @@ def _day(time: int, zone: tzinfo) -> date:
 
 
 def _last(now: int, zone: tzinfo) -> date:
-    """Give the last day that is over."""
+    """Return the last day that is over."""
     return _day(now, zone) - timedelta(days=1)
 
 
 def _ends(day: date, zone: tzinfo) -> int:
-    """Give the end of a day by the clocks of a zone, in microseconds."""
+    """Return the end of a day by the clocks of a zone, in microseconds."""
     following = datetime.combine(day + timedelta(days=1), datetime.min.time(), tzinfo=zone)
     return int(following.astimezone(UTC).timestamp()) * MICROSECONDS

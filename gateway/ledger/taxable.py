@@ -68,13 +68,13 @@ _decode: Final = msgspec.json.Decoder(Jurisdiction).decode
 
 
 def latest_taxes(connection: Connection) -> TaxVersions:
-    """Give the taxes that are in force."""
+    """Return the taxes that are in force."""
     known = {version.name: version for version in read(connection, TAX)}
     return _taxes(version for version in known.values() if not version.is_gone)
 
 
 def taxes_of(connection: Connection, numbers: Mapping[str, int]) -> TaxVersions:
-    """Give the taxes of some versions, by country; one that is not there is left out."""
+    """Return the taxes of some versions, by country; one that is not there is left out."""
     return _taxes(version for version in read(connection, TAX) if numbers.get(version.name) == version.id)
 
 
@@ -101,12 +101,12 @@ class PlansByVersion:
                 self.taxed_from = min(version.valid_from, self.taxed_from or version.valid_from)
 
     def tax_of(self, version: int | None) -> PlanTax | None:
-        """Give how a version's prices stand to tax; None where that is not known, or nothing was said."""
+        """Return how a version's prices stand to tax; None where that is not known, or nothing was said."""
         plan = self._by_number.get(version) if version is not None else None
         return None if plan is None else plan.tax
 
     def exclusive(self, jurisdiction: str) -> list[int]:
-        """Give the versions to whose prices the taxes of a jurisdiction are added."""
+        """Return the versions to whose prices the taxes of a jurisdiction are added."""
         wanted = (Treatment.EXCLUSIVE, jurisdiction)
         return [
             number
@@ -119,7 +119,7 @@ class PlansByVersion:
         return {plan.id for number in self.exclusive(jurisdiction) if (plan := self._by_number[number]) is not None}
 
     def tax_at(self, plan: str, subscribed_at: int, at: int) -> PlanTax | None:
-        """Give how a plan's prices stood to tax for a line at a time."""
+        """Return how a plan's prices stood to tax for a line at a time."""
         found = version_for(self._by_name.get(plan, ()), subscribed_at, at)
         return None if found is None else found.tax
 
@@ -134,11 +134,11 @@ class Periods(msgspec.Struct, frozen=True):
     own: Mapping[int, Sequence[int]] = {}
 
     def of(self, owner: int, at: int) -> int:
-        """Tell in which period of a line a time is, from 0 on."""
+        """Return in which period of a line a time is, from 0 on."""
         return bisect_right(self.own.get(owner, self.common), at)
 
     def begin(self, owner: int, place: int) -> int:
-        """Give a time of a period of a line: the first one, or one before any other begins."""
+        """Return a time of a period of a line: the first one, or one before any other begins."""
         begins = self.own.get(owner, self.common)
         return begins[place - 1] if place else begins[0] - 1 if begins else 0
 
@@ -228,16 +228,16 @@ class Taxable:
                 yield USE[kind], self._plans.tax_of(version), self._moment(place), currency, int(amount)
 
     def rate_of_use(self, version: int | None, place: int, by: int) -> Rate | None:
-        """Give the rate within a price by the plan's version that it was made with, in a band of time, by one of the tables."""
+        """Return the rate within a price by the plan's version it was made with, in a band of time, by one of the tables."""
         return self.rate_of(self._plans.tax_of(version), self._moment(place), by)
 
     def rate_of(self, tax: PlanTax | None, at: int, by: int = 0) -> Rate | None:
-        """Give the rate within a price by how it stands to tax, and its tax point; None where no tax is within it."""
+        """Return the rate within a price by how it stands to tax, and its tax point; None where no tax is within it."""
         rate = None if tax is None else rate_at(self._tables[by], tax, at)
         return None if tax is None or rate is None else (tax.jurisdiction, rate)
 
     def table_of(self, number: int) -> int:
-        """Tell by which of the tables an entry was taxed, or will be."""
+        """Return by which of the tables an entry was taxed, or will be."""
         return next((place for place, (after, upto) in enumerate(self._spans, 1) if after < number <= upto), 0)
 
     def by_table(self, number: ColumnElement[int]) -> ColumnElement[int]:
@@ -246,15 +246,15 @@ class Taxable:
         return case(*steps, else_=0) if steps else literal(0)
 
     def _moment(self, place: int) -> int:
-        """Give a time of a band."""
+        """Return a time of a band."""
         return self._bounds[place - 1] if place else -1
 
     def band(self, time: ColumnElement[int]) -> ColumnElement[int]:
-        """Tell how many of the rates' beginnings a time is not before."""
+        """Return how many of the rates' beginnings a time is not before."""
         return _band(time, self._bounds).label("band")
 
     def _booked(self, span: Span) -> Iterator[tuple[Any, PlanTax | None, int]]:
-        """Give entries of other kinds, each with how its price stands to tax, and its tax point."""
+        """Return entries of other kinds, each with how its price stands to tax, and its tax point."""
         t = transfers.c
         wanted = select(*BOOKED).where(*_within(span), t.kind.in_(list(OTHERS)))
         for part in self._parts:
@@ -262,7 +262,7 @@ class Taxable:
                 yield from self.points(some)
 
     def points(self, rows: Sequence[Any]) -> Iterator[tuple[Any, PlanTax | None, int]]:
-        """Give the tax and the tax point of entries of OTHERS, of which each has these columns (BOOKED)."""
+        """Return the tax and the tax point of entries of OTHERS, of which each has these columns (BOOKED)."""
         anew = self._reratings(row for row in rows if row.kind in ("reversal", "rerated"))
         records = self._records({row.usage_id for row in rows if row.usage_id is not None})
         sold = self._sold([row for row in rows if row.kind == "pro_rata"])
@@ -288,7 +288,7 @@ class Taxable:
         return self._plans.tax_at(standing[-1][1], standing[-1][0], as_of) if standing else None
 
     def _records(self, numbers: set[int]) -> dict[int, tuple[int | None, int]]:
-        """Give the version and the time of usage records, wherever they stand."""
+        """Return the version and the time of usage records, wherever they stand."""
         found = {}
         wanted = select(usage.c.id, usage.c.version, usage.c.event_at).where(usage.c.id.in_(numbers))
         for part in self._parts if numbers else ():
@@ -297,7 +297,7 @@ class Taxable:
         return found
 
     def _reratings(self, rows: Iterable[Any]) -> dict[tuple[str, str], int]:
-        """Give the version that a corrected price went by, of those whose own record does not say it."""
+        """Return the version that a corrected price went by, of those whose own record does not say it."""
         numbers = {int(row.reference.removeprefix("rerate:")) for row in rows if row.reference}
         if not numbers:
             return {}
@@ -313,7 +313,7 @@ class Taxable:
         return found
 
     def _sold(self, rows: Sequence[Any]) -> dict[tuple[int, str], int]:
-        """Give when the bundles were sold of whose price a part was given back."""
+        """Return when the bundles were sold of whose price a part was given back."""
         if not rows:
             return {}
         entry = allowance_entries.c
@@ -325,7 +325,7 @@ class Taxable:
         return {(owner, f"pro-rata:{number}"): at for owner, number, at in found}
 
     def _subscribed(self, owners: set[int]) -> dict[int, list[tuple[int, str]]]:
-        """Give the plans of subscribers, and from when on, in order."""
+        """Return the plans of subscribers, and from when on, in order."""
         s, found = subscriptions.c, dict[int, list[tuple[int, str]]]()
         wanted = select(s.subscriber_id, s.valid_from, s.plan).where(s.subscriber_id.in_(owners))
         for owner, valid_from, plan in self._connection.execute(wanted.order_by(s.valid_from)):
@@ -349,7 +349,7 @@ def _within(span: Span) -> tuple[ColumnElement[bool], ...]:
 
 
 def owner_of(row: Any) -> int:  # noqa: ANN401  (a row)
-    """Tell whose wallet an entry of OTHERS moved."""
+    """Return whose wallet an entry of OTHERS moved."""
     owner: int = row.debit if OTHERS[row.kind] > 0 else row.credit
     return owner
 

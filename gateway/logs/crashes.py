@@ -19,7 +19,7 @@ Count = Callable[[str, Mapping[str, object]], None]
 
 
 def install(loop: asyncio.AbstractEventLoop, count: Count) -> None:
-    """Tell of crashes from now on; `count` gets the event and its fields, on the loop."""
+    """Report crashes from now on; `count` gets the event and its fields, on the loop."""
     loop.set_exception_handler(lambda loop, context: _of_the_loop(loop, context, count))
     report = threading.excepthook
 

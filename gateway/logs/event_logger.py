@@ -19,7 +19,7 @@ def log(log: structlog.typing.FilteringBoundLogger, event: str, **fields: object
 
 
 class EventLogger:
-    """Tells events in the log, from any thread; those that the catalogue marks `per_message` no oftener than `Limit` lets them.
+    """Writes events to the log, on any thread; those that the catalogue marks `per_message` no oftener than `Limit` lets them.
 
     What is held back is told by the next line of its kind, or by `settle`, which its owner calls every few seconds: so the
     last of a storm is told even if nothing follows. `finish` tells the rest at the end of the process.

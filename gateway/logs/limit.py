@@ -43,7 +43,7 @@ class Limit:
         self._kinds: dict[str, dict[str | None, _Kind]] = {}
 
     def admit(self, event: str, fields: Fields, now: float) -> Fields | None:
-        """Give the fields to write now, with what was held back before; None if this event is held back too."""
+        """Return the fields to write now, with what was held back before; None if this event is held back too."""
         kind = self._kind(event, fields, now)
         if not kind.bucket.available(now, 1):
             kind.held += 1
@@ -54,7 +54,7 @@ class Limit:
         return _with(fields, suppressed)
 
     def due(self, now: float) -> Iterator[tuple[str, Fields]]:
-        """Give the lines that may go now for what is held back, each with the fields of its latest event."""
+        """Return the lines that may go now for what is held back, each with the fields of its latest event."""
         for event, kinds in list(self._kinds.items()):
             for kind in list(kinds.values()):
                 if kind.held and kind.bucket.available(now, 1):
@@ -62,7 +62,7 @@ class Limit:
                     yield event, _release(kind)
 
     def rest(self) -> Iterator[tuple[str, Fields]]:
-        """Give a line for all that is held back, whenever its turn would be: nothing comes after."""
+        """Return a line for all that is held back, whenever its turn would be: nothing comes after."""
         for event, kinds in list(self._kinds.items()):
             for kind in list(kinds.values()):
                 if kind.held:

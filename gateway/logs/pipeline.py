@@ -79,7 +79,7 @@ def _take_standard_library(
 
 
 def _name_foreign(_logger: object, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Give a library's message our form: a constant event, with its words as a field."""
+    """Return a library's message our form: a constant event, with its words as a field."""
     record = fields.get("_record")
     fields["message"] = fields.pop("event", "")
     fields["event"] = "log.library"

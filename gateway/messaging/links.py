@@ -76,11 +76,11 @@ class LinkSet:
         return iter(self._links.values())
 
     def get(self, name: str) -> SmscLink | None:
-        """Give a link, None if there is none of that name."""
+        """Return a link, None if there is none of that name."""
         return self._links.get(name)
 
     def by_name(self) -> Mapping[str, Link]:
-        """Give the SMPP links by name."""
+        """Return the SMPP links by name."""
         return {name: smsc_link.link for name, smsc_link in self._links.items()}
 
     @property

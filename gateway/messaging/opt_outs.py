@@ -18,5 +18,5 @@ class OptOutRows(RowSet[str, set[str]]):
             self.rows.setdefault(msisdn, set()).add(short_code)
 
     def out(self, msisdn: str, short_code: str) -> bool:
-        """Tell whether a number wants nothing from a short code."""
+        """Return whether a number wants nothing from a short code."""
         return short_code in self.rows.get(msisdn, ())

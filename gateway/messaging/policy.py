@@ -51,7 +51,7 @@ class MessagingPolicy(msgspec.Struct, frozen=True, dict=True):
         return frozenset(named - {""})
 
     def book(self, address: str) -> KeywordBook | None:
-        """Give the services of one of our short codes or numbers, None if there are none.
+        """Return the services of one of our short codes or numbers, None if there are none.
 
         A short code may have its country's code before it; a number of ours that has no book is served by the first one.
         """
@@ -63,13 +63,13 @@ class MessagingPolicy(msgspec.Struct, frozen=True, dict=True):
         return found
 
     def opting_book(self, address: str) -> KeywordBook | None:
-        """Give the words by which STOP and START are known at a short code of ours that has no services, else None."""
+        """Return the words by which STOP and START are known at a short code of ours that has no services, else None."""
         if address not in self.own or self.book(address) is not None or not self.books:
             return None
         return msgspec.structs.replace(next(iter(self.books.values())), short_code=address)
 
     def publish_final(self, batch: Batch, text: Text) -> None:
-        """Tell that a text out has come to its end; its words and numbers stay here."""
+        """Report that a text out has come to its end; its words and numbers stay here."""
         data: EventData = {
             "id": str(text.id),
             "state": str(text.state),

@@ -42,7 +42,7 @@ class TextView(TextRow, frozen=True):
 
 
 def show(connection: Connection, text_id: int) -> TextView | None:
-    """Tell a text by its id, part by part; None if there is none."""
+    """Return a text by its id, part by part; None if there is none."""
     row = connection.execute(select(texts).where(texts.c.id == text_id)).one_or_none()
     return None if row is None else _view(from_row(tuple(row)))
 
@@ -56,7 +56,7 @@ def latest(
     since: int | None = None,
     until: int | None = None,
 ) -> list[TextRow]:
-    """Tell the latest texts, newest first: in a state, from or to a number, accepted from `since` until before `until`."""
+    """Return the latest texts, newest first: in a state, from or to a number, accepted from `since` until before `until`."""
     statement = select(texts).order_by(texts.c.id.desc()).limit(limit)
     if state is not None:
         statement = statement.where(texts.c.state == state)

@@ -13,6 +13,9 @@ from gateway.store.tables import PARTS_OUT, awaited_receipts, early_receipts, te
 
 TAIL = 7
 """Digits that two forms of one number have in common at their end."""
+UNANSWERED = 600_000_000
+"""Microseconds for which a submit_sm may be without its answer at the most; a receipt that is held for longer is of another
+text, if its message id comes again."""
 MOST_OF_ONE_ID = 256
 """Parts that are waited for under one message id: some SMSCs give many texts the same one, and the newest count."""
 _AWAIT = Insert(awaited_receipts)
@@ -147,7 +150,7 @@ class AwaitedRows(RowSet[str, list[Awaited]]):
             self.rows.setdefault(awaited.message_id, []).append(awaited)
 
     def candidates(self, receipt: Receipt) -> list[Awaited]:
-        """Give what a receipt may be of: of many parts under one id those to its numbers, and the newest."""
+        """Return what a receipt may be of: of many parts under one id those to its numbers, and the newest."""
         found: list[Awaited] = []
         for form in receipt.ids:
             waiting = self.rows.get(form)
@@ -225,7 +228,7 @@ class EarlyRows(RowSet[str, list[Early]]):
             self.rows.setdefault(message_id, []).append(Early(*fields))
 
     def find(self, link: str, message_id: str, text: Text) -> Early | None:
-        """Give the receipt of a text that has just been accepted: from its receiver, or of its very id and from nobody else."""
+        """Return the receipt of a text that was just accepted: from its receiver, or of its own id and from nobody else."""
         known = [(comes_from(early.destination, text), early) for early in self.rows.get(message_id, ())]
         fitting = [
             (fit, early)
@@ -248,7 +251,10 @@ class EarlyRows(RowSet[str, list[Early]]):
 
 
 def keep_early(batch: Batch, receipt: Receipt) -> None:
-    """Hold a receipt whose submit_sm is not answered yet, in every form of its ids, for each number that it may be about."""
+    """Hold a receipt whose submit_sm is not answered yet, in every form of its ids, for each number that it may be about.
+
+    Of two final ones of a message the first counts, as it does once the answer is there.
+    """
     for forms in (receipt.forms, receipt.also):
         for number in receipt.numbers or ("",):
             _keep_early(batch, receipt, forms, number)
@@ -260,6 +266,9 @@ def _keep_early(batch: Batch, receipt: Receipt, forms: tuple[str, ...], number: 
         early = Early(receipt.link, forms[0], number, str(receipt.step), receipt.error[:32])
         known = row_set.rows.setdefault(form, [])
         same = (rows.c.link == early.link, rows.c.message_id == form, rows.c.destination == number)
+        of_it = rows.c.stated == early.stated, rows.c.created_at > batch.now - UNANSWERED
+        if batch.connection.execute(select(rows.c.stated).where(*same, *of_it)).first() is not None:
+            continue
         batch.connection.execute(rows.delete().where(*same))
         known[:] = [other for other in known if (other.link, other.destination) != (early.link, number)]
         known.append(early)

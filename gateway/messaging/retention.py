@@ -22,7 +22,7 @@ class SweepMessaging(Unit):
     retention: int
 
     def decide(self, batch: Batch) -> int:
-        """Give how many rows were deleted."""
+        """Return how many rows were deleted."""
         kept = batch.now - self.retention
         rows = tables.texts
         old = select(rows.c.id).where(rows.c.final == 1, rows.c.updated_at < kept).order_by(rows.c.id).limit(LIMIT)

@@ -111,7 +111,7 @@ class RouteRule(msgspec.Struct, frozen=True):
 
 @lru_cache(4096)
 def country_of(number: str) -> str | None:
-    """Give the country that a number (E.164 digits) lies in, None where it is of none: a short code, say."""
+    """Return the country that a number (E.164 digits) lies in, None where it is of none: a short code, say."""
     if not number.isdecimal() or len(number) <= SHORT_CODE_DIGITS:
         return None
     try:
@@ -158,7 +158,7 @@ class RoutingTable:
         self._links, self.rules = links, tuple(rules)
 
     def way(self, text: Text, came_by: str = "", no_route: Collection[str] = ()) -> Way | None:
-        """Give the way of a part that the SMSCs of the links `no_route` cannot deliver; None if no rule takes its text."""
+        """Return the way of a part that the SMSCs of the links `no_route` cannot deliver; None if no rule takes its text."""
         if not (self.rules or came_by or no_route):
             return ANY
         own = self._own(came_by) if came_by else []
@@ -193,7 +193,7 @@ class Rooms:
         self._named = {link.name: link for link in self._left}
 
     def find(self, way: Way, avoid: Collection[str] = ()) -> SmscLink | None:
-        """Give the link that carries a part now, None if it has to wait; of those to avoid only where there is no other."""
+        """Return the link that carries a part now, None if it has to wait; of those to avoid only where there is no other."""
         for name in way.preferred:
             link = self._named.get(name)
             if link is not None and link.available and name not in avoid:
@@ -205,7 +205,7 @@ class Rooms:
         return self.find(way) if avoid else None
 
     def widest(self, excluded: Collection[str] = ()) -> SmscLink | None:
-        """Give the link with the most room, None if no link has any."""
+        """Return the link with the most room, None if no link has any."""
         links = [link for link in self._left if link.name not in excluded] if excluded else self._left
         link = max(links, key=self._left.__getitem__, default=None)
         return link if link is not None and self._left[link] > 0 else None

@@ -173,7 +173,7 @@ class SmscClient:
         return self._receipts.unmatched
 
     def latest_unmatched(self, link: str) -> Sequence[tuple[int, UnmatchedReceipt]]:
-        """Give the last receipts of a link that settled no text, and when they came."""
+        """Return the last receipts of a link that settled no text, and when they came."""
         return self._receipts.latest.get(link, ())
 
     @property
@@ -187,7 +187,7 @@ class SmscClient:
         return self._query_scheduler.pending
 
     def links(self) -> Mapping[str, Link]:
-        """Give the links by name."""
+        """Return the links by name."""
         return self._links.by_name()
 
     def count_parts(self, body: str) -> int:

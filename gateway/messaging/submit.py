@@ -45,7 +45,7 @@ class Draft(msgspec.Struct, frozen=True):
     reference: str | None = None
 
     def digest(self, digests: Digests) -> str:
-        """Tell this body from another under the same reference."""
+        """Return a digest by which this body is told from another under the same reference."""
         return digests(self.source, self.destination, self.body, self.registered_delivery)
 
 
@@ -118,7 +118,7 @@ class AcceptTexts(Unit):
         return f"sms:{self.client}"
 
     def _known(self, batch: Batch, draft: Draft, references: dict[str, KeptResult]) -> int | Refusal | None:
-        """Give the id that a reference led to, or why it cannot be used again."""
+        """Return the id that a reference led to, or why it cannot be used again."""
         if draft.reference is None:
             return None
         kept = references.get(draft.reference) or batch.row_set(KeyRows).find(self._scope, draft.reference)

@@ -45,12 +45,12 @@ class Hold(msgspec.Struct, frozen=True):
 
 
 def plan_of(profile: Profile | None, tariff: Tariff, now: int) -> Plan | None:
-    """Give the payer's plan, None where there is none with a price."""
+    """Return the payer's plan, None where there is none with a price."""
     return None if profile is None else tariff.plan_of(profile, now)
 
 
 def key_of(plan: Plan, number: str, tariff: Tariff, now: int, *, own: bool) -> RateKey:
-    """Give the key of the price of a text to a number (E.164 digits); `own`: it is another line of ours."""
+    """Return the key of the price of a text to a number (E.164 digits); `own`: it is another line of ours."""
     called = destination_of(plan, SMS, number, own=own)
     rate = rate_of(plan, SMS, None, destination=called)
     period = calendar_of(plan.periods, tariff.zone, plan.holidays).period(now) if rate.at else ""
@@ -60,13 +60,13 @@ def key_of(plan: Plan, number: str, tariff: Tariff, now: int, *, own: bool) -> R
 
 
 def free_hold(plan: Plan | None, called: Destination) -> Hold:
-    """Give the hold of a text to an emergency, or to a number that costs nothing: none, by the rate of that."""
+    """Return the hold of a text to an emergency, or to a number that costs nothing: none, by the rate of that."""
     key = RateKey(EMERGENCY if called is Destination.EMERGENCY else TOLL_FREE)
     return Hold(version=None if plan is None else plan.version, rate_key=str(key))
 
 
 def rate_to(plan: Plan, key: RateKey) -> Rate:
-    """Give the price of a text by the key of it."""
+    """Return the price of a text by the key of it."""
     rate = rate_of(plan, SMS, None, destination=key.destination)
     return rate.at[key.period] if key.period else rate
 
@@ -132,7 +132,7 @@ def settle(batch: Batch, text: Text, policy: ChargingPolicy) -> int:
 
 
 def _under_caps(money: int, text: Text, plan: Plan | None, wallet: Wallet, tariff: Tariff) -> int:
-    """Give what is to be paid of a text's price under its plan's caps."""
+    """Return what is to be paid of a text's price under its plan's caps."""
     if not money or plan is None or not plan.caps:
         return money
     rate = rate_by(plan, SMS, None, read_key(text.rate_key or ""))

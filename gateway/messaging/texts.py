@@ -139,7 +139,7 @@ class Text(msgspec.Struct):
     changed: bool = False
 
     def part_reference(self, number: int) -> int:
-        """Give the user_message_reference of a part (SMPP 3.4 §5.3.2.17); parts of texts that follow each other have others."""
+        """Return the user_message_reference of a part (SMPP 3.4 §5.3.2.17); texts that follow each other have other ones."""
         return (self.reference_number + number * REFERENCE_STRIDE) & 0xFFFF
 
     def settle(self, now: int) -> bool:

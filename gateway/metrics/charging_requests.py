@@ -44,7 +44,7 @@ class ChargingRequests(Collector):
         return self.collect()
 
     def collect(self) -> Iterable[Metric]:
-        """Give both metrics as they are now."""
+        """Return both metrics as they are now."""
         results = sorted(self._results.items())
         yield family(REQUESTS, [((REQUEST_TYPES[kind], result), count) for (kind, result), count in results])
         names = [*map(floatToGoString, self._bounds), "+Inf"]

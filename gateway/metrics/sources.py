@@ -21,7 +21,7 @@ STATM = Path("/proc/self/statm")
 
 
 def process_metrics(started_at: float, lag: float, lane: int | None) -> Iterable[Metric]:
-    """Tell which program this is, since when (Unix time), and what it needs; `lag` of the event loop is in seconds.
+    """Measure which program this is, since when (Unix time), and what it needs; `lag` of the event loop is in seconds.
 
     `lane` is the number of the write lane's process, where it has one of its own: what that needs is added.
     """
@@ -37,7 +37,7 @@ def process_metrics(started_at: float, lag: float, lane: int | None) -> Iterable
 
 
 def _needs(process: int | None) -> tuple[float, int]:
-    """Give the processor time (seconds) and the pages in memory that another process has used (proc(5)); none if it is gone."""
+    """Return the processor time (seconds) and the memory that another process has used (proc(5)); none if it is gone."""
     try:
         fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -46,17 +46,17 @@ def _needs(process: int | None) -> tuple[float, int]:
 
 
 def task_metrics(surprises: Mapping[str, int]) -> Iterable[Metric]:
-    """Tell which background tasks ended by surprise, and how often."""
+    """Count which background tasks ended by surprise, and how often."""
     yield family("tpo_task_surprises_total", [((task,), number) for task, number in surprises.items()])
 
 
 def trace_metrics(traces: Traces) -> Iterable[Metric]:
-    """Tell how many traces listen."""
+    """Count the traces that run."""
     yield sample("tpo_traces_active", traces.running)
 
 
 def lane_metrics(lane: WriteLane) -> Iterable[Metric]:
-    """Tell how the write lane does."""
+    """Measure the write lane."""
     counters = lane.counters
     yield sample("tpo_store_up", lane.alive and not lane.in_trouble)
     yield sample("tpo_store_queue_depth", lane.depth)
@@ -69,13 +69,13 @@ def lane_metrics(lane: WriteLane) -> Iterable[Metric]:
 
 
 def lease_metrics(holds: bool, gone: int) -> Iterable[Metric]:  # noqa: FBT001  (a figure as any other)
-    """Tell whether this gateway surely works on its rows alone, and how many others are gone whose rows wait."""
+    """Measure whether this gateway surely works on its rows alone, and how many others are gone whose rows wait."""
     yield sample("tpo_store_lease_held", holds)
     yield sample("tpo_nodes_gone", gone)
 
 
 def peer_metrics(node: Node) -> Iterable[Metric]:
-    """Tell how each Diameter peer does."""
+    """Measure each Diameter peer."""
     peers = node.peers_state()
     yield family("tpo_diameter_peer_up", [((peer.identity,), peer.state == "open") for peer in peers])
     yield family("tpo_diameter_rejected_total", [((peer.identity,), peer.rejected) for peer in peers])
@@ -85,7 +85,7 @@ def peer_metrics(node: Node) -> Iterable[Metric]:
 
 
 def link_metrics(smsc_client: SmscClient) -> Iterable[Metric]:
-    """Tell how each SMPP link does."""
+    """Measure each SMPP link."""
     links = smsc_client.links()
     states = {name: link.state() for name, link in links.items()}
     counted = [(name, state.counters) for name, state in states.items()]
@@ -101,7 +101,7 @@ def link_metrics(smsc_client: SmscClient) -> Iterable[Metric]:
 
 
 def text_metrics(smsc_client: SmscClient, open_texts: Mapping[str, int]) -> Iterable[Metric]:
-    """Tell what becomes of texts; `open_texts` counts those that have not come to their end, by state."""
+    """Count what becomes of texts; `open_texts` counts those that have not come to their end, by state."""
     yield sample("tpo_sms_queue_depth", smsc_client.depth)
     yield family("tpo_sms_open_texts", [((state,), number) for state, number in open_texts.items()])
     yield family("tpo_sms_unanswered_total", [((reason,), smsc_client.silences[reason]) for reason in Silence])
@@ -110,34 +110,34 @@ def text_metrics(smsc_client: SmscClient, open_texts: Mapping[str, int]) -> Iter
 
 
 def order_metrics(executor: OrderExecutor) -> Iterable[Metric]:
-    """Tell what becomes of orders, and which hosts answer."""
+    """Count what becomes of orders, and which hosts answer."""
     yield family("tpo_host_up", [((host,), up) for host, up in executor.hosts.items()])
     yield sample("tpo_orders_running", executor.running)
     yield family("tpo_orders_ended_total", executor.finished.items())
 
 
 def event_metrics(state: ForwarderState) -> Iterable[Metric]:
-    """Tell what waits for the broker."""
+    """Count what waits for the broker."""
     yield sample("tpo_events_broker_up", state.connected)
     yield sample("tpo_events_waiting", state.waiting)
     yield sample("tpo_events_oldest_waiting_seconds", state.oldest_waiting)
 
 
 def backup_metrics(behind: float, octets: int) -> Iterable[Metric]:
-    """Tell how the continuous backup does."""
+    """Measure the continuous backup."""
     yield sample("tpo_backup_behind_seconds", behind)
     yield sample("tpo_backup_bytes_total", octets)
 
 
 def sealed_metrics(months: int, missing: int, copied: int, removed: int) -> Iterable[Metric]:
-    """Tell how the months that are over move out of an SQLite store; `copied` and `removed` are rows."""
+    """Count how the months that are over move out of an SQLite store; `copied` and `removed` are rows."""
     yield sample("tpo_sealed_months", months)
     yield sample("tpo_sealed_files_missing", missing)
     yield family("tpo_sealed_rows_total", [(("copied",), copied), (("removed",), removed)])
 
 
 def bill_metrics(bills: int, *, running: bool) -> Iterable[Metric]:
-    """Tell how far the close of a month is."""
+    """Measure how far the close of a month is."""
     yield sample("tpo_bill_close_running", int(running))
     yield sample("tpo_bill_close_bills", bills)
 

@@ -18,7 +18,7 @@ class NoticeClass(StrEnum):
 
 
 class NoticeKind(StrEnum):
-    """What a notice tells; each has one wording in each language (notices.wording), under the same name."""
+    """What a notice says; each has one wording in each language (languages.notices), under the same name."""
 
     BILL_LIMIT_SET = "bill_limit_set"
     BILL_LIMIT_REMOVED = "bill_limit_removed"
@@ -140,5 +140,5 @@ KINDS: Final[dict[NoticeKind, Kind]] = {
 
 
 def is_statutory(kind: NoticeKind) -> bool:
-    """Tell whether a notice is owed by law."""
+    """Return whether a notice is owed by law."""
     return KINDS[kind].notice_class is NoticeClass.STATUTORY

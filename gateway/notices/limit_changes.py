@@ -173,7 +173,7 @@ class AgreeToExceed(_Decision):
 
 
 def was_told(spending: Spending, what: str, month: int) -> bool:
-    """Tell whether a customer had a notice in a month that a limit is near, or reached."""
+    """Return whether a customer had a notice in a month that a limit is near, or reached."""
     return any(spending.marks.get(kind) == month for kind in _TOLD[what])
 
 
@@ -195,7 +195,7 @@ class LimitDecision(msgspec.Struct, frozen=True):
 
 
 def decisions(connection: Connection, subscriber_id: int, currency: str) -> list[LimitDecision]:
-    """Give what was decided about a line's limits, the first decision first."""
+    """Return what was decided about a line's limits, the first decision first."""
     rows = tables.bill_limits
     found = select(rows).where(rows.c.subscriber_id == subscriber_id).order_by(rows.c.id)
     return [

@@ -122,7 +122,7 @@ class LineNotices:
                 self._sender.send(batch, wallet.subscriber_id, NoticeKind.ROAMING_INADVERTENT, period, {})
 
     def _tariff_of(self, plan: Plan, zone: Zone) -> Mapping[str, str | Money]:
-        """Give what use costs in a zone: a megabyte of data, a minute of a call either way, a text."""
+        """Return what use costs in a zone: a megabyte of data, a minute of a call either way, a text."""
         currency = plan.currency
         return {
             "data": _price(zone.data, MEGABYTE, currency),
@@ -149,7 +149,7 @@ class LineNotices:
             wallet.changed = True
 
     def _low_balance(self, batch: Batch, wallet: Wallet) -> None:
-        """Tell of a low balance; who pays afterwards, within a credit limit, has none to run out."""
+        """Report a low balance; who pays afterwards, within a credit limit, has none to run out."""
         if wallet.currency == self._terms.currency and not wallet.credit_limit:
             balance = {"balance": Money(wallet.balance, wallet.currency)}
             self._once(batch, wallet, NoticeKind.LOW_BALANCE, 1, "", balance)
@@ -170,6 +170,6 @@ def _forget_countries(spending: Spending) -> None:
 
 
 def _price(rate: Rate, units: int, currency: str) -> str | Money:
-    """Give what so many units cost by a rate's price, without its steps and minimum."""
+    """Return what so many units cost by a rate's price, without its steps and minimum."""
     amount = price(Rate(rate.price, rate.per), units)
     return Money(amount, currency) if is_payable(amount, currency) else f"{format_amount(amount, currency)} {currency}"

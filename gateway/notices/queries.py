@@ -30,7 +30,7 @@ class NoticeRow(msgspec.Struct, frozen=True):
 def read(
     connection: Connection, *, after: int, limit: int, subscriber_id: int | None, kind: NoticeKind | None
 ) -> list[NoticeRow]:
-    """Give at most `limit` notices numbered above `after`, in their order; of one line or one kind, if that is said."""
+    """Return at most `limit` notices numbered above `after`, in their order; of one line or one kind, if that is said."""
     found = (
         select(notices, texts.c.state, texts.c.destination)
         .join_from(notices, texts, texts.c.id == notices.c.id, isouter=True)

@@ -15,7 +15,7 @@ class QuietHours(msgspec.Struct, frozen=True):
     zone: tzinfo
 
     def holds(self, at: int) -> bool:
-        """Tell whether a time (microseconds) lies in them."""
+        """Return whether a time (microseconds) lies in them."""
         local = datetime.fromtimestamp(at / MICROSECONDS, self.zone)
         minute = local.hour * 60 + local.minute
         if self.start <= self.end:
@@ -23,7 +23,7 @@ class QuietHours(msgspec.Struct, frozen=True):
         return minute >= self.start or minute < self.end
 
     def next_start(self, at: int) -> int | None:
-        """Give when they begin next (microseconds); None where there are none."""
+        """Return when they begin next (microseconds); None where there are none."""
         if self.start == self.end:
             return None
         local = datetime.fromtimestamp(at / MICROSECONDS, self.zone).replace(tzinfo=None, fold=0)

@@ -43,7 +43,7 @@ class NoticeSender(msgspec.Struct, frozen=True):
         return True
 
     def may_send(self, kind: NoticeKind, now: int) -> bool:
-        """Tell whether a kind can go out now: a courtesy waits for the end of the quiet hours."""
+        """Return whether a kind can go out now: a courtesy waits for the end of the quiet hours."""
         return self.linked and (is_statutory(kind) or not self.quiet.holds(now))
 
     def write(self, batch: Batch, subscriber_id: int, kind: NoticeKind, values: Values, language: str) -> Text | None:
@@ -66,13 +66,13 @@ class NoticeSender(msgspec.Struct, frozen=True):
         return text
 
     def language_of(self, batch: Batch, subscriber_id: int) -> str:
-        """Give the language that a customer is written to in: the operator's where no other was asked for, or is offered."""
+        """Return the language that a customer is written to in: the operator's where no other was asked for, or is offered."""
         preferred = preferences_of(batch.connection, subscriber_id).language
         return preferred if preferred in self.words else self.language
 
 
 def number_of(batch: Batch, subscriber_id: int) -> str | None:
-    """Give the phone number of a line as it is now, None where it has none."""
+    """Return the phone number of a line as it is now, None where it has none."""
     lines = tables.lines
     current = select(lines.c.value).where(
         lines.c.subscriber_id == subscriber_id, lines.c.kind == MSISDN, lines.c.valid_to.is_(None)

@@ -31,7 +31,7 @@ class Secret:
         return self._value
 
     def matches(self, candidate: str) -> bool:
-        """Tell whether `candidate` is this secret, in a time that doesn't depend on how much of it is right."""
+        """Return whether `candidate` is this secret, in a time that doesn't depend on how much of it is right."""
         return self._value is not None and hmac.compare_digest(
             self._value.encode(), candidate.encode(errors="surrogatepass")
         )

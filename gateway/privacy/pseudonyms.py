@@ -80,7 +80,7 @@ def derive(key: bytes, purpose: str) -> bytes:
 
 
 def load_key(configured: Secret | None, path: Path) -> bytes:
-    """Give the master key: the configured one, else the one kept at `path`, which is made when it is first asked for.
+    """Return the master key: the configured one, else the one kept at `path`, which is made when it is first asked for.
 
     Raises KeyInvalid for a key that is too short or a file that others can read, OSError where none can be read or made.
     """

@@ -25,7 +25,7 @@ class Sealer:
         self._cipher = AESGCM(derive(key, purpose))
 
     def seal(self, secret: bytes, owner: str, nonce: bytes | None = None) -> bytes:
-        """Give the sealed form: a version, the nonce, the ciphertext with its tag. `owner` is the associated data.
+        """Return the sealed form: a version, the nonce, the ciphertext with its tag. `owner` is the associated data.
 
         Whoever gives a nonce (NONCE octets) never gives it for anything else under this key.
         """
@@ -33,7 +33,7 @@ class Sealer:
         return _VERSION + nonce + self._cipher.encrypt(nonce, secret, owner.encode())
 
     def open(self, sealed: bytes, owner: str) -> bytes:
-        """Give the secret; SealBroken where it was not sealed by this key for this owner."""
+        """Return the secret; SealBroken where it was not sealed by this key for this owner."""
         if sealed[:1] != _VERSION:
             raise SealBroken("the sealed secret has a version that this program does not know")
         try:

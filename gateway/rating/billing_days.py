@@ -15,12 +15,12 @@ LAST_DAY: Final = 31
 
 
 def day_of_month(time: int, zone: tzinfo) -> int:
-    """Give the day of the month at a time (microseconds)."""
+    """Return the day of the month at a time (microseconds)."""
     return datetime.fromtimestamp(time // MICROSECONDS, zone).day
 
 
 def period_of(time: int, billing_day: int, zone: tzinfo) -> tuple[int, int]:
-    """Give the beginning and the end (microseconds) of the period that a time is in; `billing_day` is 1 to 31."""
+    """Return the beginning and the end (microseconds) of the period that a time is in; `billing_day` is 1 to 31."""
     local = datetime.fromtimestamp(time // MICROSECONDS, zone)
     begins = _midnight(local.year, local.month, billing_day, zone)
     if time < begins:
@@ -34,7 +34,7 @@ def calendar_month(time: int, zone: tzinfo) -> str:
 
 
 def days_later(now: int, days: int, zone: tzinfo) -> int:
-    """Give the time (microseconds) so many days after `now`, at the same time of day by the clocks of a zone.
+    """Return the time (microseconds) so many days after `now`, at the same time of day by the clocks of a zone.
 
     A time that the clocks leave out is the one an hour later, of one that they show twice it is the first.
     """
@@ -44,7 +44,7 @@ def days_later(now: int, days: int, zone: tzinfo) -> int:
 
 
 def part_of(amount: int, now: int, period: tuple[int, int]) -> int:
-    """Give what an amount of a whole period comes to for the rest of it, rounded half-even once."""
+    """Return what an amount of a whole period comes to for the rest of it, rounded half-even once."""
     begins, ends = period
     return half_even(amount * (ends - max(now, begins)), ends - begins)
 

@@ -29,7 +29,7 @@ class Calendar:
         return self.stretch(at)[2]
 
     def stretch(self, at: int) -> tuple[int, int, str]:
-        """Give the time around `at` in which nothing changes, from and until (microseconds), and the period's name.
+        """Return the time around `at` in which nothing changes, from and until (microseconds), and the period's name.
 
         What comes after may have the same name: a stretch is never longer than a day.
         """
@@ -80,13 +80,13 @@ class Calendar:
 
 @lru_cache(256)
 def calendar_of(periods: tuple[Period, ...], zone: tzinfo, holidays: str) -> Calendar:
-    """Give the calendar of some periods, the same one for the same periods, so that what it found is found again."""
+    """Return the calendar of some periods, the same one for the same periods, so that what it found is found again."""
     return Calendar(periods, zone, holidays)
 
 
 @lru_cache(64)
 def public_holidays(place: str, year: int) -> frozenset[date]:
-    """Give the public holidays of a country or a part of it (ISO 3166: GB, GB-ENG) in a year. LookupError: no such place."""
+    """Return the public holidays of a country or a part of it (ISO 3166: GB, GB-ENG) in a year. LookupError: no such place."""
     import holidays  # noqa: PLC0415  (most plans have no holidays, and a start takes longer with them)
 
     country, _, part = place.partition("-")
@@ -104,12 +104,12 @@ def _day(begins: date, zone: tzinfo) -> tuple[int, int, date]:
 
 
 def day_of(at: int, zone: tzinfo) -> tuple[int, int, date]:
-    """Give when the day of a time (microseconds) begins and ends by the clocks of a zone, and its date."""
+    """Return when the day of a time (microseconds) begins and ends by the clocks of a zone, and its date."""
     return _day(_local(at, zone).date(), zone)
 
 
 def _midnight(day: date, zone: tzinfo) -> int:
-    """Give when a day begins: in some zones clocks leave midnight out, and the day begins when they go on."""
+    """Return when a day begins: in some zones clocks leave midnight out, and the day begins when they go on."""
     return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()) * SECOND
 
 

@@ -70,7 +70,7 @@ def destination(address: str, country: str) -> Destination:
 
 
 def are_free(first: str, country: str) -> bool:
-    """Tell whether numbers with these first digits (E.164) are free to call in a country, whatever a plan says."""
+    """Return whether numbers with these first digits (E.164) are free to call in a country, whatever a plan says."""
     code = str(phonenumbers.country_code_for_region(country))
     if not first.startswith(code):
         return False
@@ -83,7 +83,7 @@ def are_free(first: str, country: str) -> bool:
 
 @lru_cache(4096)
 def called_number(address: str, country: str) -> str:
-    """Give the number that was called as E.164 digits; empty where it is none, such as a short number.
+    """Return the number that was called as E.164 digits; empty where it is none, such as a short number.
 
     Digits alone may be a number of the country as it is dialled there, or one in international form: what is valid counts. A
     short number for directory enquiries (118xxx in the UK) stays as it is, with or without its country's calling code.
@@ -110,7 +110,7 @@ def called_number(address: str, country: str) -> str:
 
 
 def _dialled(address: str) -> str:
-    """Give what was dialled out of a URI: its user part, without parameters."""
+    """Return what was dialled out of a URI: its user part, without parameters."""
     address = address.strip().removeprefix("<").partition(">")[0]
     scheme, colon, rest = address.partition(":")
     if not colon or scheme.lower() not in ("sip", "sips", "tel"):
@@ -119,14 +119,14 @@ def _dialled(address: str) -> str:
 
 
 def _national(digits: str, country: str) -> str:
-    """Give a short number without its country's calling code, as some switches write it (`44999`); else an empty text."""
+    """Return a short number without its country's calling code, as some switches write it (`44999`); else an empty text."""
     code = str(phonenumbers.country_code_for_region(country))
     rest = digits.removeprefix("00").removeprefix(code)
     return rest if rest != digits and len(rest) <= LONGEST_SHORT else ""
 
 
 def _is_free_short(digits: str, country: str) -> bool:
-    """Tell an emergency number, and a short number that is free to call in the country."""
+    """Return an emergency number, and a short number that is free to call in the country."""
     if not digits or len(digits) > LONGEST_SHORT:
         return False
     if digits in EVERYWHERE or shortnumberinfo.is_emergency_number(digits, country):

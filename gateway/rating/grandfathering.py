@@ -13,7 +13,7 @@ Versions = Sequence[tuple[int, Plan | None]]
 
 
 def version_for(versions: Versions, subscribed_at: int, at: int) -> Plan | None:
-    """Give the version that prices a line's use at a time, by when it subscribed; None where there is no such plan then.
+    """Return the version that prices a line's use at a time, by when it subscribed; None where there is no such plan then.
 
     Before the first version that is known, that one counts.
     """
@@ -30,7 +30,7 @@ def version_for(versions: Versions, subscribed_at: int, at: int) -> Plan | None:
 
 
 def still_kept(versions: Versions, since: int) -> Versions:
-    """Give the versions that some line may have from a time on, none where that is the one in force then for all of them.
+    """Return the versions that some line may have from a time on, none where that is the one in force then for all of them.
 
     One that moved every line to itself before that time ends what came before it.
     """

@@ -30,6 +30,6 @@ LIMITS: Final = {
 
 
 def limit_of(country: str, currency: str) -> PaidServiceLimit | None:
-    """Give the limit of a country for wallets in a currency; None where there is none."""
+    """Return the limit of a country for wallets in a currency; None where there is none."""
     found = LIMITS.get(country)
     return found if found is not None and found.currency == currency else None

@@ -21,7 +21,7 @@ class PlanHistory(msgspec.Struct, frozen=True):
 
 
 def plan_at(plans: Mapping[str, Plan], earlier: EarlierPlans, plan_id: str, at: int) -> Plan | None:
-    """Give a plan as it was at a time (microseconds); None where there was none."""
+    """Return a plan as it was at a time (microseconds); None where there was none."""
     for until, plan in earlier.get(plan_id, ()):
         if at < until:
             return plan

@@ -16,7 +16,7 @@ _decode: Final = msgspec.json.Decoder(Plan).decode
 
 
 def content_of(plan: Plan) -> Content:
-    """Give what the store keeps of a plan."""
+    """Return what the store keeps of a plan."""
     return Content(PLAN, plan.id, canonical(msgspec.structs.replace(plan, version=None)))
 
 
@@ -25,14 +25,14 @@ class ContentUnreadable(ValueError):
 
 
 def plan_of(version: Version) -> Plan | None:
-    """Give the plan that a version was; None where that is not known, or where there was none. ContentUnreadable."""
+    """Return the plan that a version was; None where that is not known, or where there was none. ContentUnreadable."""
     if version.content is None or version.is_gone:
         return None
     return read_content(version.content, version.id)
 
 
 def plan_if_any(version: Version) -> Plan | None:
-    """Give the plan that a version was; None also where its content was changed to what is no plan."""
+    """Return the plan that a version was; None also where its content was changed to what is no plan."""
     try:
         return plan_of(version)
     except ContentUnreadable:
@@ -40,7 +40,7 @@ def plan_if_any(version: Version) -> Plan | None:
 
 
 def read_content(content: str, number: int) -> Plan:
-    """Give the plan that a version's content says, with the version's number. ContentUnreadable."""
+    """Return the plan that a version's content says, with the version's number. ContentUnreadable."""
     try:
         return msgspec.structs.replace(_decode(content), version=number)
     except msgspec.MsgspecError as error:
@@ -48,7 +48,7 @@ def read_content(content: str, number: int) -> Plan:
 
 
 def history(versions: Iterable[Version], now: int) -> PlanHistory:
-    """Give the plans in force, those before them that a report may be late enough for, and those that lines keep.
+    """Return the plans in force, those before them that a report may be late enough for, and those that lines keep.
 
     `now` is in microseconds.
     """

@@ -30,12 +30,12 @@ class Rate(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def costs(self) -> bool:
-        """Tell whether anything is to be paid by it."""
+        """Return whether anything is to be paid by it."""
         return bool(self.price or self.connection or self.service is not None)
 
     @property
     def ever_costs(self) -> bool:
-        """Tell whether anything is to be paid by it in any tariff period."""
+        """Return whether anything is to be paid by it in any tariff period."""
         return self.costs or any(other.costs for other in self.at.values())
 
 
@@ -72,7 +72,7 @@ class Bundle(msgspec.Struct, frozen=True, omit_defaults=True):
     fair_use: dict[str, int] = {}
 
     def covers(self, service: str) -> bool:
-        """Tell whether it covers any units of a service (data, voice, sms)."""
+        """Return whether it covers any units of a service (data, voice, sms)."""
         return bool({"data": self.data, "voice": self.voice, "sms": self.sms}[service])
 
 
@@ -84,7 +84,7 @@ class CalledRates(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str = ""
 
     def of(self, service: str) -> Rate | None:
-        """Give the rate of a service; data has none."""
+        """Return the rate of a service; data has none."""
         return self.voice if service == "voice" else self.sms if service == "sms" else None
 
 
@@ -167,14 +167,14 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     """Its number among the versions of the store, None where it is of none: a file does not say."""
 
     def prices(self, network: str) -> "Plan | Zone | None":
-        """Give the prices in a network (MCC and MNC, empty where nobody said): these, or a zone's; None where it has none."""
+        """Return the prices in a network (MCC and MNC, empty where nobody said): these, or a zone's; None where it has none."""
         if not self.zones or not network:
             return self
         place = _place(network, (self.home, *[zone.networks for zone in self.zones]))
         return None if place is None else self.zones[place - 1] if place else self
 
     def rate(self, service: str, rating_group: int | None, *, incoming: bool = False) -> Rate:
-        """Give the rate at home of a service (data, voice, sms) and, for data, of its rating group."""
+        """Return the rate at home of a service (data, voice, sms) and, for data, of its rating group."""
         return rate_of(self, service, rating_group, incoming=incoming)
 
 
@@ -190,7 +190,7 @@ def _place(network: str, places: tuple[tuple[str, ...], ...]) -> int | None:
 def rate_of(
     prices: Plan | Zone, service: str, rating_group: int | None, *, incoming: bool = False, destination: str = ""
 ) -> Rate:
-    """Give the rate of a service (data, voice, sms): of its rating group, its direction, or the destination that is called."""
+    """Return the rate of a service (data, voice, sms): of its rating group, direction, or called destination."""
     if service == "data":
         return prices.data if rating_group is None else prices.rating_groups.get(rating_group, prices.data)
     if incoming:

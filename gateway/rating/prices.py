@@ -17,7 +17,7 @@ def price(rate: Rate, total: int) -> int:
 
 
 def service_price(rate: Rate, total: int) -> int:
-    """Give the part of a total's price that is the service charge of the called number, in micro-units."""
+    """Return the part of a total's price that is the service charge of the called number, in micro-units."""
     return 0 if rate.service is None else price(rate.service.rate, total)
 
 
@@ -28,7 +28,7 @@ def billed(rate: Rate, total: int) -> int:
 
 
 def affordable(rate: Rate, used: int, wanted: int, money: int, before: int) -> int:
-    """Give the most units, at most `wanted`, that can follow `used` ones for `money` micro-units; `before`: the price of those.
+    """Return the most units, at most `wanted`, that can follow `used` ones for `money` micro-units; `before` is their price.
 
     What is free needs no money, nor does the rest of a step or minimum that was billed already. Beyond that the exact price
     counts, not the rounded one, so that nobody is given the crumbs that round to nothing.
@@ -69,7 +69,7 @@ def _affordable_together(rate: Rate, used: int, wanted: int, money: int, before:
 
 
 def _rounded_up(rate: Rate, total: int) -> int:
-    """Give a price with each part rounded up, so that no crumbs are given away."""
+    """Return a price with each part rounded up, so that no crumbs are given away."""
     found = rate.connection - -rate.price * billed(rate, total) // rate.per
     return found if rate.service is None else found + _rounded_up(rate.service.rate, total)
 

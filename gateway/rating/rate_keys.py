@@ -46,7 +46,7 @@ def read_key(text: str) -> RateKey:
 
 
 def rate_by(plan: Plan, service: str, rating_group: int | None, key: RateKey) -> Rate | None:
-    """Give the rate that a key stands for; None where the plan has no such zone, destination or period."""
+    """Return the rate that a key stands for; None where the plan has no such zone, destination or period."""
     prices: Plan | Zone | None = plan
     if key.zone:
         prices = next((zone for zone in plan.zones if zone.id == key.zone), None)
@@ -59,7 +59,7 @@ def rate_by(plan: Plan, service: str, rating_group: int | None, key: RateKey) ->
 def base_rate(
     prices: Plan | Zone, service: str, rating_group: int | None, traffic: str = "", destination: str = ""
 ) -> Rate:
-    """Give the rate outside all tariff periods; what is free to call in a country is so from there, not from abroad."""
+    """Return the rate outside all tariff periods; what is free to call in a country is so from there, not from abroad."""
     if traffic == EMERGENCY or (traffic == TOLL_FREE and isinstance(prices, Plan)):
         return FREE
     return rate_of(prices, service, rating_group, incoming=traffic == INCOMING, destination=destination)

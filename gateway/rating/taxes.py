@@ -46,7 +46,7 @@ class AddedTax(msgspec.Struct, frozen=True, omit_defaults=True):
     on_taxes: bool = False
 
     def is_for(self, zip_code: str) -> bool:
-        """Tell whether it is for the place with a ZIP."""
+        """Return whether it is for the place with a ZIP."""
         return not self.zips or zip_code.startswith(self.zips)
 
 
@@ -100,7 +100,7 @@ class TaxedCharges(msgspec.Struct, frozen=True):
 
 
 def rate_at(table: TaxTable, tax: PlanTax, at: int) -> int | None:
-    """Give the rate that prices include at a tax point; None where the table has none for it."""
+    """Return the rate that prices include at a tax point; None where the table has none for it."""
     jurisdiction = table.get(tax.jurisdiction)
     if jurisdiction is None or tax.treatment is not Treatment.INCLUSIVE:
         return None
@@ -109,12 +109,12 @@ def rate_at(table: TaxTable, tax: PlanTax, at: int) -> int | None:
 
 
 def included(amount: int, rate: int) -> int:
-    """Give the tax within an amount that includes it, rounded half-even to the micro-unit once."""
+    """Return the tax within an amount that includes it, rounded half-even to the micro-unit once."""
     return half_even(amount * rate, MILLION + rate)
 
 
 def included_after(before: int, amount: int, rate: int) -> int:
-    """Give the tax within an amount that follows others, which come to `before`: so parts add up to the tax of the whole."""
+    """Return the tax within an amount that follows others, which come to `before`: so parts add up to the tax of the whole."""
     return included(before + amount, rate) - included(before, rate)
 
 
@@ -140,13 +140,13 @@ def added_taxes(table: TaxTable, tax: PlanTax, area: TaxArea, at: int) -> list[A
 
 
 def knows(table: TaxTable, tax: PlanTax, area: TaxArea) -> bool:
-    """Tell whether the table has taxes for an area: a state that it does not name is unknown, and not without taxes."""
+    """Return whether the table has taxes for an area: a state that it does not name is unknown, and not without taxes."""
     jurisdiction = table.get(tax.jurisdiction)
     return jurisdiction is not None and area.state in jurisdiction.added
 
 
 def tax_lines(parts: Sequence[TaxedCharges], *, unit: int) -> list[TaxLine]:
-    """Give the lines of tax on what a line was charged in a month, each rounded half-even to whole `unit`s.
+    """Return the lines of tax on what a line was charged in a month, each rounded half-even to whole `unit`s.
 
     `unit` is the currency's minor unit in micro-units: a bill shows what is paid. Each tax is on the charges of its time and
     place; one whose rate changed has a line for each rate. Fees are those of the last part. What a tax on taxes is on has those
@@ -174,5 +174,5 @@ def tax_lines(parts: Sequence[TaxedCharges], *, unit: int) -> list[TaxLine]:
 
 
 def _exact(tax: AddedTax, charges: Fraction | int, *, fees: bool) -> Fraction:
-    """Give what a tax comes to, unrounded, in micro-units."""
+    """Return what a tax comes to, unrounded, in micro-units."""
     return Fraction(charges * tax.of * tax.rate) / MILLION**2 + (tax.fixed if fees else 0)

@@ -16,7 +16,7 @@ class ClockWatch:
         self._distance = self._measure()
 
     def step(self) -> float:
-        """Give the seconds by which the wall clock has stepped since the last look, negative for back; 0.0 if it has not."""
+        """Return the seconds by which the wall clock has stepped since the last look, negative for back; 0.0 if it has not."""
         before, self._distance = self._distance, self._measure()
         moved = self._distance - before
         return moved if abs(moved) >= TOLERANCE else 0.0

@@ -92,7 +92,7 @@ class Component:
         return None
 
     def metrics(self) -> Iterable[Metric]:
-        """Give its figures as they are now."""
+        """Return its figures as they are now."""
         return ()
 
     def set_tap(self, tap: Tap | None) -> None:

@@ -20,7 +20,7 @@ from gateway.metrics.registry import Metrics
 from gateway.metrics.sources import process_metrics, task_metrics
 from gateway.policies import make_policies
 from gateway.runtime.component import Component, NetworkEvent, Services, stop_in_stages
-from gateway.runtime.components.api import ApiComponent
+from gateway.runtime.components.api import ApiComponent, Served
 from gateway.runtime.components.backup import BackupComponent
 from gateway.runtime.components.bills import BillsComponent
 from gateway.runtime.components.diameter import DiameterComponent
@@ -151,9 +151,7 @@ class Daemon:
             end=self._stop.set,
         )
         health = Health(context, self._background, periodic)
-        api = ApiComponent(
-            services,
-            health,
+        served = Served(
             texts=texts,
             diameter=diameter,
             events=events,
@@ -171,6 +169,7 @@ class Daemon:
             recent_alarms=self._recent_alarms,
             started_at=self._started_at,
         )
+        api = ApiComponent(services, health, served)
         workers = (leases, texts, diameter, events, backup, sealed, bills, orders, traces, reload, drain, nodes)
         made = (*self._started, *workers, api, periodic, GivingComponent(services, texts.client))
         self._components.extend(component for component in made if component is not None)
@@ -295,7 +294,7 @@ class Daemon:
         self._log_event(name_of(event), fields_of(event))
 
     async def _give_signs_of_life(self, health: Health) -> None:
-        """Tell the service manager that we live, for as long as we do; it restarts us when the signs end."""
+        """Report to the service manager that we live, for as long as we do; it restarts us when the signs end."""
         while self._notify.interval is not None:
             if all(health.live().values()):
                 self._notify.alive()

@@ -12,11 +12,12 @@ from typing import ClassVar
 import msgspec
 from sqlalchemy import Connection, func, select
 
-from gateway.api.actions import ADMIN, VIEWER, AsyncAction, RunningAction
-from gateway.api.answers import DrainLeft, DrainState
-from gateway.api.callers import Caller
+from gateway.api.action import AsyncAction, RunningAction
+from gateway.api.answers.nodes import DrainLeft, DrainState
+from gateway.api.callers import ADMIN, VIEWER, Caller
 from gateway.api.problems import conflict
-from gateway.api.requests import BeginDrain, Nothing
+from gateway.api.requests.fields import Nothing
+from gateway.api.requests.nodes import BeginDrain
 from gateway.runtime.component import Component, Services, Stage
 from gateway.store.errors import StoreError
 from gateway.store.tables import sessions
@@ -47,7 +48,7 @@ class Drain(Component):
         self._over = asyncio.Event()
 
     def actions(self) -> dict[str, RunningAction]:
-        """Give what `tpo drain` asks for: to begin ({timeout}, seconds), and how it goes on."""
+        """Return what `tpo drain` asks for: to begin ({timeout}, seconds), and how it goes on."""
 
         async def begin(request: BeginDrain, _caller: Caller) -> DrainState:
             self.begin(request.timeout)
@@ -80,7 +81,7 @@ class Drain(Component):
             self._task.cancel()
 
     def state(self) -> DrainState | None:
-        """Tell what is waited for; None while nobody drains."""
+        """Return what is waited for; None while nobody drains."""
         return None if self._task is None else self._state()
 
     def _state(self) -> DrainState:

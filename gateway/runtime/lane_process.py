@@ -134,7 +134,7 @@ def beginning(context: GatewayContext, lease: Lease, resumed: bool) -> Begin:  #
 
 
 def policies_for(begin: Begin) -> MakePolicies:
-    """Give what makes policies of settings as they crossed."""
+    """Return what makes policies of settings as they crossed."""
     key = begin.keys
     return partial(_made, begin.node.name, digests_of(key), Sealer(key), CauseSeals(key), Pseudonyms(key))
 

@@ -150,7 +150,7 @@ class PeriodicWork(Component):
             task.cancel()
 
     def metrics(self) -> Iterable[Metric]:
-        """Tell what becomes of texts, and how many cases of suspected fraud wait, as far as the last count knows."""
+        """Return what becomes of texts, and how many cases of suspected fraud wait, as far as the last count knows."""
         yield from text_metrics(self._smsc_client, self.open_texts)
         yield sample("tpo_fraud_cases_open", self.fraud_cases)
         yield sample("tpo_charity_transmit_used_ratio", self.giving_due.used)
@@ -161,7 +161,7 @@ class PeriodicWork(Component):
         self._lag_due = now + LAG_SECONDS
 
     async def _watch_clock(self) -> None:
-        """Tell of a wall clock that stepped: what is charged at the event's arrival is dated by it."""
+        """Report a wall clock that stepped: what is charged at the event's arrival is dated by it."""
         step = self._clock_watch.step()
         if step:
             self._executor.clock_stepped(step)
@@ -195,7 +195,7 @@ class PeriodicWork(Component):
                 self._background.once("ask a barred line's sessions", partial(self._reauthorise, case.subscriber_id))
 
     async def _watch_giving(self) -> None:
-        """Tell of money of causes that has waited for 80 % of the time in which they must have it."""
+        """Report money of causes that has waited for 80 % of the time in which they must have it."""
         settings = self._context.settings
         zone = ZoneInfo(settings.operator.timezone)
         today = datetime.fromtimestamp(self._context.clock() / 1_000_000, UTC).astimezone(zone).date().isoformat()
@@ -370,7 +370,7 @@ class PeriodicWork(Component):
 def _to_seal(
     connection: Connection, node: int, now: int, *, is_over: bool
 ) -> tuple[tuple[str, Tip] | None, int, list[tuple[int, int]]]:
-    """Give the day that is to be sealed, if one is, the last usage that it stands for, and the numbers that its tree is of.
+    """Return the day that is to be sealed, if one is, the last usage that it stands for, and the numbers that its tree is of.
 
     All from one snapshot.
     """

@@ -54,7 +54,7 @@ BUSY: Final = {CommandStatus.ESME_RX_T_APPN, CommandStatus.ESME_RTHROTTLED}
 
 
 def name_of(event: NodeEvent | LinkEvent | QueryEvent | TextEvent) -> str:
-    """Give the log event's name; an end in order is no trouble, nor what is put off because of it: both have their names."""
+    """Return the log event's name; an end in order is no trouble, nor what is put off because of it: both have their names."""
     if isinstance(event, diameter.PeerDown) and event.reason in (DiameterClose.LEFT, DiameterClose.STOPPED):
         return "diameter.peer.left"
     if isinstance(event, smpp.LinkDown) and event.reason in (SmppClose.LEFT, SmppClose.STOPPED):
@@ -67,7 +67,7 @@ def name_of(event: NodeEvent | LinkEvent | QueryEvent | TextEvent) -> str:
 
 
 def fields_of(event: NodeEvent | LinkEvent | QueryEvent | TextEvent) -> dict[str, object]:
-    """Give the event's fields as a log line has them: of a message that could not be read its size, not its content."""
+    """Return the event's fields as a log line has them: of a message that could not be read its size, not its content."""
     fields = msgspec.structs.asdict(event)
     message = fields.pop("message", b"")
     if isinstance(event, smpp.MessageRejected):

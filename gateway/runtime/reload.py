@@ -10,10 +10,10 @@ from typing import ClassVar
 
 import msgspec
 
-from gateway.api.actions import ADMIN, AsyncAction, RunningAction
-from gateway.api.answers import ReloadOutcome
-from gateway.api.callers import Caller
-from gateway.api.requests import Nothing
+from gateway.api.action import AsyncAction, RunningAction
+from gateway.api.answers.nodes import ReloadOutcome
+from gateway.api.callers import ADMIN, Caller
+from gateway.api.requests.fields import Nothing
 from gateway.context import GatewayContext
 from gateway.runtime import tls
 from gateway.runtime.component import Change, Component, Prepared, Stage
@@ -49,7 +49,7 @@ class Reload(Component):
         self._fingerprints: Mapping[str, bytes] = tls.fingerprints(context.settings)
 
     def actions(self) -> dict[str, RunningAction]:
-        """Give what `tpo reload` asks for."""
+        """Return what `tpo reload` asks for."""
 
         async def act(_request: Nothing, _caller: Caller) -> ReloadOutcome:
             return await self.reload()

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 
 from msgspec import structs
 
-from gateway.api.actions import VIEWER, AsyncAction, RunningAction
-from gateway.api.answers import BackupView, DrainState, GatewayStatus, HostView, LaneView, NodeProblem, PeerView
-from gateway.api.callers import Caller
-from gateway.api.requests import ShowStatus
+from gateway.api.action import AsyncAction, RunningAction
+from gateway.api.answers.nodes import BackupView, DrainState, GatewayStatus, HostView, LaneView, NodeProblem, PeerView
+from gateway.api.callers import VIEWER, Caller
+from gateway.api.requests.nodes import ShowStatus
 from gateway.api.times import since
 from gateway.api.where import Everywhere
 from gateway.concerns import Concern
@@ -19,7 +19,7 @@ from protocols.diameter.node import Node
 
 
 def status_actions(status: Callable[[], GatewayStatus]) -> dict[str, RunningAction]:
-    """Give the action, by its name; `status` tells how this gateway does."""
+    """Return the action, by its name; `status` tells how this gateway does."""
 
     async def show(_request: ShowStatus, _caller: Caller) -> GatewayStatus:
         return status()

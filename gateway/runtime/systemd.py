@@ -20,11 +20,11 @@ class Notify:
         """Seconds between two signs of life, a third of the manager's patience; None: it wants none."""
 
     def ready(self) -> None:
-        """Tell that requests are answered: after the start, and after each reload."""
+        """Report that requests are answered: after the start, and after each reload."""
         self._send("READY=1")
 
     def reloading(self, monotonic: Callable[[], float]) -> None:
-        """Tell that the configuration is read again; `ready` ends it, whatever became of it."""
+        """Report that the configuration is read again; `ready` ends it, whatever became of it."""
         self._send(f"RELOADING=1\nMONOTONIC_USEC={int(monotonic() * MICROSECONDS)}")
 
     def alive(self) -> None:
@@ -32,7 +32,7 @@ class Notify:
         self._send("WATCHDOG=1")
 
     def stopping(self) -> None:
-        """Tell that we are on our way out."""
+        """Report that we are on our way out."""
         self._send("STOPPING=1")
 
     def _send(self, words: str) -> None:

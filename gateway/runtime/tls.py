@@ -4,7 +4,8 @@ import hashlib
 import ssl
 
 from gateway.settings import Settings
-from gateway.settings.sections import LinkTls, Tls
+from gateway.settings.sections.diameter import Tls
+from gateway.settings.sections.smpp import LinkTls
 
 
 def server_context(tls: Tls) -> ssl.SSLContext:
@@ -24,7 +25,7 @@ def client_context(tls: Tls | LinkTls) -> ssl.SSLContext:
 
 
 def fingerprints(settings: Settings) -> dict[str, bytes]:
-    """Give a digest of the certificates of each link and peer, by its name: renewed files keep their path."""
+    """Return a digest of the certificates of each link and peer, by its name: renewed files keep their path."""
     links = {link.name: _fingerprint(link.tls) for link in settings.smpp.links if link.tls}
     peers = settings.diameter.peers if settings.diameter else []
     return links | {peer.identity.lower(): _fingerprint(peer.tls) for peer in peers if peer.tls}

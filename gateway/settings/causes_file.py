@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from gateway.charity.causes import TRANSMIT_WITHIN, Agreement, Cause, Successor
-from gateway.settings.sections import Section
+from gateway.settings.sections.section import Section
 from gateway.settings.values import Country, Currency, Id, Price, Text
 
 _NUMBERS: Final = {

@@ -23,28 +23,24 @@ from gateway.rating.plan_taxes import Treatment
 from gateway.rating.plans import Plan
 from gateway.rating.prices import service_price
 from gateway.rating.taxes import Jurisdiction
-from gateway.settings.billing_section import Bills
-from gateway.settings.charity_sections import Charity
 from gateway.settings.error_messages import Report
-from gateway.settings.line_sections import Fraud, Notices
 from gateway.settings.problems import KeyPath, did_you_mean, dotted
-from gateway.settings.sections import (
-    Api,
-    Charging,
-    Diameter,
-    Events,
-    LinkTls,
-    Messaging,
-    Operator,
-    Privacy,
-    Provisioning,
-    Retention,
-    Section,
-    Smpp,
-    Store,
-    Tls,
-    Tmf640Host,
-)
+from gateway.settings.sections.api import Api
+from gateway.settings.sections.bills import Bills
+from gateway.settings.sections.charging import Charging
+from gateway.settings.sections.charity import Charity
+from gateway.settings.sections.diameter import Diameter, Tls
+from gateway.settings.sections.events import Events
+from gateway.settings.sections.fraud import Fraud
+from gateway.settings.sections.messaging import Messaging
+from gateway.settings.sections.notices import Notices
+from gateway.settings.sections.operator import Operator
+from gateway.settings.sections.privacy import Privacy
+from gateway.settings.sections.provisioning import Provisioning, Tmf640Host
+from gateway.settings.sections.retention import Retention
+from gateway.settings.sections.section import Section
+from gateway.settings.sections.smpp import LinkTls, Smpp
+from gateway.settings.sections.store import Store
 from gateway.settings.values import Endpoint
 from provisioning.errors import IdentifierInvalid
 

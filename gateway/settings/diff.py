@@ -8,7 +8,8 @@ from typing import Final, TypeVar
 import msgspec
 
 from gateway.settings.loading import Settings
-from gateway.settings.sections import DiameterPeer, Section
+from gateway.settings.sections.diameter import DiameterPeer
+from gateway.settings.sections.section import Section
 from gateway.settings.top_level import FILES, SECTIONS
 
 FIXED: Final[dict[str, tuple[str, ...]]] = {

@@ -103,7 +103,7 @@ def _inside(shape: Any, part: int | str) -> Any:  # noqa: ANN401  (a type expres
 
 
 def _variants(shape: Any) -> dict[str, type[BaseModel]]:  # noqa: ANN401  (a type expression)
-    """Give the models of a union that is told apart by a key, by the values of that key."""
+    """Return the models of a union that is told apart by a key, by the values of that key."""
     if get_origin(shape) is not Annotated:
         return {}
     keys = [info.discriminator for info in get_args(shape)[1:] if getattr(info, "discriminator", None)]

@@ -23,7 +23,7 @@ from gateway.rating.paid_service_limits import limit_of
 from gateway.settings.cross_checks import Found
 from gateway.settings.error_messages import Report
 from gateway.settings.problems import KeyPath, did_you_mean, dotted
-from gateway.settings.sections import Section
+from gateway.settings.sections.section import Section
 from gateway.settings.values import MICRO, Id, Price, ShortCode, Text
 
 MAX_WORDS: Final = 6
@@ -220,7 +220,7 @@ def _check_meanings(code: str, book: KeywordBook, report: Report) -> None:
 
 
 def _words(code: str, book: KeywordBook) -> Iterator[tuple[KeyPath, str, str]]:
-    """Give every service's words, our names and words to ignore: where each stands, as written, and what it means."""
+    """Return every service's words, our names and words to ignore: where each stands, as written, and what it means."""
     for language, service, place, word in book.words():
         yield (code, "languages", language, "words", service.value, place), word, service.value
     for place, name in enumerate(book.names):

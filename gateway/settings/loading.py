@@ -16,29 +16,28 @@ from gateway.messaging.keywords.catalogue import KeywordBook
 from gateway.rating.plan_history import PlanHistory
 from gateway.rating.plans import Plan
 from gateway.rating.taxes import Jurisdiction
-from gateway.settings.billing_section import Bills
 from gateway.settings.causes_file import CAUSES_FILE, causes_from
-from gateway.settings.charity_sections import Charity
 from gateway.settings.cross_checks import CHECKS, Found
 from gateway.settings.error_messages import Report, explain
 from gateway.settings.keywords_file import KEYWORDS_FILE, check_keywords, keywords_from
-from gateway.settings.line_sections import Fraud, Notices
 from gateway.settings.own_files import check_files
 from gateway.settings.plans_file import PLANS_FILE, plans_from
 from gateway.settings.problems import ConfigInvalid, Problem, Severity, did_you_mean
-from gateway.settings.sections import (
-    Api,
-    Charging,
-    Diameter,
-    Events,
-    Messaging,
-    Operator,
-    Privacy,
-    Provisioning,
-    Retention,
-    Smpp,
-    Store,
-)
+from gateway.settings.sections.api import Api
+from gateway.settings.sections.bills import Bills
+from gateway.settings.sections.charging import Charging
+from gateway.settings.sections.charity import Charity
+from gateway.settings.sections.diameter import Diameter
+from gateway.settings.sections.events import Events
+from gateway.settings.sections.fraud import Fraud
+from gateway.settings.sections.messaging import Messaging
+from gateway.settings.sections.notices import Notices
+from gateway.settings.sections.operator import Operator
+from gateway.settings.sections.privacy import Privacy
+from gateway.settings.sections.provisioning import Provisioning
+from gateway.settings.sections.retention import Retention
+from gateway.settings.sections.smpp import Smpp
+from gateway.settings.sections.store import Store
 from gateway.settings.taxes_file import TAXES_FILE, taxes_from
 from gateway.settings.top_level import FILES, REQUIRED, SECTIONS
 from gateway.settings.values import Reading
@@ -181,7 +180,7 @@ class _Loading:
 
 @cache
 def _adapter(shape: Any) -> TypeAdapter[Any]:  # noqa: ANN401  (a type expression)
-    """Give what checks a file of this shape; to make one takes longer than to read the file."""
+    """Return what checks a file of this shape; to make one takes longer than to read the file."""
     return TypeAdapter(shape)
 
 

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from gateway.settings.cross_checks import Found, secrets_in
 from gateway.settings.error_messages import Report
 from gateway.settings.problems import KeyPath, dotted
-from gateway.settings.sections import Section
+from gateway.settings.sections.section import Section
 from gateway.store.files import family
 
 KEY: Final = Path("var") / "tpo.key"

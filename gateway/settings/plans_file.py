@@ -14,7 +14,7 @@ from gateway.rating.plans import OWN, Bundle, CalledRates, Cap, Period, Plan, Ra
 from gateway.settings.problems import did_you_mean
 from gateway.settings.rate_deck import parse_deck
 from gateway.settings.rate_entries import FREE_ENTRY, Amount, OrFree, RateEntry
-from gateway.settings.sections import Section
+from gateway.settings.sections.section import Section
 from gateway.settings.values import Country, Currency, Id, Price, Text, check_prefix, parse_moment
 
 
@@ -377,12 +377,12 @@ class PlanEntry(Section):
         return self
 
     def ordered_caps(self) -> tuple[Cap, ...]:
-        """Give the caps in the order in which they count: those of a day first, and of these those of fewer services."""
+        """Return the caps in the order in which they count: those of a day first, and of these those of fewer services."""
         caps = (cap for entry in self.caps for cap in entry.caps())
         return tuple(sorted(caps, key=lambda cap: (cap.monthly, len(cap.services))))
 
     def _rates(self) -> Iterator[tuple[str, RateEntry]]:
-        """Give each rate that is written in the plan, and where."""
+        """Return each rate that is written in the plan, and where."""
         zones = {} if self.roaming is None else self.roaming.zones
         yield from _rates_in("", self)
         for name, zone in zones.items():

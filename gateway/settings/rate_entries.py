@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from pydantic import BeforeValidator, Field, model_validator
 
 from gateway.rating.plans import Rate, ServiceCharge
-from gateway.settings.sections import MAX_SLICE, Section
+from gateway.settings.sections.section import MAX_SLICE, Section
 from gateway.settings.values import Price
 
 Amount = Annotated[int, Field(ge=0, le=MAX_SLICE)]

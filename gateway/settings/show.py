@@ -14,7 +14,7 @@ from gateway.privacy.masks import MASK, Secret
 from gateway.rating.plans import Bundle, Cap, Rate
 from gateway.rating.taxes import AddedTax, TaxRate, percent
 from gateway.settings.loading import Settings
-from gateway.settings.sections import Section
+from gateway.settings.sections.section import Section
 from gateway.settings.top_level import FILES, SECTIONS
 from gateway.settings.values import Endpoint
 

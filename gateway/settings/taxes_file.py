@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, model_validator
 
 from gateway.rating.taxes import EVERYWHERE, MILLION, AddedTax, Jurisdiction, TaxRate
-from gateway.settings.sections import Section, TimeZone
+from gateway.settings.sections.operator import TimeZone
+from gateway.settings.sections.section import Section
 from gateway.settings.values import Country, Currency, Id, Price, Text
 
 
@@ -131,7 +132,7 @@ class JurisdictionEntry(Section):
 
 
 def _begins(day: str, zone: ZoneInfo) -> int:
-    """Give the first moment of a day by the clocks of a zone, in microseconds."""
+    """Return the first moment of a day by the clocks of a zone, in microseconds."""
     begins = datetime.combine(date.fromisoformat(day), datetime.min.time(), tzinfo=zone)
     return int(begins.timestamp()) * 1_000_000
 

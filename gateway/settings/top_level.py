@@ -2,23 +2,22 @@
 
 from typing import Final
 
-from gateway.settings.billing_section import Bills
-from gateway.settings.charity_sections import Charity
-from gateway.settings.line_sections import Fraud, Notices
-from gateway.settings.sections import (
-    Api,
-    Charging,
-    Diameter,
-    Events,
-    Messaging,
-    Operator,
-    Privacy,
-    Provisioning,
-    Retention,
-    Section,
-    Smpp,
-    Store,
-)
+from gateway.settings.sections.api import Api
+from gateway.settings.sections.bills import Bills
+from gateway.settings.sections.charging import Charging
+from gateway.settings.sections.charity import Charity
+from gateway.settings.sections.diameter import Diameter
+from gateway.settings.sections.events import Events
+from gateway.settings.sections.fraud import Fraud
+from gateway.settings.sections.messaging import Messaging
+from gateway.settings.sections.notices import Notices
+from gateway.settings.sections.operator import Operator
+from gateway.settings.sections.privacy import Privacy
+from gateway.settings.sections.provisioning import Provisioning
+from gateway.settings.sections.retention import Retention
+from gateway.settings.sections.section import Section
+from gateway.settings.sections.smpp import Smpp
+from gateway.settings.sections.store import Store
 
 SECTIONS: Final[dict[str, type[Section]]] = {
     "operator": Operator,

@@ -219,7 +219,7 @@ def check_country(value: str) -> str:
 
 @cache
 def countries() -> frozenset[str]:
-    """Give the country codes of ISO 3166, from the table that comes with the time zones."""
+    """Return the country codes of ISO 3166, from the table that comes with the time zones."""
     table = files("tzdata").joinpath("zoneinfo", "iso3166.tab").read_text(encoding="utf-8")
     return frozenset(line[:2] for line in table.splitlines() if line and not line.startswith("#"))
 

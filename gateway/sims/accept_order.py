@@ -30,7 +30,7 @@ class Asked(msgspec.Struct, frozen=True):
     actor: str
 
     def digest(self, digests: Digests) -> str:
-        """Tell this request from another under the same key."""
+        """Return a digest by which this request is told from another under the same key."""
         told = msgspec.structs.asdict(self.request)
         flags = [name for name in ("adopt", "returning") if told.pop(name)]
         effective = told.pop("effective")  # later than digests that are kept
@@ -38,7 +38,7 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 def _sealed(request: OrderRequest, seals: CauseSeals, number: int) -> OrderRequest:
-    """Give a request as it is written down: its cause is sealed, as it would stand beside the number."""
+    """Return a request as it is written down: its cause is sealed, as it would stand beside the number."""
     return msgspec.structs.replace(request, cause=seals.seal_text(request.cause, cause_owner(number)))
 
 
@@ -93,7 +93,7 @@ class AcceptOrder(CardUnit):
         return Taken(order.id)
 
     def _check(self, batch: Batch) -> tuple[Sim, str, bool]:
-        """Give the card, the host and whether a resume leaves reasons; OrderRefused says why the order cannot be."""
+        """Return the card, the host and whether a resume leaves reasons; OrderRefused says why the order cannot be."""
         sim = self._free_card(batch, self.asked.iccid)
         return sim, *_PREPARE[self.asked.kind](self, batch, sim)
 

@@ -42,7 +42,7 @@ class _OnStock(Unit):
         return (self.iccid,) if isinstance(row_set, SimRows) else ()
 
     def card(self, batch: Batch) -> Sim:
-        """Give the card; AmendmentRefused where there is none, or an order works on it."""
+        """Return the card; AmendmentRefused where there is none, or an order works on it."""
         sim = batch.row_set(SimRows).get(self.iccid)
         if sim is None:
             raise AmendmentRefused("this card is not in the inventory; take it in by `tpo sim import`", "sim.unknown")
@@ -125,7 +125,7 @@ class ScrapSim(_OnStock):
 
 
 def holder_of(batch: Batch, imsi: str) -> str | None:
-    """Give the ICCID of the card that has an IMSI and is not destroyed; None if there is none."""
+    """Return the ICCID of the card that has an IMSI and is not destroyed; None if there is none."""
     rows = batch.row_set(SimRows).rows
     waiting = next(
         (sim.iccid for sim in rows.values() if sim.imsi == imsi and sim.state is not SimState.DESTROYED), None

@@ -128,7 +128,7 @@ def texts_of(connection: Connection, subscriber_id: int) -> list[int]:
 
 
 def ended_lines(connection: Connection, number: str) -> list[int]:
-    """Give the customers whose line has ended and who had a number, or the one of this id."""
+    """Return the customers whose line has ended and who had a number, or the one of this id."""
     subscribers, lines = tables.subscribers, tables.lines
     had = select(lines.c.subscriber_id).where(lines.c.value == number)
     named: ColumnElement[bool] = subscribers.c.id.in_(had)
@@ -166,14 +166,14 @@ def _refusal(batch: Batch, subscriber_id: int, wallet: Wallet | None) -> Erasure
 
 
 def _numbers_of(connection: Connection, subscriber_id: int) -> tuple[list[str], list[str]]:
-    """Give the MSISDNs and the cards that a customer had."""
+    """Return the MSISDNs and the cards that a customer had."""
     lines = tables.lines
     rows = connection.execute(select(lines.c.kind, lines.c.value).where(lines.c.subscriber_id == subscriber_id)).all()
     return [value for kind, value in rows if kind == MSISDN], [value for kind, value in rows if kind == ICCID]
 
 
 def _free(connection: Connection, numbers: list[str]) -> list[str]:
-    """Give those of some numbers that nobody has now."""
+    """Return those of some numbers that nobody has now."""
     lines = tables.lines
     taken = select(lines.c.value).where(lines.c.value.in_(numbers), lines.c.valid_to.is_(None))
     return sorted(set(numbers) - set(connection.scalars(taken)))

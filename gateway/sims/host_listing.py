@@ -131,7 +131,7 @@ def _stock(connection: Connection, after: str) -> list[Sim]:
 
 
 def shown(condition: Condition) -> str:
-    """Give a condition in words, the number masked."""
+    """Return a condition in words, the number masked."""
     if condition == UNSETTLED:
         return "half this way, half that"
     return condition.access + (f" as {mask(condition.msisdn)}" if condition.msisdn else "")

@@ -12,15 +12,15 @@ from provisioning.errors import HostUnavailable
 LOOK_SECONDS: Final = 15.0
 PATIENCE: Final = 5.0
 """Seconds that a connection may take: a host that answers later is no help to an order either."""
-Told = Callable[[str, HostUnavailable | None], None]
+Report = Callable[[str, HostUnavailable | None], None]
 
 
 class HostReach:
-    """Tells of the hosts that are lost, and of those that are back of which it said so: what orders found out is theirs."""
+    """Reports the hosts that are lost, and of those that are back of which it said so: what orders found out is theirs."""
 
-    def __init__(self, context: GatewayContext, tell: Told) -> None:
-        """`tell` gets the name of a host, and why it cannot be reached or None."""
-        self._context, self._tell = context, tell
+    def __init__(self, context: GatewayContext, report: Report) -> None:
+        """`report` gets the name of a host, and why it cannot be reached or None."""
+        self._context, self._report = context, report
         self._lost: set[str] = set()
 
     async def look(self) -> None:
@@ -32,10 +32,10 @@ class HostReach:
         for host, trouble in zip(hosts, found, strict=True):
             if trouble:
                 self._lost.add(host.name)
-                self._tell(host.name, HostUnavailable(trouble))
+                self._report(host.name, HostUnavailable(trouble))
             elif host.name in self._lost:
                 self._lost.discard(host.name)
-                self._tell(host.name, None)
+                self._report(host.name, None)
 
 
 async def _trouble(network: Network, endpoints: Iterable[Endpoint]) -> str:

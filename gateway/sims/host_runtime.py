@@ -22,12 +22,12 @@ class HostRuntime(msgspec.Struct):
 
 
 def line_of(context: GatewayContext, card: Sim) -> HostLine:
-    """Give a card as its host knows it, its keys opened; SealBroken where they do not open."""
+    """Return a card as its host knows it, its keys opened; SealBroken where they do not open."""
     sealed = card.keys
     keys = None if sealed is None else Keys.unpack(context.sealer.open(sealed, card.iccid))
     return HostLine(card.iccid, card.imsi, card.plan, keys)
 
 
 def callback_secret(context: GatewayContext, name: str) -> str:
-    """Give the part of a host's callback address that nobody can guess."""
+    """Return the part of a host's callback address that nobody can guess."""
     return hmac.new(context.callback_key, name.encode(), hashlib.sha256).hexdigest()[:32]

@@ -47,7 +47,7 @@ class HostStepRun:
         self._wanted = step.wanted.condition(msisdn)
 
     async def before(self) -> Holding:
-        """Give what the host held before the step: from the record, or read now. HostRefused where it is not ours to change.
+        """Return what the host held before the step: from the record, or read now. HostRefused where it is not ours to change.
 
         HostUnavailable as well; nothing has changed in either case.
         """

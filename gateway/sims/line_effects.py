@@ -75,7 +75,7 @@ class LineStep(EndStep):
         raise NotImplementedError
 
     def wallet(self, batch: Batch, sim: Sim) -> Wallet:
-        """Give the customer's wallet."""
+        """Return the customer's wallet."""
         wallet = batch.row_set(WalletRows).get(sim.subscriber_id or 0)
         if wallet is None:
             raise LookupError("the card has no subscriber with a wallet")
@@ -93,7 +93,7 @@ class LineStep(EndStep):
         allowance_entries.post(batch, booked.uses)
 
     def publish(self, batch: Batch, topic: str, sim: Sim, order: Order) -> None:
-        """Tell the company what became of a line."""
+        """Publish what became of a line."""
         assert sim.subscriber_id is not None
         data = {"order": str(order.id), "plan": sim.plan, "reason": order.request.reason}
         policy = batch.policy(SimsPolicy)
@@ -253,7 +253,7 @@ class Replan(LineStep):
 
 
 def renumber(batch: Batch, sim: Sim, msisdn: str) -> str:
-    """Give a card's line another number, and let the one go that it had, which is given back."""
+    """Return a card's line another number, and let the one go that it had, which is given back."""
     assert sim.subscriber_id is not None
     before, lines = sim.msisdn or "", batch.row_set(IdentifierRows)
     lines.end(MSISDN, before, batch.now)

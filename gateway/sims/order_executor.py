@@ -101,7 +101,7 @@ class OrderExecutor:
 
     @property
     def hosts(self) -> Mapping[str, bool]:
-        """Give every host, and whether it answered when it was last asked."""
+        """Return every host, and whether it answered when it was last asked."""
         return {name: name not in self._unreachable for name in self._host_runtimes}
 
     def trouble(self, host: str) -> str:
@@ -130,7 +130,7 @@ class OrderExecutor:
             task.add_done_callback(self._closing.discard)
 
     def set_tap(self, tap: Tap | None) -> None:
-        """Have every message to a host and from it told, raw, also of hosts that come by a reload; or none any more."""
+        """Pass every message to a host and from it to a tap, raw, also of hosts that come by a reload; None ends it."""
         self._tap = tap
         self._set_tap(self._host_runtimes.values(), tap)
 
@@ -204,7 +204,7 @@ class OrderExecutor:
         return [tuple(row) for row in connection.execute(found.limit(PAGE))]
 
     def callback_secret(self, name: str) -> str:
-        """Give the part of a host's callback address that nobody can guess."""
+        """Return the part of a host's callback address that nobody can guess."""
         return callback_secret(self._context, name)
 
     def hint(self, name: str, body: bytes) -> int:
@@ -299,7 +299,7 @@ class OrderExecutor:
         cards = await self._context.read_async(lambda connection: _cards(connection, order))
         if isinstance(move.step, HostStep):
             return await self._host_step(order, move, move.step, cards)
-        return await self._house_step(order, move, cards)
+        return await self._gateway_step(order, move, cards)
 
     # Steps of the host
 
@@ -336,16 +336,16 @@ class OrderExecutor:
         if reading is None:
             late = f"the host did not show it within {host_runtime.verify:g} s"
             return await self._submit_order(PostponeStep(order.id, move, late))
-        self.tell_reach(order.host, None)
+        self.report_reach(order.host, None)
         return await self._submit_order(EndStep(order.id, move, reading))
 
     def _unsuccessful(
         self, order: Order, move: Move, before: Holding | None, error: HostRefused | HostUnavailable
     ) -> Unit:
-        """Give what is to be written down of a step that the host did not do; `before` is None where nothing was sent."""
+        """Return what is to be written down of a step that the host did not do; `before` is None where nothing was sent."""
         said = mask(str(error))
         if isinstance(error, HostUnavailable):
-            self.tell_reach(order.host, error)
+            self.report_reach(order.host, error)
             return PostponeStep(order.id, move, said, int(error.after * 1_000_000) if error.after else None)
         if isinstance(error, HostDeclined):
             return DeclineStep(order.id, move, said)
@@ -354,8 +354,8 @@ class OrderExecutor:
             return EndStep(order.id, move)  # what stands there now is somebody else's, and nothing of ours
         return RefuseStep(order.id, move, said, untouched=before is None or (foreign and not before.present))
 
-    def tell_reach(self, name: str, error: HostUnavailable | None) -> None:
-        """Tell once that a host is lost, and once that it is back."""
+    def report_reach(self, name: str, error: HostUnavailable | None) -> None:
+        """Report once that a host is lost, and once that it is back."""
         if error is not None and name not in self._unreachable:
             self._unreachable[name] = mask(str(error))
             self._alarm("host.unreachable", {"host": name, "detail": mask(str(error))})
@@ -365,7 +365,7 @@ class OrderExecutor:
 
     # Steps of the gateway itself
 
-    async def _house_step(self, order: Order, move: Move, cards: Mapping[Card, Sim]) -> Order:
+    async def _gateway_step(self, order: Order, move: Move, cards: Mapping[Card, Sim]) -> Order:
         numbers = {n for card in cards.values() for n in (card.iccid, card.imsi, card.msisdn) if n}
         if order.request.msisdn:
             numbers.add(order.request.msisdn)

@@ -36,7 +36,7 @@ class BeginStep(OrderUnit):
     found: str = ""
 
     def decide(self, batch: Batch) -> Order | None:
-        """Give the order; None if it was cancelled or turned round meanwhile."""
+        """Return the order; None if it was cancelled or turned round meanwhile."""
         order = self.order(batch)
         if not order.open or order.undoing != self.move.undo:
             return None
@@ -51,7 +51,7 @@ class EndStep(OrderUnit):
     reading: HostReading | None = None
 
     def decide(self, batch: Batch) -> Order:
-        """Give the order as it goes on."""
+        """Return the order as it goes on."""
         order, step = self.order(batch), self.move.step
         if not order.open:
             return order  # it was cancelled meanwhile, and came to its end by that
@@ -76,7 +76,7 @@ class RefuseStep(OrderUnit):
     untouched: bool = False
 
     def decide(self, batch: Batch) -> Order:
-        """Give the order, turned round or failed."""
+        """Return the order, turned round or failed."""
         order = self.order(batch)
         if not order.open:
             return order
@@ -94,7 +94,7 @@ class DeclineStep(OrderUnit):
     error: str
 
     def decide(self, batch: Batch) -> Order:
-        """Give the order, due later, turned round or failed."""
+        """Return the order, due later, turned round or failed."""
         order = self.order(batch)
         if not order.open:
             return order
@@ -113,7 +113,7 @@ class PostponeStep(OrderUnit):
     after: int | None = None
 
     def decide(self, batch: Batch) -> Order:
-        """Give the order, due later or failed."""
+        """Return the order, due later or failed."""
         order = self.order(batch)
         if order.open:
             self.reach(batch, order, postpone(order, self.move, self.error, batch.now, self.after))
@@ -124,7 +124,7 @@ class RetryOrder(OrderUnit):
     """A person wants a failed order to go on."""
 
     def decide(self, batch: Batch) -> Order | OrderRefused | None:
-        """Give the order, None if there is none, or why it cannot go on."""
+        """Return the order, None if there is none, or why it cannot go on."""
         return _decided(self, batch, retry)
 
 
@@ -132,7 +132,7 @@ class CancelOrder(OrderUnit):
     """A person wants an order not to be done."""
 
     def decide(self, batch: Batch) -> Order | OrderRefused | None:
-        """Give the order, None if there is none, or why it cannot be taken back."""
+        """Return the order, None if there is none, or why it cannot be taken back."""
         return _decided(self, batch, cancel)
 
 

@@ -97,7 +97,7 @@ def _values(order: Order) -> tuple[Any, ...]:
 
 
 def _kept_request(order: Order) -> OrderRequest:
-    """Give what is written of the request: its cause, which is sealed, only while it is needed."""
+    """Return what is written of the request: its cause, which is sealed, only while it is needed."""
     return order.request if keeps_cards(order) else msgspec.structs.replace(order.request, cause="")
 
 
@@ -107,7 +107,7 @@ def cause_owner(number: int) -> str:
 
 
 def keeps_cards(order: Order) -> bool:
-    """Tell whether an order has its cards to itself still: it is open, or failed and waits for a person."""
+    """Return whether an order has its cards to itself still: it is open, or failed and waits for a person."""
     return order.open or (order.state is OrderState.FAILED and order.kind in RETRIED)
 
 
@@ -154,7 +154,7 @@ class OrderUnit(CardUnit):
         return ()
 
     def order(self, batch: Batch) -> Order:
-        """Give the order, to be written at the end; LookupError where there is none."""
+        """Return the order, to be written at the end; LookupError where there is none."""
         kept = batch.row_set(OrderRows).get(self.order_id)
         if kept is None:
             raise LookupError(f"there is no order {self.order_id}")
@@ -163,6 +163,6 @@ class OrderUnit(CardUnit):
 
 
 def cards_of(order: Order) -> tuple[str, ...]:
-    """Give the ICCIDs that an order is about."""
+    """Return the ICCIDs that an order is about."""
     new = order.request.new_iccid
     return (order.iccid, new) if new else (order.iccid,)

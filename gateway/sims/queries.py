@@ -20,7 +20,7 @@ FEW: Final = 500
 
 
 def show_sim(connection: Connection, iccid: str) -> SimView | None:
-    """Tell everything of a card but its keys, its numbers in full; None if it is not in the inventory."""
+    """Return everything of a card but its keys, its numbers in full; None if it is not in the inventory."""
     row = connection.execute(select(sims).where(sims.c.iccid == iccid)).one_or_none()
     if row is None:
         return None
@@ -38,7 +38,7 @@ def show_sim(connection: Connection, iccid: str) -> SimView | None:
 
 
 def list_sims(connection: Connection, after: str, limit: int, state: str | None = None) -> list[SimRow]:
-    """Tell of the cards that follow the ICCID `after`, in the order of their ICCIDs."""
+    """Return the cards that follow the ICCID `after`, in the order of their ICCIDs."""
     found = select(sims).where(sims.c.iccid > after).order_by(sims.c.iccid).limit(limit)
     if state is not None:
         found = found.where(sims.c.state == str(state))
@@ -46,7 +46,7 @@ def list_sims(connection: Connection, after: str, limit: int, state: str | None 
 
 
 def history(connection: Connection, iccid: str) -> list[HistoryEntry]:
-    """Tell what happened to a card, the first thing first."""
+    """Return what happened to a card, the first thing first."""
     found = select(sim_history).where(sim_history.c.iccid == iccid).order_by(sim_history.c.at, sim_history.c.id)
     return [
         HistoryEntry(
@@ -64,7 +64,7 @@ def history(connection: Connection, iccid: str) -> list[HistoryEntry]:
 
 
 def show_order(connection: Connection, order_id: int) -> OrderView | None:
-    """Tell an order, what was asked for and each of its steps, but not for which cause; None if there is none."""
+    """Return an order, what was asked for and each of its steps, but not for which cause; None if there is none."""
     row = connection.execute(select(orders).where(orders.c.id == order_id)).one_or_none()
     if row is None:
         return None
@@ -90,7 +90,7 @@ def list_orders(
     since: int | None = None,
     until: int | None = None,
 ) -> list[OrderRow]:
-    """Tell of the latest orders, the newest first: in a state, about a card or a number, accepted in that time."""
+    """Return the latest orders, the newest first: in a state, about a card or a number, accepted in that time."""
     found = select(orders).order_by(orders.c.id.desc())
     if state is not None:
         found = found.where(orders.c.state == str(state))
@@ -110,7 +110,7 @@ def list_orders(
 
 
 def order_states(connection: Connection, ids: Sequence[int]) -> list[OrderStanding]:
-    """Tell how orders stand, in the order of their ids; one that is not there is left out."""
+    """Return how orders stand, in the order of their ids; one that is not there is left out."""
     found = select(orders).where(orders.c.id.in_(ids)).order_by(orders.c.id)
     told = map(order_of, map(tuple, connection.execute(found)))
     return [OrderStanding(str(order.id), order.state, _error(order)) for order in told]
@@ -164,7 +164,7 @@ def _steps(order: Order) -> list[StepView]:
 
 
 def _error(order: Order) -> str | None:
-    """Give why the order stands where it does: what its last step to fail said."""
+    """Return why the order stands where it does: what its last step to fail said."""
     failed = [log for log in order.steps if log.error]
     return max(failed, key=lambda log: log.at).error if failed else None
 

@@ -92,7 +92,7 @@ class _Run:
             yield page
 
     async def _compare(self, sim: Sim) -> tuple[str, Difference | None] | None:
-        """Give how the host holds a card, and the difference if there is one; None where the host is down."""
+        """Return how the host holds a card, and the difference if there is one; None where the host is down."""
         wanted = sim.wanted
         if wanted is None:
             return sim.observed, None
@@ -141,7 +141,7 @@ async def _compare(
     reading = await host.read(line)
     if reading.shows(wanted):
         return _seen(reading), None
-    before = _tell(reading)
+    before = _in_words(reading)
     if repair:
         if not is_repairable(sim, await host.inspect(line)):
             return _seen(reading), _difference(sim, wanted, f"{before}; left as it is: not what we put there")
@@ -166,7 +166,7 @@ def _difference(sim: Sim, wanted: Condition, found: str, *, repaired: bool = Fal
     return Difference(sim.iccid, sim.host, sim.state, shown(wanted), found, repaired)
 
 
-def _tell(reading: HostReading) -> str:
+def _in_words(reading: HostReading) -> str:
     return shown(reading.condition) + (", with other keys" if reading.keys_match is False else "")
 
 

@@ -62,7 +62,7 @@ class RecentAlarms:
         return sum(at >= moment for at in self._times.get(event, ()))
 
     def all(self) -> list[RecentAlarm]:
-        """Give all, the worst first, then the latest."""
+        """Return all, the worst first, then the latest."""
         return sorted(self._known.values(), key=lambda trouble: (RANK[trouble.level], -trouble.at))
 
 

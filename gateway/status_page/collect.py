@@ -119,7 +119,7 @@ class StatusCollector:
         return self._concerns(*self._lines(), self._queues(), self._stored)
 
     def _lines(self) -> tuple[list[ViewLine], list[ViewLine], list[HostReach]]:
-        """Tell of links, peers and hosts."""
+        """Return links, peers and hosts."""
         parts, environment = self._parts, self._context.environment
         links = [link_line(link.state(), environment) for link in parts.smsc_client.links().values()]
         peers = [peer_line(peer, environment) for peer in (parts.node.peers_state() if parts.node else [])]
@@ -255,7 +255,7 @@ class StatusCollector:
 
 
 def outbox(forwarder: Forwarder | None) -> Queue:
-    """Tell of the events that wait for the broker."""
+    """Return the events that wait for the broker."""
     if forwarder is None:
         return Queue("Event outbox", NOTHING, "No broker is configured; `tpo events` reads them.")
     state = forwarder.state()
@@ -266,7 +266,7 @@ def outbox(forwarder: Forwarder | None) -> Queue:
 
 
 def link_line(link: LinkState, environment: Environment) -> ViewLine:
-    """Tell of an SMPP link."""
+    """Return an SMPP link."""
     now = environment.monotonic()
     if link.state.name.startswith("BOUND"):
         pauses = link.paused_until is not None and link.paused_until > now
@@ -290,7 +290,7 @@ def link_line(link: LinkState, environment: Environment) -> ViewLine:
 
 
 def peer_line(peer: PeerState, environment: Environment) -> ViewLine:
-    """Tell of a Diameter peer."""
+    """Return a Diameter peer."""
     now = environment.monotonic()
     up = peer.state == "open"
     state = "down" if not up else "up" if peer.watchdog == "okay" else "suspect"
@@ -399,7 +399,7 @@ def read_store(connection: Connection, causes: Mapping[str, str]) -> Stored:
 
 
 def given(connection: Connection, causes: Mapping[str, str]) -> Given:
-    """Give the public-safe sums of the month that was published last: the page tells no other figure of giving."""
+    """Return the public-safe sums of the month that was published last: the page tells no other figure of giving."""
     found = published(connection)
     if found is None:
         return Given()

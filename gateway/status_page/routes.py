@@ -28,7 +28,7 @@ class StatusPage:
         self._tasks: list[asyncio.Task[None]] = []
 
     def routes(self) -> list[web.RouteDef]:
-        """Give the page's route."""
+        """Return the page's route."""
         return [web.get(PATH, self._get)]
 
     def start(self) -> None:

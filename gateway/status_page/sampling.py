@@ -60,11 +60,11 @@ class Ring:
             self._samples.append(between(last, totals))
 
     def samples(self) -> list[Sample]:
-        """Give all samples, the oldest first."""
+        """Return all samples, the oldest first."""
         return list(self._samples)
 
     def phases(self) -> list[tuple[str, float, float | None]]:
-        """Give where the write lane's time went meanwhile: (part, seconds, the 99th percentile of its batches)."""
+        """Return where the write lane's time went meanwhile: (part, seconds, the 99th percentile of its batches)."""
         if not self._totals:
             return []
         before = {name: (seconds, dict(counts)) for name, seconds, counts in self._totals[0].phases}

@@ -62,7 +62,7 @@ def checks_of(connection: Connection, table: str) -> dict[str, str]:
 
 
 def essence(condition: str) -> list[str]:
-    """Give what of a condition is the same in the words of both stores: names, values and comparisons, in their order."""
+    """Return what of a condition is the same in the words of both stores: names, values and comparisons, in their order."""
     return [each for each in _WORD.findall(_CAST.sub("", condition)) if each not in _SPELLING]
 
 
@@ -116,7 +116,7 @@ def without_unique(connection: Connection, table: str, columns: str, condition: 
 
 
 def _index_of(connection: Connection, table: str) -> list[str]:
-    """Give what of the text of a table's unique index is the same on both stores; nothing where it has none."""
+    """Return what of the text of a table's unique index is the same on both stores; nothing where it has none."""
     on_file = "SELECT sql FROM main.sqlite_schema WHERE type = 'index' AND name = :name AND tbl_name = :table"
     on_server = (
         "SELECT pg_get_indexdef(indexrelid) FROM pg_index "

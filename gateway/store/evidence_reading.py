@@ -101,7 +101,7 @@ def is_of_another_key(connection: Connection, digester: Digester) -> bool:
 
 
 def outside(connection: Connection, covered: Covered, known: Sequence[int]) -> Iterator[Any]:
-    """Give identifiers of a table that are of none of these nodes, a page of them at most for each gap.
+    """Return identifiers of a table that are of none of these nodes, a page of them at most for each gap.
 
     Such as are no numbers, which SQLite takes for a column of numbers, are behind the greatest of them.
     """
@@ -114,7 +114,7 @@ def outside(connection: Connection, covered: Covered, known: Sequence[int]) -> I
 
 
 def _between(identifier: str, low: int | None, high: int | None) -> str:
-    """Give a condition: from `low` on, below `high`; None sets no bound, so that what is no number is among them, too."""
+    """Return a condition: from `low` on, below `high`; None sets no bound, so that what is no number is among them, too."""
     bounds = (f"{identifier} {sign} {bound}" for sign, bound in ((">=", low), ("<", high)) if bound is not None)
     return " AND ".join(bounds) or f"{identifier} IS NOT NULL"
 

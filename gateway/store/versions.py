@@ -123,7 +123,7 @@ def read(connection: Connection, kind: str, *, prepared: Mapping[int, int] | Non
 
 
 def changed(connection: Connection, kind: str) -> dict[int, str]:
-    """Give the versions of a kind whose content is not the one that was recorded, or is gone, with its hash."""
+    """Return the versions of a kind whose content is not the one that was recorded, or is gone, with its hash."""
     v = versions.c
     found = (
         select(v.id, v.hash, contents.c.content)

@@ -30,7 +30,7 @@ def record(
 
 
 def read(connection: Connection, subscriber_id: int) -> list[SubscriberChange]:
-    """Give every change of a subscriber, the first one first."""
+    """Return every change of a subscriber, the first one first."""
     rows = select(subscriber_history).where(subscriber_history.c.subscriber_id == subscriber_id)
     return [
         SubscriberChange(

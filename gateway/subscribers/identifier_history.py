@@ -83,7 +83,7 @@ class IdentifierRows(RowSet[str, tuple[IdentifierPeriod, ...]]):
                     self._families[line.subscriber_id] = Family(line.payer_id, line.cap)
 
     def owner(self, kind: str, value: str, at: int) -> int | None:
-        """Give the subscriber to whom a number belonged at a time; the first owner also before that."""
+        """Return the subscriber to whom a number belonged at a time; the first owner also before that."""
         first: IdentifierPeriod | None = None
         for line in self.rows.get(value, ()):
             if line.kind != kind or line.subscriber_id == NOBODY:
@@ -95,15 +95,15 @@ class IdentifierRows(RowSet[str, tuple[IdentifierPeriod, ...]]):
         return first.subscriber_id if first is not None and at < first.valid_from else None
 
     def family_of(self, subscriber_id: int) -> Family | None:
-        """Tell who pays for a subscriber beside its own wallet, as far as one of the batch's numbers is the subscriber's."""
+        """Return who pays for a subscriber beside its own wallet, as far as one of the batch's numbers is the subscriber's."""
         return self._families.get(subscriber_id)
 
     def current(self, kind: str, value: str) -> IdentifierPeriod | None:
-        """Give the belonging of a number that has not ended."""
+        """Return the belonging of a number that has not ended."""
         return next((line for line in self.rows.get(value, ()) if line.kind == kind and line.valid_to is None), None)
 
     def left_at(self, kind: str, value: str) -> int | None:
-        """Give the moment when a number was last let go; None if it never was."""
+        """Return the moment when a number was last let go; None if it never was."""
         return max(
             (line.valid_to for line in self.rows.get(value, ()) if line.kind == kind and line.valid_to), default=None
         )

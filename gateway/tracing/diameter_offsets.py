@@ -22,7 +22,7 @@ class Leaf(msgspec.Struct, frozen=True, gc=False):
 
 
 def leaves(message: bytes) -> list[Leaf]:
-    """Give every AVP that is no group, those within groups too, in order, MAX_AVPS at most; the rest is one part REST."""
+    """Return every AVP that is no group, those within groups too, in order, MAX_AVPS at most; the rest is one part REST."""
     found: list[Leaf] = []
     for leaf in _walk(message, HEADER_SIZE, len(message), 0):
         if len(found) == MAX_AVPS:

@@ -85,7 +85,7 @@ _PRIVATE: Final = re.compile(
 
 
 def masked(captured: Captured, *, show_content: bool = False) -> bytes:
-    """Give the message's octets as they may be shown; always as many as there are."""
+    """Return the message's octets as they may be shown; always as many as there are."""
     match captured.protocol:
         case "smpp":
             return _smpp(captured.message, show_content=show_content)
@@ -96,7 +96,7 @@ def masked(captured: Captured, *, show_content: bool = False) -> bytes:
 
 
 def header_only(protocol: str, message: bytes, *, show_content: bool = False) -> bytes:
-    """Give octets that could not be read: the header's alone or, if content is asked for, all but of a bind."""
+    """Return octets that could not be read: the header's alone or, if content is asked for, all but of a bind."""
     size = SMPP_HEADER if protocol == "smpp" else DIAMETER_HEADER
     if show_content and protocol == "diameter":
         return _diameter(message, show_content=True)

@@ -24,7 +24,7 @@ class Matching(Protocol):
     """Says of each message that goes by which ones the trace takes on account of it."""
 
     def take(self, captured: Captured) -> list[Captured]:
-        """Give what is to be traced now: nothing, the message itself, or also one that was held before it."""
+        """Return what is to be traced now: nothing, the message itself, or also one that was held before it."""
 
 
 class ByName:
@@ -35,7 +35,7 @@ class ByName:
         self._name = name.casefold()
 
     def take(self, captured: Captured) -> list[Captured]:
-        """Give the message if it is of the name."""
+        """Return the message if it is of the name."""
         return [captured] if captured.name.casefold() == self._name else []
 
 
@@ -70,7 +70,7 @@ class ByNumbers:
         self._held: OrderedDict[Hashable, list[tuple[Captured, bool]]] = OrderedDict()
 
     def take(self, captured: Captured) -> list[Captured]:
-        """Give what is about the numbers."""
+        """Return what is about the numbers."""
         match captured.protocol:
             case "smpp":
                 return [captured] if self._smpp(captured) else []
@@ -138,7 +138,7 @@ class ByNumbers:
             del self._held[key][0]
 
     def _release(self, key: Hashable) -> tuple[list[Captured], bool]:
-        """Give the oldest request that this answers, and whether it was traced already."""
+        """Return the oldest request that this answers, and whether it was traced already."""
         waiting = self._held.get(key)
         if not waiting:
             return [], False

@@ -25,7 +25,7 @@ def hidden_all(data: bytes) -> bytes:
 
 
 def runs(data: bytes) -> Iterable[bytes]:
-    """Give each whole run of digits."""
+    """Return each whole run of digits."""
     return _DIGITS.findall(data)
 
 

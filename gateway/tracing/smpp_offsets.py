@@ -30,7 +30,7 @@ class CutShort(Exception):
 
 
 def parts(message: bytes) -> list[PduPart]:
-    """Give every parameter in order; what cannot be read any more is one part REST, up to the end."""
+    """Return every parameter in order; what cannot be read any more is one part REST, up to the end."""
     found: list[PduPart] = []
     position = HEADER_SIZE
     try:
@@ -49,7 +49,7 @@ def parts(message: bytes) -> list[PduPart]:
 
 
 def values(message: bytes) -> dict[str, bytes]:
-    """Give the mandatory parameters' octets by name, without a string's NUL; the last of those that repeat."""
+    """Return the mandatory parameters' octets by name, without a string's NUL; the last of those that repeat."""
     return {part.name: message[part.start : part.end].rstrip(b"\0") for part in parts(message) if not part.tag}
 
 

@@ -25,7 +25,7 @@ class Words(msgspec.Struct, frozen=True):
 
 
 def words(protocol: str, message: bytes) -> Words:
-    """Tell of a message; the numbers in it are as they stand in these octets, masked or not."""
+    """Return a message; the numbers in it are as they stand in these octets, masked or not."""
     if protocol == "smpp" and len(message) >= SMPP_HEADER:
         return _smpp(message)
     if protocol == "diameter" and len(message) >= DIAMETER_HEADER:
@@ -72,5 +72,5 @@ def _lines(message: bytes) -> Words:
 
 
 def plain(text: str) -> str:
-    """Give text that does nothing to a terminal, MAX_LINE characters at most."""
+    """Return text that does nothing to a terminal, MAX_LINE characters at most."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)[:MAX_LINE]

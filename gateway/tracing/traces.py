@@ -115,15 +115,15 @@ class Traces:
         return len(self._running)
 
     def all(self) -> list[Trace]:
-        """Give the running ones, then those that ended, the latest first."""
+        """Return the running ones, then those that ended, the latest first."""
         return [*self._running.values(), *reversed(self._ended.values())]
 
     def get(self, trace_id: str) -> Trace | None:
-        """Give a trace by its id, while it is known."""
+        """Return a trace by its id, while it is known."""
         return self._running.get(trace_id) or self._ended.get(trace_id)
 
     def new_id(self) -> str:
-        """Give an id that none here has or had."""
+        """Return an id that none here has or had."""
         return str(next(self._numbers))
 
     def start(self, asked: Asked, matching: Matching, trace_id: str = "") -> Trace:
@@ -138,7 +138,7 @@ class Traces:
         self._running[trace.id] = trace
         if len(self._running) == 1:
             self._watch(self._hear)
-        self._tell("trace.started", trace, seconds=seconds)
+        self._log("trace.started", trace, seconds=seconds)
         return trace
 
     def end(self, trace: Trace, reason: str) -> None:
@@ -157,7 +157,7 @@ class Traces:
             task = asyncio.get_running_loop().create_task(trace.file.close(), name=f"end of trace {trace.id}")
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
-        self._tell("trace.ended", trace, reason=reason, messages=trace.seen, missed=trace.missed)
+        self._log("trace.ended", trace, reason=reason, messages=trace.seen, missed=trace.missed)
 
     async def stop(self) -> None:
         """End all; their files are whole when this returns."""
@@ -180,7 +180,7 @@ class Traces:
             if trace.full:
                 self.end(trace, "it has seen as much as a trace may")
 
-    def _tell(self, event: str, trace: Trace, **fields: object) -> None:
+    def _log(self, event: str, trace: Trace, **fields: object) -> None:
         asked = trace.asked
         known = {"trace": trace.id, "subject": asked.subject, "by": asked.by, "content": asked.show_content}
         self._alarm(event, {**known, "file": str(asked.pcap or ""), **fields})

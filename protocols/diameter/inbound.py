@@ -79,7 +79,7 @@ class Request:
         session_id, echo, proxy_info = _given_back(self.frame, self.header.command_code)
         body = error_body(self._inbound.identity, error, session_id) + (b"" if protocol_error else echo)
         self._send(body + proxy_info, FLAG_ERROR if protocol_error else 0, rejected=True)
-        self._inbound.tell_rejected(self, error)
+        self._inbound.report_rejected(self, error)
 
     def drop_connection(self, detail: str) -> None:
         """End the connection instead of answering: nobody knows what the answer would be, and the peer has to ask again."""
@@ -164,10 +164,10 @@ class Inbound:
             flags, body = header.flags & FLAG_PROXIABLE | FLAG_ERROR, session_id + too_busy + proxy_info
             numbers = header.command_code, header.application_id, header.hop_by_hop, header.end_to_end
             messages.append(encode_message(flags, *numbers, body))
-        self._tell_refused(identity, len(messages), now)
+        self._report_refused(identity, len(messages), now)
         return messages
 
-    def _tell_refused(self, identity: str, requests: int, now: float) -> None:
+    def _report_refused(self, identity: str, requests: int, now: float) -> None:
         told_at, untold = self._refused.get(identity, (float("-inf"), 0))
         if now < told_at + TELL_SECONDS:
             self._refused[identity] = told_at, untold + requests
@@ -175,8 +175,8 @@ class Inbound:
             self._refused[identity] = now, 0
             self.on_event(RequestsRefused(identity, untold + requests))
 
-    def tell_rejected(self, request: Request, error: DiameterError) -> None:
-        """Tell of a request that was answered with an error."""
+    def report_rejected(self, request: Request, error: DiameterError) -> None:
+        """Report a request that was answered with an error."""
         header, code = request.header, int(error.result_code)
         message = request.frame[:MAX_UNDECODABLE] if code in MALFORMED else b""
         self.on_event(

@@ -99,7 +99,7 @@ class Node:
         self._limits = limits or Limits()
         self._clock, self._network = clock, network
         self._random = random
-        self._tell = on_event
+        self._on_event = on_event
         self._table = PeerTable(identity.origin_host, peers, self._limits, random, clock())
         self._inbound = Inbound(identity, self._applications, on_event)
         self._end_to_end = EndToEndIds(start_number, random)
@@ -217,7 +217,7 @@ class Node:
         )
 
     def set_tap(self, tap: Tap | None) -> None:
-        """Have each message of every connection told from now on, or none any more."""
+        """Pass each message of every connection to a tap from now on; None ends it."""
         self._tap = tap
         for connection in self._connections.values():
             connection.set_tap(tap)
@@ -261,15 +261,15 @@ class Node:
             case ProbeAnswered():
                 self._pump_all(self._table.probed(connection.session, now), now)
             case Suspected():
-                self._tell(PeerSuspected(connection.identity))
+                self._on_event(PeerSuspected(connection.identity))
                 self._outbound.suspected(connection.session)
             case Recovered():
-                self._tell(PeerRecovered(connection.identity))
+                self._on_event(PeerRecovered(connection.identity))
             case StateIdRaised():
-                self._tell(PeerRestarted(connection.identity, event.origin_state_id))
+                self._on_event(PeerRestarted(connection.identity, event.origin_state_id))
             case MessageRefused():
                 code, reason, message = event.result_code, event.reason, event.message
-                self._tell(MessageRejected(connection.identity, event.command_code, 0, code, reason, message))
+                self._on_event(MessageRejected(connection.identity, event.command_code, 0, code, reason, message))
 
     def gone(self, connection: Connection, detail: str) -> None:
         """Nothing is left of a connection."""
@@ -293,7 +293,7 @@ class Node:
         return connection
 
     def _refuse(self, address: str, detail: str) -> None:
-        self._tell(PeerRejected(address, "", detail))
+        self._on_event(PeerRejected(address, "", detail))
 
     def _evict(self, connection: Connection, eviction: Eviction) -> None:
         if eviction is Eviction.LATE:
@@ -321,7 +321,7 @@ class Node:
         connection.relay = entry.config.relay
         connection.counters = entry.counters
         self._pump_all(self._table.opened(connection.session, now), now)
-        self._tell(
+        self._on_event(
             PeerUp(
                 entry.config.identity,
                 event.capabilities.origin_realm,
@@ -334,22 +334,22 @@ class Node:
 
     def _closed(self, connection: Connection, event: Closed, now: float) -> None:
         self._accepted.leave_half_open(connection)
-        self._tell_closed(connection, event)
+        self._report_closed(connection, event)
         self._pump_all(self._table.closed(connection.session, event.reason, event.cause, now), now)
         self._outbound.lost(connection.session)
         self._plan_dial(now)
 
-    def _tell_closed(self, connection: Connection, event: Closed) -> None:
+    def _report_closed(self, connection: Connection, event: Closed) -> None:
         peer, address = connection.session, connection.access.address
         claimed = peer.capabilities.origin_host if peer.capabilities else ""
         if event.reason is CloseReason.FRAMING:
-            self._tell(Undecodable(address, connection.identity or claimed, event.detail, event.message))
+            self._on_event(Undecodable(address, connection.identity or claimed, event.detail, event.message))
         if event.was_open:
-            self._tell(PeerDown(connection.identity, event.reason, event.detail, event.cause, peer.outstanding))
+            self._on_event(PeerDown(connection.identity, event.reason, event.detail, event.cause, peer.outstanding))
         elif peer.role is Role.INITIATOR:
-            self._tell(ConnectFailed(connection.identity, event.reason, event.detail))
+            self._on_event(ConnectFailed(connection.identity, event.reason, event.detail))
         else:
-            self._tell(PeerRejected(address, claimed, event.detail or event.reason.value))
+            self._on_event(PeerRejected(address, claimed, event.detail or event.reason.value))
 
     def _pump_all(self, peers: Sequence[Peer], now: float) -> None:
         for peer in peers:

@@ -455,7 +455,7 @@ class Peer(StreamSession[DiameterError, Event]):
         self._events.append(Closed(reason, detail, cause or self._cause, self._opened, message))
 
     def _note_state_id(self, frame: bytes) -> None:
-        """Tell of an Origin-State-Id that is greater than those before; the first of a connection only counts from then."""
+        """Report an Origin-State-Id that is greater than those before; the first of a connection only counts from then."""
         state_id = origin_state_id(frame)
         if state_id > self._state_id:
             if self._state_id:

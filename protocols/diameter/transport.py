@@ -79,7 +79,7 @@ class Connection(Stream[Peer]):
             self.counters.dropped += len(messages)
 
     def pump(self, now: float) -> None:
-        """Tell the owner what happened, send what there is to send, set the timer."""
+        """Report to the owner what happened, send what there is to send, set the timer."""
         owner = self._owner
         closed = False
         for event in self.session.events():

@@ -114,7 +114,7 @@ class Link:
         self._on_request = on_request
         self._on_result = on_result
         self._on_ready = on_ready
-        self._tell = on_event
+        self._on_event = on_event
         self._clock = clock
         self._reconnect = Reconnect(config.limits, random)
         self._counters = Counters()
@@ -203,7 +203,7 @@ class Link:
         return self._current.send(message, context)
 
     def set_tap(self, tap: Tap | None) -> None:
-        """Have each PDU told from now on, also of connections to come, or none any more."""
+        """Pass each PDU to a tap from now on, also of connections to come; None ends it."""
         self._tap = tap
         for connection in self._connections:
             connection.set_tap(tap)
@@ -249,7 +249,7 @@ class Link:
             case Bound():
                 self._reconnect.bound(now)
                 self._since = now
-                self._tell(
+                self._on_event(
                     LinkUp(
                         self.config.name,
                         connection.address,
@@ -262,13 +262,13 @@ class Link:
                 connection.call(self.ready, connection)
             case BindRefused():
                 self._needs_a_person = event.needs_a_person
-                self._tell(LinkRefused(self.config.name, event.command_status, event.needs_a_person))
+                self._on_event(LinkRefused(self.config.name, event.command_status, event.needs_a_person))
             case Closed():
                 self._closed(connection, event, now)
 
     def report(self, event: LinkThrottled | MessageRejected | HandlerFailed) -> None:
         """Something for the log."""
-        self._tell(event)
+        self._on_event(event)
 
     def gone(self, connection: Connection, detail: str) -> None:
         """Nothing is left of a connection."""
@@ -284,12 +284,12 @@ class Link:
         name = self.config.name
         self._current = None
         if event.reason is CloseReason.FRAMING:
-            self._tell(Undecodable(name, connection.address, event.detail, event.message))
+            self._on_event(Undecodable(name, connection.address, event.detail, event.message))
         if event.was_bound:
             self._since = now
-            self._tell(LinkDown(name, event.reason, event.detail, connection.doubtful, event.unanswered))
+            self._on_event(LinkDown(name, event.reason, event.detail, connection.doubtful, event.unanswered))
         elif event.reason is not CloseReason.REFUSED_BY_PEER:
-            self._tell(ConnectFailed(name, event.reason, event.detail))
+            self._on_event(ConnectFailed(name, event.reason, event.detail))
         if self._wanted:
             self._retry_at = self._reconnect.lost(now, refused=self._needs_a_person)
             delay = max(0.0, self._retry_at - now)

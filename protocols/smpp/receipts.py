@@ -196,7 +196,7 @@ def parse_receipt(message: DeliverSm | DataSm, stats: Mapping[str, MessageState]
     `stats`: what each `stat` means on this link.
     """
     said = _said(message)
-    told_id = said.get("id", "")
+    stated_id = said.get("id", "")
     stat, meant = read_stat(said.get("stat", ""), stats)
     state = _state(_told_state(message), meant)
     error, network_type = said.get("err", ""), None
@@ -204,13 +204,13 @@ def parse_receipt(message: DeliverSm | DataSm, stats: Mapping[str, MessageState]
         network_type, told = network_error(message.network_error_code)
         error = error or told
     intermediate = message_type(message.esm_class) == MessageType.INTERMEDIATE_NOTIFICATION
-    message_id = message.receipted_message_id or told_id
+    message_id = message.receipted_message_id or stated_id
     return Receipt(
         message_id=message_id,
         state=MessageState.UNKNOWN if state is None else state,
         final=state is not None and state.final and not intermediate,
         recognised=state is not None,
-        text_id=told_id if told_id != message_id else "",
+        text_id=stated_id if stated_id != message_id else "",
         stat=stat,
         error=error,
         network_type=network_type,

@@ -89,7 +89,7 @@ class Server:
         self._on_request = on_request
         self._on_result = on_result
         self._on_ready = on_ready
-        self._tell = on_event
+        self._on_event = on_event
         self._clock = clock
         self._listen = listen
         self._listeners = Listeners[Connection](
@@ -154,7 +154,7 @@ class Server:
 
     def report(self, event: LinkThrottled | MessageRejected | HandlerFailed) -> None:
         """Something for the log."""
-        self._tell(event)
+        self._on_event(event)
 
     def gone(self, connection: Connection, detail: str) -> None:
         """Nothing is left of a connection."""
@@ -172,7 +172,7 @@ class Server:
         return connection
 
     def _refuse(self, address: str, detail: str) -> None:
-        self._tell(ClientRejected(address, "", CloseReason.CROWDED, detail))
+        self._on_event(ClientRejected(address, "", CloseReason.CROWDED, detail))
 
     def _evict(self, connection: Connection, eviction: Eviction) -> None:
         if eviction is Eviction.LATE:
@@ -186,7 +186,7 @@ class Server:
         try:
             status = self._authenticate(BindAttempt(message, connection.address, connection.secure, same))
         except Exception as error:  # noqa: BLE001 - who cannot be judged is not let in; it is told
-            self._tell(HandlerFailed(message.system_id, error))
+            self._on_event(HandlerFailed(message.system_id, error))
             status = CommandStatus.ESME_RSYSERR
         if status:
             connection.session.refuse(status, now)
@@ -196,21 +196,21 @@ class Server:
     def _opened(self, connection: Connection, event: Bound) -> None:
         self._connections.leave_half_open(connection)
         self._bound[connection] = None
-        self._tell(ClientUp(event.system_id, connection.address, event.state, event.interface_version))
+        self._on_event(ClientUp(event.system_id, connection.address, event.state, event.interface_version))
         connection.call(self._on_ready, connection)
 
     def _closed(self, connection: Connection, event: Closed) -> None:
         self._connections.leave_half_open(connection)
         address, name = connection.address, connection.name
         if event.reason is CloseReason.FRAMING:
-            self._tell(Undecodable(name, address, event.detail, event.message))
+            self._on_event(Undecodable(name, address, event.detail, event.message))
         if connection in self._bound:
             del self._bound[connection]
-            self._tell(
+            self._on_event(
                 ClientDown(name, address, event.reason, event.detail, connection.doubtful, event.unanswered),
             )
         else:
             self._reject(connection, event.reason, event.detail)
 
     def _reject(self, connection: Connection, reason: CloseReason, detail: str) -> None:
-        self._tell(ClientRejected(connection.address, connection.name, reason, detail))
+        self._on_event(ClientRejected(connection.address, connection.name, reason, detail))

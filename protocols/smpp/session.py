@@ -207,12 +207,12 @@ class Session(StreamSession[SmppError, Event]):
         self._throttle.resume(now, len(self._window))
         self._settle(now)
         self._shed_overdue(now)
-        self._tell_ready(now)
+        self._report_ready(now)
 
     def resume(self, now: float) -> None:
         """The peer reads again."""
         super().resume(now)
-        self._tell_ready(now)
+        self._report_ready(now)
 
     def cut_off(self, reason: CloseReason, now: float, detail: str = "") -> None:
         """End the session at once, without a word."""
@@ -563,9 +563,9 @@ class Session(StreamSession[SmppError, Event]):
         if self._may_send:
             self._timers = self._timers.heard(self._limits, now, transaction=self._transaction)
             self._transaction = False
-            self._tell_ready(now)
+            self._report_ready(now)
 
-    def _tell_ready(self, now: float) -> None:
+    def _report_ready(self, now: float) -> None:
         if self._starved and self.room(now):
             self._starved = False
             self._events.append(Ready())

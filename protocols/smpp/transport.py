@@ -115,7 +115,7 @@ class Connection(Stream[Session]):
         self._limits = limits
         self._pumping = False
         self._ended = False
-        self._told_pause = 0.0
+        self._reported_pause = 0.0
 
     @property
     def system_id(self) -> str:
@@ -170,14 +170,14 @@ class Connection(Stream[Session]):
         self.pump(now)
 
     def pump(self, now: float) -> None:
-        """Tell the owner what happened, send what there is to send, set the timer."""
+        """Report to the owner what happened, send what there is to send, set the timer."""
         if self._pumping:  # a callback made something happen: it is told in its turn
             return
         self._pumping = True
         try:
             while events := self.session.events():
                 for event in events:
-                    self._tell(event, now)
+                    self._handle(event, now)
         finally:
             self._pumping = False
         self._follow_up(now, self._ended)
@@ -200,7 +200,7 @@ class Connection(Stream[Session]):
 
     # Inside
 
-    def _tell(self, event: Event, now: float) -> None:
+    def _handle(self, event: Event, now: float) -> None:
         if type(event) is Received:
             self._request(event)
         elif type(event) is Responded or type(event) is Throttled or type(event) is Doubtful:
@@ -232,7 +232,7 @@ class Connection(Stream[Session]):
         elif type(result) is Throttled:
             counters.throttled += 1
             counters.late += result.late
-            self._tell_pause(result)
+            self._report_pause(result)
         elif type(result) is Responded:
             counters.responses_in += 1
             counters.errors_in += result.command_status != 0
@@ -243,14 +243,14 @@ class Connection(Stream[Session]):
         except Exception as error:  # noqa: BLE001 - as in call
             self._owner.report(HandlerFailed(self.name, error))
 
-    def _tell_pause(self, event: Throttled) -> None:
+    def _report_pause(self, event: Throttled) -> None:
         """A pause is told once, and one that only keeps the rate that was found not more often than each minute."""
         now = self._clock()
         pause = event.retry_at - now
-        if pause <= 0 or event.retry_at == self._told_pause:
+        if pause <= 0 or event.retry_at == self._reported_pause:
             return
-        if pause >= self._limits.throttle_first - TICK or now >= self._told_pause + QUIET_SECONDS:
-            self._told_pause = event.retry_at
+        if pause >= self._limits.throttle_first - TICK or now >= self._reported_pause + QUIET_SECONDS:
+            self._reported_pause = event.retry_at
             self._owner.report(LinkThrottled(self.name, event.command_status, pause))
 
     # What `Stream` asks

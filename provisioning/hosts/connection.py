@@ -86,7 +86,7 @@ class Connection(asyncio.Protocol):
             self.end(str(error))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell of an end that the peer or the network made (asyncio.Protocol)."""
+        """Report an end that the peer or the network made (asyncio.Protocol)."""
         self.end("the connection was lost" if exc else "it closed the connection")
 
 

@@ -86,7 +86,7 @@ class Decoder:
         self._buffer = bytearray()
 
     def receive(self, data: bytes) -> list[Reply | None]:
-        """Give the replies that are whole by now, and None for each ping; CtrlInvalid ends the connection."""
+        """Return the replies that are whole by now, and None for each ping; CtrlInvalid ends the connection."""
         self._buffer += data
         found: list[Reply | None] = []
         start = 0
@@ -156,7 +156,7 @@ class CtrlClient:
         return await self._ask("SET", Verb.SET_REPLY, variable, value)
 
     def set_tap(self, tap: Tap | None, name: str) -> None:
-        """Have each frame told under the host's name, or none any more; keys are in them (interface.Host.watch)."""
+        """Pass each frame to a tap under the host's name, keys included; None ends it (interface.Host.set_tap)."""
         self._wire_tap.set_tap(tap, name)
 
     async def close(self) -> None:
@@ -244,7 +244,7 @@ class _Exchange:
     def _hear(self, outgoing: bool, message: bytes) -> None:  # noqa: FBT001  (as above)
         if self._wire_tap.open and self._connection is not None:
             connection = self._connection
-            self._wire_tap.hear(message, outgoing=outgoing, local=connection.local, remote=connection.remote)
+            self._wire_tap.record(message, outgoing=outgoing, local=connection.local, remote=connection.remote)
 
     def _settle(self, reply: Reply) -> None:
         # `err` names nobody, but answers come in order: it is the oldest one's.

@@ -27,7 +27,7 @@ def response(status: int, reason: str, headers: Mapping[str, str], body: bytes) 
 
 
 def remote(url: URL) -> Endpoint:
-    """Give the host's address and port, as far as the URL tells them: a name is no address."""
+    """Return the host's address and port, as far as the URL tells them: a name is no address."""
     host = url.host or ""
     try:
         ip_address(host)

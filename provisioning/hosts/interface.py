@@ -126,7 +126,7 @@ class Host(Protocol):
     name: str
 
     async def inspect(self, line: HostLine, msisdn: str | None = None) -> Holding:
-        """Tell all that the host holds of a card and, where a number is given, whether that is another IMSI's."""
+        """Return all that the host holds of a card and, where a number is given, whether that is another IMSI's."""
 
     async def bring(
         self, call_id: str, line: HostLine, wanted: Condition, *, before: Holding | None = None
@@ -146,7 +146,7 @@ class Host(Protocol):
         """
 
     async def read(self, line: HostLine) -> HostReading:
-        """Tell how the host holds a line."""
+        """Return how the host holds a line."""
 
     def lines(self) -> AsyncIterator[list[HeldLine]]:
         """List all lines that the host holds, page by page; HostRefused (UNLISTED) where it cannot tell them."""
@@ -155,7 +155,7 @@ class Host(Protocol):
         """Name the call ids that a callback of the host speaks of; a callback is a hint to read back, and nothing more."""
 
     def set_tap(self, tap: Tap | None) -> None:
-        """Have each message to the host and from it told from now on, or none any more.
+        """Pass each message to the host and from it to a tap from now on; None ends it.
 
         What is told is raw: subscriber keys (Ki, OPc), whole numbers and our callback address are in it, and masking is the
         listener's work. What proves who we are is never in it. A tap that raises is taken away, and the call goes on.

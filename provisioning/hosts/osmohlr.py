@@ -110,7 +110,7 @@ class OsmoHlr:
         self._vty = VtyClient(vty, timeout=timeout)
 
     async def inspect(self, line: HostLine, msisdn: str | None = None) -> Holding:
-        """Tell what the HLR holds of a card's IMSI, its keys included, and whether the number is another IMSI's."""
+        """Return what the HLR holds of a card's IMSI, its keys included, and whether the number is another IMSI's."""
         _check(line, Condition(Access.OPEN, msisdn))
         await self._pace.turn()
         found = _holding(await self._held(line.imsi), line)
@@ -163,7 +163,7 @@ class OsmoHlr:
         return None
 
     async def read(self, line: HostLine) -> HostReading:
-        """Tell how the HLR holds a line; a half-open one is UNSETTLED. HostRefused or HostUnavailable."""
+        """Return how the HLR holds a line; a half-open one is UNSETTLED. HostRefused or HostUnavailable."""
         _check(line, ABSENT)
         await self._pace.turn()
         return _reading(await self._held(line.imsi), line)
@@ -185,7 +185,7 @@ class OsmoHlr:
         return []
 
     def set_tap(self, tap: Tap | None) -> None:
-        """Have each CTRL frame, and each VTY line and what it printed, told raw; see `interface.Host`."""
+        """Pass each CTRL frame, each VTY line and what it printed to a tap, raw; see `interface.Host`."""
         self._ctrl.set_tap(tap, self.name)
         self._vty.set_tap(tap, self.name)
 
@@ -407,7 +407,7 @@ def _parse_list(printed: str) -> list[HeldLine] | None:
 
 
 def _parse_aud3g(values: dict[str, str]) -> str:
-    """Give the 3G keys as they would be written; what has no such form is told apart, and never written."""
+    """Return the 3G keys as they would be written; what has no such form is told apart, and never written."""
     if "aud3g.algo" not in values:
         return ""
     kind = "OPC" if "aud3g.opc" in values else "OP"

@@ -22,6 +22,7 @@ from protocols.tap import Tap
 from provisioning.errors import HostRefused, HostUnavailable
 from provisioning.hosts import http_text
 from provisioning.hosts import tmf640_service as service_of
+from provisioning.hosts.bounded_dict import BoundedDict
 from provisioning.hosts.interface import (
     ABSENT,
     UNLISTED,
@@ -33,7 +34,6 @@ from provisioning.hosts.interface import (
     HostReading,
     Pending,
 )
-from provisioning.hosts.lately import Lately
 from provisioning.hosts.ownership import FOREIGN, check_unchanged
 from provisioning.hosts.pace import Pace
 from provisioning.hosts.tmf640_service import MAX_BODY, Resource
@@ -109,14 +109,14 @@ class Tmf640:
         self._session, self._lent = session, session is not None
         self._exchanges = count(1)
         self._listen_at = clock()
-        self._ids: Lately[str, str] = Lately(kept)
+        self._ids: BoundedDict[str, str] = BoundedDict(kept)
         """The service id of a card, as learnt: a 404 forgets it."""
-        self._works: Lately[str, _Work] = Lately(kept)
-        self._calls: Lately[str, str] = Lately(kept)
+        self._works: BoundedDict[str, _Work] = BoundedDict(kept)
+        self._calls: BoundedDict[str, str] = BoundedDict(kept)
         """The call id of a Monitor's path, for callbacks that name no more than that."""
 
     async def inspect(self, line: HostLine, msisdn: str | None = None) -> Holding:  # noqa: ARG002  (see below)
-        """Tell what Service the host holds for a card.
+        """Return what Service the host holds for a card.
 
         Whose a number is cannot be asked: TMF640 has no filter that a host must offer for it. A host refuses a number that
         another Service has, and nothing is changed then.
@@ -169,7 +169,7 @@ class Tmf640:
         return self._taken(call_id, line, answer)
 
     async def read(self, line: HostLine) -> HostReading:
-        """Tell how the host holds a line; see `interface.Host`. Keys are not told."""
+        """Return how the host holds a line; see `interface.Host`. Keys are not told."""
         service = await self._find(line)
         work = self._works.get(line.iccid)
         if work is not None:
@@ -205,7 +205,7 @@ class Tmf640:
         return calls if known is None or known in calls else [*calls, known]
 
     def set_tap(self, tap: Tap | None) -> None:
-        """Have each request and each whole answer told as HTTP/1.1 texts, our token left out; see `interface.Host`."""
+        """Pass each request and each whole answer to a tap as HTTP/1.1 texts, our token left out; see `interface.Host`."""
         self._wire_tap.set_tap(tap, self.name)
 
     async def close(self) -> None:
@@ -217,7 +217,7 @@ class Tmf640:
     # The line's Service
 
     async def _find(self, line: HostLine) -> Resource | None:
-        """Give the card's Service; by its id if that was learnt, else by the card."""
+        """Return the card's Service; by its id if that was learnt, else by the card."""
         known = self._ids.get(line.iccid)
         if known is not None:
             answer = await self._ask("GET", f"/service/{quote(known, safe='')}")
@@ -302,7 +302,7 @@ class Tmf640:
     async def _settle(
         self, call_id: str, line: HostLine, wanted: Condition, answer: _Answer, before: Holding | None = None
     ) -> Pending | None:
-        """Tell a conflict with our own earlier try, which is no refusal, from one with somebody else's line."""
+        """Return a conflict with our own earlier try, which is no refusal, from one with somebody else's line."""
         service = await self._find(line)
         if before is not None:
             self._check_ours(call_id, line, service, wanted, before)
@@ -374,7 +374,7 @@ class Tmf640:
         exchange, remote = next(self._exchanges), http_text.remote(url)
         if self._wire_tap.open:
             text = http_text.request(method, url, headers, data)
-            self._wire_tap.hear(text, outgoing=True, remote=remote, exchange=exchange)
+            self._wire_tap.record(text, outgoing=True, remote=remote, exchange=exchange)
         # What a coded answer unpacks to is known only when it is in memory; it is refused, as we asked for none.
         async with self._session.request(
             method,
@@ -389,7 +389,7 @@ class Tmf640:
             answer = _Answer(response.status, response.headers, await _whole(response))
             if self._wire_tap.open:
                 text = http_text.response(answer.status, response.reason or "", answer.headers, answer.body)
-                self._wire_tap.hear(text, outgoing=False, remote=remote, exchange=exchange)
+                self._wire_tap.record(text, outgoing=False, remote=remote, exchange=exchange)
             return answer
 
 
@@ -430,7 +430,7 @@ def _check_status(method: str, answer: _Answer) -> None:
 
 
 def _accepted(answer: _Answer) -> _Answer:
-    """Give an answer of success; HostRefused if it is none."""
+    """Return an answer of success; HostRefused if it is none."""
     if answer.status >= 400:
         raise service_of.refusal(answer.status, answer.body)
     return answer

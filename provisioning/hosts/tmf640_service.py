@@ -89,13 +89,13 @@ def is_live(service: Resource) -> bool:
 
 
 def _state(service: Resource) -> str:
-    """Give a Service's state as the specification writes it: some hosts write `Active`, or `TERMINATED`."""
+    """Return a Service's state as the specification writes it: some hosts write `Active`, or `TERMINATED`."""
     state = service.get("state")
     return state.strip().lower() if isinstance(state, str) else ""
 
 
 def identifier(service: object) -> str:
-    """Give a resource's id, or nothing if it has none that can stand in a path."""
+    """Return a resource's id, or nothing if it has none that can stand in a path."""
     found = service.get("id") if isinstance(service, dict) else None
     if isinstance(found, int) and not isinstance(found, bool):
         found = str(found)
@@ -103,7 +103,7 @@ def identifier(service: object) -> str:
 
 
 def held_line(service: object) -> HeldLine | None:
-    """Give a Service of the host's list as a line; None for one that has ended, or is about no line."""
+    """Return a Service of the host's list as a line; None for one that has ended, or is about no line."""
     if not isinstance(service, dict) or not is_live(service):
         return None
     cards = [card for item in _items(service, "supportingResource") if isinstance(card := item.get("id"), str)]
@@ -115,13 +115,13 @@ def held_line(service: object) -> HeldLine | None:
 
 
 def total(headers: Mapping[str, str]) -> int | None:
-    """Give how many resources a list has in all (TMF630, X-Total-Count); None if the host does not say."""
+    """Return how many resources a list has in all (TMF630, X-Total-Count); None if the host does not say."""
     given = headers.get("X-Total-Count", "").strip()
     return int(given) if given.isascii() and given.isdigit() and len(given) < 12 else None
 
 
 def condition(service: Resource | None, line: HostLine) -> Condition:
-    """Tell how a host that has this Service holds the line; UNSETTLED where it is neither one thing nor the other."""
+    """Return how a host that has this Service holds the line; UNSETTLED where it is neither one thing nor the other."""
     if service is None or not is_live(service):
         return ABSENT
     suspended = (_told(service, "suspended") or "false").lower() == "true"
@@ -136,7 +136,7 @@ def condition(service: Resource | None, line: HostLine) -> Condition:
 
 
 def holding(service: Resource | None, line: HostLine) -> Holding:
-    """Tell what a host that has this Service holds of the card; its own orders are no part of that."""
+    """Return what a host that has this Service holds of the card; its own orders are no part of that."""
     if service is None or not is_live(service):
         return NOTHING
     state, number = service.get("state"), _number(service)
@@ -153,7 +153,7 @@ def holding(service: Resource | None, line: HostLine) -> Holding:
 
 
 def _kept(service: Resource) -> Resource:
-    """Give all of a Service that we change, in one order whatever the host's is."""
+    """Return all of a Service that we change, in one order whatever the host's is."""
     characteristics = sorted(_items(service, "serviceCharacteristic"), key=lambda item: str(item.get("name")))
     kept = {"id": identifier(service), "state": service.get("state"), "serviceCharacteristic": characteristics}
     specification = service.get("serviceSpecification")
@@ -182,7 +182,7 @@ def has_order(service: Resource | None, call_id: str) -> bool:
 
 
 def creation(call_id: str, line: HostLine, wanted: Condition) -> Resource:
-    """Give the body that creates a line's Service."""
+    """Return the body that creates a line's Service."""
     return {
         "@type": "Service",
         "serviceType": "RFS",
@@ -196,7 +196,7 @@ def creation(call_id: str, line: HostLine, wanted: Condition) -> Resource:
 
 
 def change(service: Resource, call_id: str, line: HostLine, wanted: Condition) -> Resource | None:
-    """Give the body that changes a Service to what is wanted; None if it is so already."""
+    """Return the body that changes a Service to what is wanted; None if it is so already."""
     specification = service.get("serviceSpecification")
     held = specification.get("id") if isinstance(specification, dict) else None
     if condition(service, line) == wanted and held in (None, line.profile):
@@ -213,14 +213,14 @@ def change(service: Resource, call_id: str, line: HostLine, wanted: Condition) -
 
 
 def restoration(service: Resource, call_id: str, record: bytes) -> Resource:
-    """Give the body that puts back what `holding` kept of a Service; what a host lists of our orders stays there."""
+    """Return the body that puts back what `holding` kept of a Service; what a host lists of our orders stays there."""
     kept: Resource = msgspec.json.decode(record)
     del kept["id"]
     return {**kept, "serviceOrderItem": _with_order(service, call_id, "modify")}
 
 
 def termination(service: Resource, call_id: str) -> Resource:
-    """Give the body that ends a Service at a host that deletes none."""
+    """Return the body that ends a Service at a host that deletes none."""
     return {"state": _STATES[Access.ABSENT], "serviceOrderItem": _with_order(service, call_id, "delete")}
 
 
@@ -243,12 +243,12 @@ def _with_order(service: Resource, call_id: str, action: str) -> list[Resource]:
 
 
 def refusal(status: int, body: bytes) -> HostRefused:
-    """Give the error that a host refused with (TMF630 Error: code, reason, message)."""
+    """Return the error that a host refused with (TMF630 Error: code, reason, message)."""
     return refused(parse_or_none(body), f"the host refused (HTTP {status})")
 
 
 def refused(error: object, what: str) -> HostRefused:
-    """Give a refusal with what the host said of it, and its code behind ours."""
+    """Return a refusal with what the host said of it, and its code behind ours."""
     if not isinstance(error, dict):
         return HostRefused(what)
     texts = [quoted(error.get(name)) for name in ("reason", "message")]
@@ -268,7 +268,7 @@ def speaks_of(body: bytes, call_id: str) -> bool:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Give the seconds that a host wants us to wait; a date is taken by the host's own clock (RFC 9110 §10.2.3)."""
+    """Return the seconds that a host wants us to wait; a date is taken by the host's own clock (RFC 9110 §10.2.3)."""
     given = headers.get("Retry-After", "").strip()
     try:
         seconds = float(given) if given.isascii() and given.isdigit() else _until(given, headers.get("Date", ""))
@@ -297,7 +297,7 @@ def monitor_path(headers: Mapping[str, str], body: bytes) -> str | None:
 
 
 def _path_of(monitor: Resource) -> str | None:
-    """Give a Monitor's path by its href, or by its id where it says that it is a Monitor."""
+    """Return a Monitor's path by its href, or by its id where it says that it is a Monitor."""
     href = monitor.get("href")
     if isinstance(href, str) and (path := _path_in(href)):
         return path
@@ -315,7 +315,7 @@ def _path_in(target: str) -> str | None:
 
 
 def monitor_refusal(monitor: object) -> HostRefused | None:
-    """Give the refusal that a Monitor in error tells of (TMF640 v4, Monitor.response); None if it is in none."""
+    """Return the refusal that a Monitor in error tells of (TMF640 v4, Monitor.response); None if it is in none."""
     if _monitor_state(monitor) not in _IN_ERROR:
         return None
     assert isinstance(monitor, dict)
@@ -344,7 +344,7 @@ def _monitor_state(monitor: object) -> str:
 
 
 def mentions(body: bytes) -> tuple[list[str], str | None]:
-    """Give the call ids, and the path of the Monitor, that an event speaks of, whatever its kind; garbage speaks of none."""
+    """Return the call ids, and the path of the Monitor, that an event speaks of, whatever its kind; garbage speaks of none."""
     envelope = parse_or_none(body) if len(body) <= MAX_BODY else None
     event = envelope.get("event") if isinstance(envelope, dict) else None
     if not isinstance(event, dict):
@@ -357,7 +357,7 @@ def mentions(body: bytes) -> tuple[list[str], str | None]:
 
 
 def _requested(monitor: Resource) -> Resource:
-    """Give the request that a Monitor keeps, which is an object or a text of one."""
+    """Return the request that a Monitor keeps, which is an object or a text of one."""
     request = monitor.get("request")
     body = request.get("body") if isinstance(request, dict) else None
     if isinstance(body, str):
@@ -383,7 +383,7 @@ def _number(service: Resource) -> str | None:
 
 
 def _told(service: Resource, name: str) -> str | None:
-    """Give a characteristic's value as text; None if the host does not tell it."""
+    """Return a characteristic's value as text; None if the host does not tell it."""
     for item in _items(service, "serviceCharacteristic"):
         if item.get("name") == name:
             value = item.get("value")

@@ -62,7 +62,7 @@ class Telnet:
         self._within = _Within.TEXT
 
     def receive(self, data: bytes) -> str:
-        """Give the text; the peer's commands and offers are passed over without an answer."""
+        """Return the text; the peer's commands and offers are passed over without an answer."""
         if self._within is _Within.TEXT and _IAC not in data:
             return data.decode("latin-1")
         text = bytearray()
@@ -100,7 +100,7 @@ class Screen:
         self.limit = _LIMIT
 
     def receive(self, data: bytes) -> tuple[str, str] | None:
-        """Give what was printed and the prompt's sign (`>` or `#`) once the prompt is there; VtyInvalid past the limit."""
+        """Return what was printed and the prompt's sign (`>` or `#`) once the prompt is there; VtyInvalid past the limit."""
         self._text += self._telnet.receive(data)
         if len(self._text) > self.limit:
             raise VtyInvalid(f"it printed more than {self.limit} characters")
@@ -151,7 +151,7 @@ class VtyClient:
         return printed
 
     def set_tap(self, tap: Tap | None, name: str) -> None:
-        """Have each line that is typed, and what is printed up to the prompt, told under the host's name, or none any more."""
+        """Pass each line that is typed, and what is printed up to the prompt, to a tap under the host's name; None ends it."""
         self._wire_tap.set_tap(tap, name)
 
     async def close(self) -> None:
@@ -192,7 +192,7 @@ class _Terminal:
         await self._prompted(answer)
 
     async def type(self, line: str, limit: int) -> tuple[str, str]:
-        """Give what was printed, and the sign of the prompt; HostUnavailable."""
+        """Return what was printed, and the sign of the prompt; HostUnavailable."""
         answer = self._expect()
         self._screen.limit = limit
         if self._connection is not None:
@@ -239,7 +239,7 @@ class _Terminal:
         if self._wire_tap.open:
             # The greeting may come before `dial` has the connection in hand: it has no endpoints then.
             ends = (NOWHERE, NOWHERE) if connection is None else (connection.local, connection.remote)
-            self._wire_tap.hear(message, outgoing=outgoing, local=ends[0], remote=ends[1])
+            self._wire_tap.record(message, outgoing=outgoing, local=ends[0], remote=ends[1])
 
     def _lost(self, reason: str) -> None:
         if self._answer is not None and not self._answer.done():

@@ -18,10 +18,10 @@ class WireTap:
         return self._tap is not None
 
     def set_tap(self, tap: Tap | None, name: str) -> None:
-        """Have everything told from now on under the host's name, or nothing any more."""
+        """Pass everything from now on to a tap under the host's name; None ends it."""
         self._tap, self._name = tap, name
 
-    def hear(
+    def record(
         self,
         message: bytes,
         *,
@@ -30,7 +30,7 @@ class WireTap:
         remote: Endpoint = NOWHERE,
         exchange: int = 0,
     ) -> None:
-        """Tell one whole message; a listener that raises is taken away, and the call that it listened to goes on."""
+        """Report one whole message; a listener that raises is taken away, and the call that it listened to goes on."""
         if self._tap is None:
             return
         try:

@@ -16,7 +16,7 @@ class Clock:
         self.now = microseconds(start)
 
     def __call__(self) -> int:
-        """Give the time, as the gateway asks for it."""
+        """Return the time, as the gateway asks for it."""
         return self.now
 
     def move(self, to: datetime) -> None:
@@ -29,11 +29,11 @@ class Clock:
         return datetime.fromtimestamp(self.now / MICROSECONDS, UTC).astimezone(self.zone)
 
     def at(self, day: datetime, hour: int, minute: int = 0) -> datetime:
-        """Give a time of a day on the operator's clock."""
+        """Return a time of a day on the operator's clock."""
         return datetime.combine(day.date(), time(hour, minute), self.zone)
 
     def midnight(self, day: datetime) -> datetime:
-        """Give the end of a day."""
+        """Return the end of a day."""
         return datetime.combine(day.date() + DAY, time(), self.zone)
 
 

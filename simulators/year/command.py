@@ -51,7 +51,7 @@ def year(
             result = _played(folder, lines, months, seed)
     except (KeyboardInterrupt, asyncio.CancelledError):
         raise typer.Exit(ExitCode.FAILED) from None
-    _tell(result, as_json=as_json)
+    _print(result, as_json=as_json)
     if not result.held:
         raise typer.Exit(ExitCode.FAILED)
 
@@ -82,7 +82,7 @@ def _progress(text: str) -> None:
     sys.stderr.flush()
 
 
-def _tell(result: Result, *, as_json: bool) -> None:
+def _print(result: Result, *, as_json: bool) -> None:
     import msgspec  # noqa: PLC0415  (as above)
 
     from simulators.year.report import page  # noqa: PLC0415  (as above)

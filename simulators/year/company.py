@@ -5,21 +5,21 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from gateway.api.answers import HeldReportDecided
-from gateway.api.bill_answers import BillRow, OverduePage
-from gateway.api.row_answers import HeldReportPage
+from gateway.api.answers.bills import BillRow, OverduePage
+from gateway.api.answers.rows import HeldReportPage
+from gateway.api.answers.usage import HeldReportDecided
 from simulators.bank import Bank
 from simulators.year.clock import DAY
-from simulators.year.diary import DATA, Use
 from simulators.year.gateway import MAKER, Gateway
+from simulators.year.line_events import DATA, Use
 from simulators.year.lines import LATE, PROMPT, RETURNED, Line
 from simulators.year.network import Network
-from simulators.year.office import Office
 from simulators.year.opening import agree_account
 from simulators.year.proofs import Proofs
 from simulators.year.report import MonthFigures, charged, confirmed, passed_on, sum_of
 from simulators.year.running import Running
 from simulators.year.settings_files import CAUSES, CHARITY, COMPANY, PAYG, Month
+from simulators.year.staff import Staff
 
 WRONG_PRICE: Final = "0.02"
 MISTAKES: Final = 2
@@ -38,7 +38,7 @@ class Company:
     def __init__(self, running: Running, lines: list[Line], network: Network, proofs: Proofs) -> None:
         """Begin without a month that is over."""
         self._running, self._lines, self._network, self._proofs = running, lines, network, proofs
-        self.office = Office(Bank([COMPANY, CHARITY]), running.folder / "bank")
+        self.staff = Staff(Bank([COMPANY, CHARITY]), running.folder / "bank")
         self.figures: list[MonthFigures] = []
         self.late: list[Use] = []
         self.late_uses = self.put_right = 0
@@ -60,46 +60,46 @@ class Company:
         if not self.figures and day.month == 1:
             return
         period = f"{day.replace(day=1) - DAY:%Y-%m}"
-        office, gateway = self.office, self._gateway
+        staff, gateway = self.staff, self._gateway
         if day.day == 1:
             await self._turn_month(period, f"{day:%Y-%m}")
         elif day.day == 5 and len(self.figures) == 2:
-            self.shared = await office.share_profit(gateway, period, f"{len(self._lines)}.00")
+            self.shared = await staff.share_profit(gateway, period, f"{len(self._lines)}.00")
         elif day.day == 10:
-            office.pay(self._bills, today, PROMPT)
-            office.pay(self._bills, today, RETURNED, debit=True)
-            await office.read_company_statement(gateway, today)
+            staff.pay(self._bills, today, PROMPT)
+            staff.pay(self._bills, today, RETURNED, debit=True)
+            await staff.read_company_statement(gateway, today)
         elif day.day in (12, 13):
             await self._fill(day.day, today)
         elif day.day == 15:
             await self._pay_causes(period, today)
         elif day.day == 17:
-            office.return_debits(today)
-            await office.read_company_statement(gateway, today)
+            staff.return_debits(today)
+            await staff.read_company_statement(gateway, today)
         elif day.day == 18 and len(self.figures) == 2:
             await self._payment_comes_back(today)
         elif day.day == 20:
-            office.pay(self._bills, today, LATE)
-            office.pay(self._bills, today, RETURNED)
-            await office.read_company_statement(gateway, today)
+            staff.pay(self._bills, today, LATE)
+            staff.pay(self._bills, today, RETURNED)
+            await staff.read_company_statement(gateway, today)
 
     async def _turn_month(self, period: str, current: str) -> None:
         """Close a month, take what comes late, confirm, and prove all of it."""
-        gateway, office, proofs = self._gateway, self.office, self._proofs
-        close = await office.close(gateway, period)
-        self._bills = await office.bills(gateway, period)
+        gateway, staff, proofs = self._gateway, self.staff, self._proofs
+        close = await staff.close(gateway, period)
+        self._bills = await staff.bills(gateway, period)
         await self._network.play(gateway, [each for each in self.late if not each.line.gone], self._running.clock())
         self.late_uses += len(self.late)
-        standing = await office.confirm(gateway, period)
+        standing = await staff.confirm(gateway, period)
         await proofs.books(gateway, period)
         totals = await proofs.totals(gateway, period, self._network.reported)
         rows = await proofs.remittances(gateway, period, self.shared)
         self.shared = sum_of(())
         await proofs.standings(gateway, current, standing)
-        proofs.payments(office.bank, self.accounts(), period)
+        proofs.payments(staff.bank, self.accounts(), period)
         records, money, tenths = charged(totals)
         before, self._confirmed = self._confirmed, confirmed(standing)
-        paid = office.paid["paid"] - office.paid["taken_back"]
+        paid = staff.paid["paid"] - staff.paid["taken_back"]
         found = MonthFigures(
             period=period,
             lines=sum(not line.gone for line in self._lines),
@@ -123,7 +123,7 @@ class Company:
             self._wrong_since = self._running.clock()
         elif day.day == 6:
             await self._running.restart(month)
-            self.put_right = await self.office.put_right(self._gateway, PAYG, self._wrong_since)
+            self.put_right = await self.staff.put_right(self._gateway, PAYG, self._wrong_since)
             await self._proofs.books(self._gateway, "after a price was put right")
         elif day.day == 8:
             lines = [line for line in self._lines if not line.gone][:2]
@@ -141,26 +141,26 @@ class Company:
         """Move what is owed to causes into the charity account, once a day too late and not all of it."""
         less = SHORT if len(self.figures) == 2 and day == 12 else 0
         if day == 12 or len(self.figures) == 2:
-            await self.office.fill_charity_account(self._gateway, today, less)
-            row = await self.office.cover(self._gateway, today)
-            self._proofs.cover(row, self.office.bank, today, missing=less)
+            await self.staff.fill_charity_account(self._gateway, today, less)
+            row = await self.staff.cover(self._gateway, today)
+            self._proofs.cover(row, self.staff.bank, today, missing=less)
 
     async def _pay_causes(self, period: str, today: str) -> None:
         refused = RETURNING.account.number if len(self.figures) == 1 else ""
-        await self.office.pay_causes(self._gateway, period, today, refused)
-        row = await self.office.cover(self._gateway, today)
-        self._proofs.cover(row, self.office.bank, today)
+        await self.staff.pay_causes(self._gateway, period, today, refused)
+        row = await self.staff.cover(self._gateway, today)
+        self._proofs.cover(row, self.staff.bank, today)
 
     async def _payment_comes_back(self, today: str) -> None:
         """Have a payment come back, and the cause agree on another account."""
-        bank = self.office.bank
+        bank = self.staff.bank
         for each in bank.payments_to(RETURNING.account):
             bank.give_back(CHARITY, today, each.end_to_end_id)
-        await self.office.read_charity_statement(self._gateway, today)
+        await self.staff.read_charity_statement(self._gateway, today)
         await agree_account(self._gateway, RETURNING, MOVED)
 
     async def _outstanding(self) -> Decimal:
-        """Give what is owed on bills."""
+        """Return what is owed on bills."""
         owed, after = sum_of(()), 0
         while True:
             page = await self._gateway.ask(MAKER, "bill.overdue", OverduePage, after=after)

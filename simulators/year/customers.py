@@ -1,4 +1,4 @@
-"""What the customers of a simulated operator ask of it beside using their lines, each by the door that it has."""
+"""What the customers of a simulated operator ask of it beside using their lines, each by the interface that it has."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,9 +7,11 @@ from typing import Final
 
 from sqlalchemy import func, select
 
-from gateway.api.answers import AddOnTaken, LineChanged, LineTerms, OrderTaken, UsageRefunded
+from gateway.api.answers.lines import AddOnTaken, LineChanged, LineTerms
+from gateway.api.answers.orders import OrderTaken
+from gateway.api.answers.rows import ChosenCauses, GiftAnswer, UsagePage
+from gateway.api.answers.usage import UsageRefunded
 from gateway.api.problems import Problem
-from gateway.api.row_answers import ChosenCauses, GiftAnswer, UsagePage
 from gateway.balance.topups import Payment, ToppedUp, TopUp
 from gateway.messaging.inbound.deliver_sm import arrival
 from gateway.messaging.inbound.mo_delivery import TakeArrival
@@ -19,8 +21,8 @@ from gateway.subscribers.identifier_history import MSISDN
 from protocols.smpp.alphabets import Alphabet
 from protocols.smpp.messages import DeliverSm
 from simulators.year.clock import Clock, microseconds
-from simulators.year.diary import Deed, Wish
-from simulators.year.gateway import DESK, MAKER, Gateway
+from simulators.year.gateway import CUSTOMER_CARE, MAKER, Gateway
+from simulators.year.line_events import CustomerAction, CustomerEvent
 from simulators.year.lines import Line
 from simulators.year.settings_files import BUNDLE, PAYG, SHORT_CODE, CauseTerms
 
@@ -33,13 +35,13 @@ LOOK_BACK: Final = timedelta(days=10)
 
 
 class Customers:
-    """Does what customers wish; `done` counts it by wish, `refused` by wish and code."""
+    """Does what customers ask for; `done` counts it by action, `refused` by action and code."""
 
     def __init__(self, clock: Clock) -> None:
         """Begin with nothing done."""
         self._clock = clock
         self._known_use = 0
-        self.done: Counter[Wish] = Counter()
+        self.done: Counter[CustomerAction] = Counter()
         self.refused: Counter[str] = Counter()
         self._number = 0
 
@@ -47,56 +49,56 @@ class Customers:
         """Remember which use there was before, so that nobody looks through all of it."""
         self._known_use = gateway.context.read(lambda c: c.scalar(select(func.max(usage.c.id)))) or 0
 
-    async def pay_in(self, gateway: Gateway, deeds: Sequence[Deed]) -> None:
+    async def pay_in(self, gateway: Gateway, events: Sequence[CustomerEvent]) -> None:
         """Book top-ups, all of a slot at once."""
         limit = gateway.context.settings.charging.wallet_limit
         units: list[Unit] = []
-        for deed in deeds:
+        for event in events:
             self._number += 1
-            payment = Payment("shop", f"shop-{self._number}", deed.amount * POUND, "GBP")
-            units.append(TopUp(MSISDN, deed.line.msisdn, payment, limit))
-        for deed, answer in zip(deeds, await gateway.run_all(units), strict=True):
+            payment = Payment("shop", f"shop-{self._number}", event.amount * POUND, "GBP")
+            units.append(TopUp(MSISDN, event.line.msisdn, payment, limit))
+        for event, answer in zip(events, await gateway.run_all(units), strict=True):
             if isinstance(answer, ToppedUp):
-                self.done[deed.wish] += 1
+                self.done[event.action] += 1
             else:
-                self.refused[f"{deed.wish}: {getattr(answer, 'code', type(answer).__name__)}"] += 1
+                self.refused[f"{event.action}: {getattr(answer, 'code', type(answer).__name__)}"] += 1
 
-    async def ask(self, gateway: Gateway, deed: Deed, causes: Sequence[CauseTerms]) -> None:
-        """Do what one customer wishes; `causes` are those that may be chosen."""
-        if deed.line.gone:
+    async def ask(self, gateway: Gateway, event: CustomerEvent, causes: Sequence[CauseTerms]) -> None:
+        """Do what one customer asks for; `causes` are those that may be chosen."""
+        if event.line.gone:
             return
         self._number += 1
         try:
-            await self._ask(gateway, deed, causes[self._number % len(causes)])
+            await self._ask(gateway, event, causes[self._number % len(causes)])
         except Problem as problem:
-            self.refused[f"{deed.wish}: {problem.code}"] += 1
+            self.refused[f"{event.action}: {problem.code}"] += 1
         else:
-            self.done[deed.wish] += 1
+            self.done[event.action] += 1
 
-    async def _ask(self, gateway: Gateway, deed: Deed, cause: CauseTerms) -> None:
-        line = deed.line
-        match deed.wish:
-            case Wish.GIVE_BY_TEXT:
-                await self._texts(gateway, line, f"GIVE {cause.word} {deed.amount}")
+    async def _ask(self, gateway: Gateway, event: CustomerEvent, cause: CauseTerms) -> None:
+        line = event.line
+        match event.action:
+            case CustomerAction.GIVE_BY_TEXT:
+                await self._texts(gateway, line, f"GIVE {cause.word} {event.amount}")
                 await self._texts(gateway, line, "YES")
-            case Wish.GIVE | Wish.GIVE_AND_WITHDRAW:
-                await self._give(gateway, deed, cause)
-            case Wish.CHOOSE:
+            case CustomerAction.GIVE | CustomerAction.GIVE_AND_WITHDRAW:
+                await self._give(gateway, event, cause)
+            case CustomerAction.CHOOSE:
                 told = {"number": line.msisdn, "causes": [cause.id], "channel": "app", "wording": "2025-1"}
-                await gateway.ask(DESK, "subscriber.cause", ChosenCauses, **told)
-            case Wish.CHANGE_PLAN:
+                await gateway.ask(CUSTOMER_CARE, "subscriber.cause", ChosenCauses, **told)
+            case CustomerAction.CHANGE_PLAN:
                 await self._change_plan(gateway, line)
-            case Wish.ADD_ON:
+            case CustomerAction.ADD_ON:
                 told = {"number": line.msisdn, "add_on": "boost", "reference": f"boost-{self._number}"}
-                await gateway.ask(DESK, "subscriber.add-on", AddOnTaken, **told)
-            case Wish.COMPLAIN:
+                await gateway.ask(CUSTOMER_CARE, "subscriber.add-on", AddOnTaken, **told)
+            case CustomerAction.COMPLAIN:
                 await self._complain(gateway, line)
-            case Wish.LEAVE:
-                await gateway.ask(DESK, "sim.terminate", OrderTaken, iccid=line.iccid, reason="moves abroad")
+            case CustomerAction.LEAVE:
+                await gateway.ask(CUSTOMER_CARE, "sim.terminate", OrderTaken, iccid=line.iccid, reason="moves abroad")
                 await gateway.orders_done()
                 line.gone = True
-            case Wish.PAY_IN:
-                await self.pay_in(gateway, [deed])
+            case CustomerAction.PAY_IN:
+                await self.pay_in(gateway, [event])
 
     async def _texts(self, gateway: Gateway, line: Line, words: str) -> None:
         """Send a text to the short code."""
@@ -105,24 +107,26 @@ class Customers:
         came = arrival(LINK, CENTRE, text, Alphabet.GSM7, came_at=at, bound_at=0, country="GB")
         await gateway.run_all([TakeArrival(came)])
 
-    async def _give(self, gateway: Gateway, deed: Deed, cause: CauseTerms) -> None:
-        number = deed.line.msisdn
-        told = {"number": number, "cause": cause.id, "amount": f"{deed.amount}.00", "currency": "GBP"}
-        given = await gateway.ask(DESK, "subscriber.gift", GiftAnswer, **told, reference=f"gift-{self._number}")
-        if deed.wish is Wish.GIVE_AND_WITHDRAW:
-            await gateway.ask(DESK, "subscriber.gift-withdraw", GiftAnswer, number=number, gift=given.gift.id)
+    async def _give(self, gateway: Gateway, event: CustomerEvent, cause: CauseTerms) -> None:
+        number = event.line.msisdn
+        told = {"number": number, "cause": cause.id, "amount": f"{event.amount}.00", "currency": "GBP"}
+        given = await gateway.ask(
+            CUSTOMER_CARE, "subscriber.gift", GiftAnswer, **told, reference=f"gift-{self._number}"
+        )
+        if event.action is CustomerAction.GIVE_AND_WITHDRAW:
+            await gateway.ask(CUSTOMER_CARE, "subscriber.gift-withdraw", GiftAnswer, number=number, gift=given.gift.id)
 
     async def _change_plan(self, gateway: Gateway, line: Line) -> None:
         """Change between pay as you go and the bundle, which is left with the rest of its price given back."""
         plan = PAYG if line.plan == BUNDLE else BUNDLE
         effective = "pro-rata" if line.plan == BUNDLE and not line.has_card else ""
         told = {"number": line.msisdn, "plan": plan, "reason": "as asked by phone", "effective": effective}
-        await gateway.ask(DESK, "subscriber.plan", LineChanged, **told)
+        await gateway.ask(CUSTOMER_CARE, "subscriber.plan", LineChanged, **told)
         await gateway.orders_done()
         line.plan = plan
         if plan == BUNDLE and line.renews:
             agreed: dict[str, object] = {"consent": True, "reason": "agreed by phone", "billing_day": 1}
-            await gateway.ask(DESK, "subscriber.renewal", LineTerms, number=line.msisdn, **agreed)
+            await gateway.ask(CUSTOMER_CARE, "subscriber.renewal", LineTerms, number=line.msisdn, **agreed)
 
     async def _complain(self, gateway: Gateway, line: Line) -> None:
         """Have the latest use that cost something given back."""

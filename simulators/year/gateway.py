@@ -14,9 +14,10 @@ from typing import Final, ParamSpec, TypeVar
 import msgspec
 from sqlalchemy import Connection, select
 
-from gateway.api.actions import ACTIONS, ADMIN, OPERATOR, RunningAction
-from gateway.api.callers import Caller
-from gateway.api.order_actions import OrderActions
+from gateway.api.action import RunningAction
+from gateway.api.actions.orders import OrderActions
+from gateway.api.actions.table import ACTIONS
+from gateway.api.callers import ADMIN, OPERATOR, Caller
 from gateway.background import Background, Work
 from gateway.context import GatewayContext
 from gateway.environment import Environment
@@ -43,7 +44,7 @@ Arguments = ParamSpec("Arguments")
 RIGHTS: Final = frozenset({CAUSES})
 MAKER: Final = Caller("ann", ADMIN, RIGHTS)
 CHECKER: Final = Caller("ben", ADMIN, RIGHTS)
-DESK: Final = Caller("desk", OPERATOR, channel="desk")
+CUSTOMER_CARE: Final = Caller("desk", OPERATOR, channel="desk")
 """Who asks: the two people that stand for each payment, and whoever works for customers."""
 DAILY: Final = ("keep_wallets", "make_gifts", "seal_day", "book_taxes", "dunning")
 SELDOM: Final = ("supervise", "expire", "publish_months", "keep_months", "retire_due", "sweep")

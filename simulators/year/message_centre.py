@@ -13,8 +13,8 @@ from gateway.messaging.receipts import Receipt
 from gateway.messaging.submit import Accepted, AcceptTexts, Draft
 from gateway.messaging.texts import Step
 from protocols.smpp.receipts import IdForm, id_forms, stored_id
-from simulators.year.diary import Use
 from simulators.year.gateway import Gateway
+from simulators.year.line_events import Use
 
 LINK: Final = "host"
 VALIDITY: Final = 48 * 3600 * 1_000_000

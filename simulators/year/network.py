@@ -27,8 +27,8 @@ from gateway.charging.request import (
 )
 from gateway.charity.months import period_of
 from simulators.year.clock import microseconds
-from simulators.year.diary import DATA, SMS, VOICE, Use
 from simulators.year.gateway import Gateway, Unexpected
+from simulators.year.line_events import DATA, SMS, VOICE, Use
 from simulators.year.lines import Line
 from simulators.year.message_centre import MessageCentre
 

@@ -6,8 +6,10 @@ from typing import Final
 
 import msgspec
 
-from gateway.api.answers import ImportedRows, ImportedSims, OrderTaken
-from gateway.api.charity_answers import BankDetails, RegisterImported
+from gateway.api.answers.charity import BankDetails, RegisterImported
+from gateway.api.answers.orders import OrderTaken
+from gateway.api.answers.sims import ImportedSims
+from gateway.api.answers.subscribers import ImportedRows
 from gateway.balance.changes import ChooseCauses
 from gateway.balance.families import SetPayer
 from gateway.balance.line_terms import SetCreditLimit, SetRenewal

@@ -12,8 +12,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Final
 
-from gateway.api.charity_answers import CommitmentMade, CoverRow, PackMade, RemittanceRow, RemittanceRows, StandingRow
-from gateway.api.row_answers import BooksChecked
+from gateway.api.answers.charity import CommitmentMade, CoverRow, PackMade, RemittanceRow, RemittanceRows, StandingRow
+from gateway.api.answers.rows import BooksChecked
 from gateway.ledger.totals import Totals
 from simulators.bank import Bank
 from simulators.year.gateway import MAKER, Gateway

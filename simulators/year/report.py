@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import msgspec
 
-from gateway.api.bill_answers import CloseView
-from gateway.api.charity_answers import RemittanceRow, StandingRow
+from gateway.api.answers.bills import CloseView
+from gateway.api.answers.charity import RemittanceRow, StandingRow
 from gateway.ledger.totals import Totals
 
 
@@ -60,7 +60,7 @@ TITLES = {
 
 
 def charged(totals: Totals) -> tuple[int, Decimal, Decimal]:
-    """Give how many records a month has, what its use and sales were charged, and the tenths that were booked in it."""
+    """Return how many records a month has, what its use and sales were charged, and the tenths that were booked in it."""
     records = sum(row.count for row in totals.rows if row.step == "rated")
     money = sum_of(row.amount for row in totals.rows if row.step in ("charged", "journal: bundles sold"))
     return records, money, sum_of(row.amount for row in totals.rows if row.step == "journal: tenths")
@@ -72,17 +72,17 @@ def sum_of(amounts: Iterable[str | None]) -> Decimal:
 
 
 def confirmed(rows: Iterable[StandingRow]) -> Decimal:
-    """Give all that was ever confirmed."""
+    """Return all that was ever confirmed."""
     return sum_of(amount for row in rows for amount in (row.confirmed, row.payable, row.instructed, row.paid))
 
 
 def passed_on(rows: Iterable[RemittanceRow]) -> Decimal:
-    """Give what was paid to causes."""
+    """Return what was paid to causes."""
     return -sum_of(row.paid for row in rows)
 
 
 def moved(close: CloseView) -> Decimal:
-    """Give what the bills of a close ask for."""
+    """Return what the bills of a close ask for."""
     return sum_of(each.due for each in close.sums)
 
 

@@ -53,7 +53,7 @@ class Month(msgspec.Struct, frozen=True):
     of: int
 
     def closes(self, cause: CauseTerms) -> int:
-        """Give the month in which a cause closes; 0 where it does not."""
+        """Return the month in which a cause closes; 0 where it does not."""
         return max(2, (self.of + 1) // 2) + cause.closes - 1 if cause.closes else 0
 
     def is_closed(self, cause: CauseTerms) -> bool:

@@ -14,8 +14,8 @@ from gateway.store.errors import StoreError
 from simulators.year.clock import DAY, Clock
 from simulators.year.company import Company
 from simulators.year.customers import Customers
-from simulators.year.diary import Deed, Use, Wish, month_of
 from simulators.year.gateway import DAILY, SELDOM, Unexpected
+from simulators.year.line_events import CustomerAction, CustomerEvent, Use, month_of
 from simulators.year.lines import draw
 from simulators.year.network import Network
 from simulators.year.opening import bring_in, register_causes
@@ -36,11 +36,11 @@ SAMPLE: Final = 50
 
 
 class Year:
-    """A year of so many months and lines; `tell` hears how far it is."""
+    """A year of so many months and lines; `on_progress` gets a line on how far it is."""
 
-    def __init__(self, folder: Path, lines: int, months: int, seed: int, tell: Callable[[str], None]) -> None:
+    def __init__(self, folder: Path, lines: int, months: int, seed: int, on_progress: Callable[[str], None]) -> None:
         """Draw the lines; nothing is opened yet."""
-        self._months, self._seed, self._tell = months, seed, tell
+        self._months, self._seed, self._on_progress = months, seed, on_progress
         self._lines = draw(Random(seed), lines)  # noqa: S311  (customers who do not exist)
         self._clock = Clock(ZONE, datetime(YEAR - 1, 12, 15, 9, tzinfo=ZONE))
         self._network, self._customers, self._proofs = Network(ZONE), Customers(self._clock), Proofs()
@@ -77,9 +77,9 @@ class Year:
         """Have causes and lines come in, at the first moment of the year."""
         await register_causes(self._running.gateway, f"{YEAR - 1}-12-15")
         self._clock.move(datetime(YEAR, 1, 1, 0, 30, tzinfo=ZONE))
-        self._tell(f"{len(self._lines):,} lines come in")
+        self._on_progress(f"{len(self._lines):,} lines come in")
         await bring_in(self._running.gateway, self._lines, self._seed)
-        self._company.office.know(self._running.gateway, self._lines)
+        self._company.staff.know(self._running.gateway, self._lines)
 
     async def _play_month(self) -> None:
         if self._month.has_closings:
@@ -102,24 +102,24 @@ class Year:
             await self._end_day(day)
             day = datetime.combine(day.date() + DAY, datetime.min.time(), ZONE)
 
-    def _hold_back(self, diary: Sequence[Use | Deed], end: datetime) -> list[Use | Deed]:
+    def _hold_back(self, diary: Sequence[Use | CustomerEvent], end: datetime) -> list[Use | CustomerEvent]:
         """Hold back some of the last day's use, which comes after the month was closed."""
         last = [each for each in diary if isinstance(each, Use) and each.at >= end - DAY and not each.by_app]
         self._company.late = last[:: max(1, len(last) // max(1, len(self._lines) // 100))]
         late = set(map(id, self._company.late))
         return [each for each in diary if id(each) not in late]
 
-    async def _play(self, some: Sequence[Use | Deed], until: datetime) -> None:
+    async def _play(self, some: Sequence[Use | CustomerEvent], until: datetime) -> None:
         self._clock.move(until)
         gateway, month = self._running.gateway, self._month
-        deeds = [each for each in some if isinstance(each, Deed)]
+        events = [each for each in some if isinstance(each, CustomerEvent)]
         await self._customers.pay_in(
-            gateway, [each for each in deeds if each.wish is Wish.PAY_IN and not each.line.gone]
+            gateway, [each for each in events if each.action is CustomerAction.PAY_IN and not each.line.gone]
         )
         uses = [each for each in some if isinstance(each, Use) and not each.line.gone]
         await self._network.play(gateway, uses, self._clock())
-        for each in deeds:
-            if each.wish is not Wish.PAY_IN:
+        for each in events:
+            if each.action is not CustomerAction.PAY_IN:
                 await self._customers.ask(gateway, each, month.open_causes)
 
     async def _end_day(self, day: datetime) -> None:
@@ -130,11 +130,11 @@ class Year:
             await self._running.gateway.seal_month()
 
     async def _office_day(self, day: datetime) -> None:
-        """Have the company do what it does on a day, and tell of a month that was turned."""
+        """Have the company do what it does on a day, and report a month that was turned."""
         known = len(self._company.figures)
         await self._company.day(day, self._month)
         for each in self._company.figures[known:]:
-            self._tell(
+            self._on_progress(
                 f"{each.period}: {each.records:,} records, {each.charged} charged, {each.bills:,} bills, {each.accrued} given"
             )
 
@@ -148,12 +148,12 @@ class Year:
             await self._office_day(day)
             await self._end_day(day)
             day = datetime.combine(day.date() + DAY, datetime.min.time(), ZONE)
-        self._tell("the whole year is proved")
+        self._on_progress("the whole year is proved")
         period = f"{begin:%Y-%m}"
         rows = await self._proofs.remittances(self._running.gateway, period, self._company.shared)
         heirs = {cause.id: cause.heir for cause in CAUSES if self._month.is_closed(cause)}
         self._proofs.closings(rows, heirs, period, self._company.shared)
-        self._proofs.payments(self._company.office.bank, self._company.accounts(), period)
+        self._proofs.payments(self._company.staff.bank, self._company.accounts(), period)
         await self._proofs.books(self._running.gateway, "the year", full=True)
         last = self._company.figures[-1].period
         return await self._proofs.pack(
@@ -162,15 +162,15 @@ class Year:
 
     def _done(self) -> dict[str, int]:
         """Count what people did, and what was refused."""
-        office = self._company.office
-        found = {str(wish): count for wish, count in self._customers.done.items()}
+        staff = self._company.staff
+        found = {str(action): count for action, count in self._customers.done.items()}
         found |= {
             "records put right": self._company.put_right,
-            "bills' payments booked": office.paid_lines["paid"],
-            "payments taken back": office.paid_lines["taken_back"],
-            "payments to causes made": office.causes_paid["paid"],
-            "payments to causes refused": office.causes_paid["rejected"],
-            "payments to causes returned": office.causes_paid["returned"],
+            "bills' payments booked": staff.paid_lines["paid"],
+            "payments taken back": staff.paid_lines["taken_back"],
+            "payments to causes made": staff.causes_paid["paid"],
+            "payments to causes refused": staff.causes_paid["rejected"],
+            "payments to causes returned": staff.causes_paid["returned"],
             "late uses": self._company.late_uses,
             "texts delivered": self._network.centre.delivered,
             "texts not delivered": self._network.centre.failed,

@@ -23,7 +23,7 @@ from support.gateways import ROOT
 from gateway.billing import close_job
 from gateway.billing.pdf import write_pdf
 from gateway.billing.statement import bill_of
-from gateway.billing.words import Writer
+from gateway.billing.writer import Writer
 from gateway.charity.months import begin_of, end_of
 from gateway.context import GatewayContext
 from gateway.policies import make_policies

@@ -27,8 +27,8 @@ from pathlib import Path
 
 from support.gateways import ROOT
 
-from gateway.api.actions import ACTIONS, ADMIN
-from gateway.api.callers import Caller
+from gateway.api.actions.table import ACTIONS
+from gateway.api.callers import ADMIN, Caller
 from gateway.billing import dunning_job
 from gateway.billing.packs.row_trees import make, ranges_due
 from gateway.billing.references import reference_of

@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 
-import pytest
 from support.gateways import subscribers
 from support.handsets import Handsets, received, store_held, stored
 from support.log_lines import lines_of, stood_for
@@ -67,7 +66,6 @@ async def test_while_the_store_is_slow_a_yes_by_two_links_takes_one_gift_and_the
         assert [words[:9] for words in handsets.answers(giver)] == ["Reply YES", "Thank you"]
 
 
-@pytest.mark.timeout(120)
 async def test_texts_beyond_what_the_lane_holds_come_again_by_any_link_and_none_is_lost_or_doubled(tmp_path):
     links, per_link = (MAX_WAITING + MAX_BATCH) // OWED + 2, OWED
     numbers = [f"4479{n:08d}" for n in range(links * per_link)]

@@ -6,6 +6,7 @@ import json
 from support.diameter_rig import OCS, PGW, RawPeer, ccr, cer
 from support.gateways import Gateway, subscribers
 from support.mosquitto import until
+from support.patience import PATIENCE
 from support.ports import free_port
 
 from gateway.cli.client import _UnixConnection
@@ -45,12 +46,12 @@ class Wanted:
         self.said.append(done.stdout + done.stderr)
 
     def action(self, path, body, status, **headers):
-        connection = _UnixConnection(self.gateway.folder / "var" / "tpo.sock", 30)
+        connection = _UnixConnection(self.gateway.folder / "var" / "tpo.sock", PATIENCE)
         connection.request("POST", path, body, headers)
         self._answer(connection, status)
 
     def page(self, method, path, status, **headers):
-        connection = http.client.HTTPConnection("127.0.0.1", self.gateway.http_port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.gateway.http_port, timeout=PATIENCE)
         connection.request(method, path, headers=headers)
         self._answer(connection, status)
 

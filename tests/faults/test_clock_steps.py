@@ -6,11 +6,11 @@ import json
 import mmap
 import random
 
-import pytest
 from support import text_load
 from support.audit import reckon
 from support.charging_load import OPENING, under_load
 from support.gateways import Gateway
+from support.patience import PATIENCE
 from support.preloaded import library
 
 STEPS = (1, -1, 3600, -3600)
@@ -39,12 +39,11 @@ def steps(gateway):
 
 
 async def told(gateway, count):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while len(steps(gateway)) < count:  # noqa: ASYNC110  (another process)
             await asyncio.sleep(0.05)
 
 
-@pytest.mark.timeout(120)
 async def test_charging_goes_on_over_steps_and_each_is_told(tmp_path):
     clock, chance = Clock(tmp_path), random.Random(1)
     gateway = Gateway(tmp_path / "gw")
@@ -68,7 +67,6 @@ async def test_charging_goes_on_over_steps_and_each_is_told(tmp_path):
     assert "Traceback" not in gateway.log.read_text()
 
 
-@pytest.mark.timeout(120)
 async def test_texts_and_gifts_come_to_their_end_over_steps(tmp_path):
     clock = Clock(tmp_path)
 

@@ -22,7 +22,7 @@ RESTARTS_OF_POSTGRES, MOST_RESTARTS = 4, 16
 UNKNOWN = '"store.outcome_unknown"'
 
 
-@pytest.mark.timeout(120 + 10 * KILLS)
+@pytest.mark.timeout(300 + 10 * KILLS)
 @pytest.mark.parametrize(("lane", "kills"), [("process", KILLS - KILLS // 3), ("thread", KILLS // 3)])
 async def test_a_gateway_killed_at_random_instants_loses_and_doubles_nothing(tmp_path, lane, kills):
     began, chance = time.monotonic(), random.Random(SEED)

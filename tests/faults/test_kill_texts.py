@@ -21,7 +21,7 @@ SLOW = {"delay": 0.1}
 """So that each kill leaves texts in doubt."""
 
 
-@pytest.mark.timeout(150 + 10 * KILLS)
+@pytest.mark.timeout(300 + 10 * KILLS)
 async def test_a_gateway_killed_with_texts_under_way_loses_none_and_books_each_gift_once(tmp_path):
     began = time.monotonic()
     async with killed_under_load(tmp_path, KILLS, SEED) as (load, smsc, desk):
@@ -44,7 +44,7 @@ async def test_a_gateway_killed_with_texts_under_way_loses_none_and_books_each_g
     )
 
 
-@pytest.mark.timeout(150 + 10 * FEWER_KILLS)
+@pytest.mark.timeout(300 + 10 * FEWER_KILLS)
 async def test_with_policy_fail_a_killed_gateway_sends_nothing_twice_and_says_what_may_not_have_arrived(tmp_path):
     async with killed_under_load(tmp_path, FEWER_KILLS, SEED, smsc=SLOW, doubtful="fail") as (load, smsc, desk):
         told, booked, held = stored(url_of(desk))
@@ -64,7 +64,7 @@ async def test_with_policy_fail_a_killed_gateway_sends_nothing_twice_and_says_wh
     print(f"kills {FEWER_KILLS}, texts {dict(states)}, gifts {len(booked['gift'])}")
 
 
-@pytest.mark.timeout(150 + 10 * FEWER_KILLS)
+@pytest.mark.timeout(300 + 10 * FEWER_KILLS)
 async def test_with_policy_wait_a_killed_gateway_sends_nothing_twice_and_receipts_settle_what_arrived(tmp_path):
     link = {"doubtful": "wait", "doubtful_wait": 3600}
     async with killed_under_load(

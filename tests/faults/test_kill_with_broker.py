@@ -8,6 +8,7 @@ import pytest
 from support.audit import ask, reckon
 from support.gateways import Gateway, subscribers
 from support.mosquitto import PROGRAM, Listener, mosquitto, until
+from support.patience import PATIENCE
 from support.stubborn_pgw import StubbornPgw
 
 pytestmark = pytest.mark.skipif(not PROGRAM.exists(), reason="Mosquitto is not installed (package mosquitto)")
@@ -34,14 +35,14 @@ async def test_every_usage_record_comes_by_mqtt_though_gateway_and_broker_are_ki
     chance = random.Random(11)
     with mosquitto(tmp_path) as broker:
         broker.start()
-        events = f"events: {{mqtt: {{url: mqtt://127.0.0.1:{broker.port}}}}}"
-        with Gateway(tmp_path / "gw", extra=events) as gateway:
-            rows = subscribers(CUSTOMERS, balance=f"{OPENING}.00")
-            assert (await asyncio.to_thread(gateway.enrol, rows))["created"] == CUSTOMERS
-            customers = [(row[0], row[1]) for row in rows]
-            pgw = StubbornPgw(gateway.diameter_port, customers, chance, concurrency=8)
-            async with Listener(broker.port) as listener:
-                await listener.ready.wait()
+        async with Listener(broker.port) as listener:
+            await listener.ready.wait()
+            events = f"events: {{mqtt: {{url: mqtt://127.0.0.1:{listener.entrance}}}}}"
+            with Gateway(tmp_path / "gw", extra=events) as gateway:
+                rows = subscribers(CUSTOMERS, balance=f"{OPENING}.00")
+                assert (await asyncio.to_thread(gateway.enrol, rows))["created"] == CUSTOMERS
+                customers = [(row[0], row[1]) for row in rows]
+                pgw = StubbornPgw(gateway.diameter_port, customers, chance, concurrency=8)
                 load = asyncio.create_task(pgw.run())
 
                 async def some_events_more():
@@ -51,7 +52,7 @@ async def test_every_usage_record_comes_by_mqtt_though_gateway_and_broker_are_ki
 
                 async def broker_up():
                     broker.start()
-                    await asyncio.wait_for(listener.ready.wait(), 10)
+                    await asyncio.wait_for(listener.ready.wait(), PATIENCE)
 
                 for _ in range(ROUNDS):
                     await some_events_more()
@@ -71,11 +72,11 @@ async def test_every_usage_record_comes_by_mqtt_though_gateway_and_broker_are_ki
                 await until(lambda: pgw.requests > charged + 50)
                 await broker_up()
                 pgw.end()
-                await asyncio.wait_for(load, 30)
+                await asyncio.wait_for(load, PATIENCE)
                 url = f"sqlite:///{gateway.folder}/var/tpo.db"
                 await asyncio.to_thread(reckon, gateway, pgw, url, OPENING * 1_000_000)
                 records = {int(record["record_id"]) for record in await asyncio.to_thread(gateway.usage)}
-                await until(lambda: records <= {number for _, number in rated(listener)}, 60)
+                await until(lambda: records <= {number for _, number in rated(listener)})
                 await until(lambda: all_marked(gateway))
     heard = list(rated(listener))
     assert {number for _, number in heard} == records

@@ -33,7 +33,7 @@ def url(request, tmp_path):
 def killed_again_and_again(url):
     env = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])}
     command = [sys.executable, SCRIPT, url, KEY, str(KILLS)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=250, env=env)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=500, env=env)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 

@@ -13,6 +13,7 @@ import time
 from support.audit import reckon
 from support.charging_load import OPENING, figures, under_load
 from support.gateways import Gateway, lanes_of, wait_for_end
+from support.patience import PATIENCE
 from support.stubborn_smsc import WINDOW
 from support.text_load import stored, url_of
 from support.text_load import under_load as under_text_load
@@ -156,7 +157,7 @@ def test_a_lane_that_dies_five_times_within_a_minute_ends_the_gateway_with_a_rea
         for _ in range(4):
             lane_dies(gateway)
         gateway.kill_lane()
-        assert gateway.process.wait(20) == 1
+        assert gateway.process.wait(PATIENCE) == 1
     log = gateway.log.read_text()
     assert '"store.lane.lost"' in log
     assert "died 5 times within a minute" in log

@@ -5,7 +5,6 @@ import json
 import re
 import sqlite3
 
-import pytest
 from support.diameter_rig import RawPeer, ccr
 from support.gateways import Gateway, subscribers
 from support.log_lines import lines_of, stood_for
@@ -50,7 +49,6 @@ async def ask(peer, numbers):
     return [(await peer.receive())[1] for _ in numbers]
 
 
-@pytest.mark.timeout(120)
 async def test_two_thousand_refusals_of_a_store_that_cannot_write_take_less_than_fifty_lines_that_add_up(tmp_path):
     with Gateway(tmp_path / "gw") as gateway:
         await asyncio.to_thread(gateway.enrol, [CUSTOMER])

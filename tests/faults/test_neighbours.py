@@ -6,7 +6,8 @@ How long each answer takes beside each neighbour is measured by `python -m tests
 import asyncio
 
 import pytest
-from support.gateways import LANE, ROOT, Gateway, subscribers
+from support.gateways import LANE, ROOT, Gateway, lanes_of, subscribers
+from support.lateness import Lateness, Stretch
 from support.neighbours import (
     BROKER,
     DIAMETER,
@@ -21,6 +22,7 @@ from support.neighbours import (
     look,
     resident,
 )
+from support.patience import PATIENCE
 from support.ports import free_port
 
 from protocols.diameter.codec import encode_message
@@ -62,15 +64,18 @@ async def beside(kind, gateway, port):
         pid = gateway.process.pid
         forget_most(pid)
         before, _ = resident(pid)
-        figures, livez = await asyncio.gather(
-            behave(gateway.diameter_port, ROWS[0][1], RATE, SECONDS, ready=neighbour.begin),
-            look(gateway.http_port, SECONDS),
-        )
+        stretch = Stretch(pid, *lanes_of(pid))
+        with Lateness() as late:
+            figures, livez = await asyncio.gather(
+                behave(gateway.diameter_port, ROWS[0][1], RATE, SECONDS, ready=neighbour.begin, in_time=20.0),
+                look(gateway.http_port, SECONDS),
+            )
+        in_time = stretch.factor + 3 * late.most  # a second, on a machine of its own
         _, most = resident(pid)
         told = await neighbour.end()
     assert told["sent"] > 0  # it was there
-    assert figures.goodput >= 0.95
-    assert livez[len(livez) // 2] < 0.5
+    assert sum(passed < in_time for passed in figures.seconds) >= 0.95 * figures.sent
+    assert livez[len(livez) // 2] < 0.5 * in_time
     assert most - before < GROWTH
     assert "Traceback" not in gateway.log.read_text()
 
@@ -102,7 +107,7 @@ async def test_all_that_a_peer_asks_before_it_leaves_is_served_and_then_it_gets_
     await receive(reader)
     sessions = Sessions(MAD, ROWS[1][1], first=1_000_000_000)
     leaving = DisconnectPeerRequest(origin_host=MAD, origin_realm="host.example", disconnect_cause=0)
-    asked = [sessions.take() for _ in range(1500)]
+    asked = [sessions.take() for _ in range(400)]
     writer.write(b"".join(asked) + encode_message(0x80, 282, 0, 9, 9, encode(leaving)))
     answers = [await receive(reader) for _ in asked]
     assert not any(frame[4] & 0x20 for frame in answers)
@@ -113,7 +118,7 @@ async def test_all_that_a_peer_asks_before_it_leaves_is_served_and_then_it_gets_
 
 async def receive(reader):
     """The next answer of a gateway."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while True:
             head = await reader.readexactly(4)
             frame = head + await reader.readexactly(int.from_bytes(head[1:], "big") - 4)

@@ -28,7 +28,7 @@ def traced(folder):
         env={**os.environ, "PYTHONPATH": str(TESTS.parent)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     if "ptrace" in done.stderr and "not permitted" in done.stderr:

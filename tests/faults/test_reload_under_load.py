@@ -10,6 +10,7 @@ import random
 import pytest
 from support.audit import reckon
 from support.gateways import Gateway, subscribers
+from support.patience import PATIENCE
 from support.stubborn_pgw import StubbornPgw
 
 RELOADS = int(os.environ.get("TPO_RELOADS", "12"))
@@ -31,7 +32,7 @@ def variants(base):
     ]
 
 
-@pytest.mark.timeout(120 + 10 * RELOADS)
+@pytest.mark.timeout(300 + 10 * RELOADS)
 async def test_reloads_under_charging_load_lose_and_double_nothing(tmp_path):
     with Gateway(tmp_path / "gw") as gateway:
         rows = subscribers(CUSTOMERS, balance=f"{OPENING}.00")
@@ -51,7 +52,7 @@ async def test_reloads_under_charging_load_lose_and_double_nothing(tmp_path):
             gateway.config.write_text(texts[-1])
         finally:
             pgw.end()
-        await asyncio.wait_for(load, 30)
+        await asyncio.wait_for(load, PATIENCE)
         assert codes == [78 if number % len(texts) == 3 else 0 for number in range(RELOADS)]
         assert pgw.connections == 1
         records = await asyncio.to_thread(

@@ -54,7 +54,7 @@ def test_killed_at_any_step_the_reports_tell_the_same_and_the_next_process_goes_
     assert before["findings"] == []
     env = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])}
     command = [sys.executable, SCRIPT, config, str(NOW), str(STRIDE)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240, env=env)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=500, env=env)
     assert done.returncode == 0, done.stderr
     told = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(told) > 12

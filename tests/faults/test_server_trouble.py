@@ -13,11 +13,11 @@ import pytest
 from support import postgres, read_faults
 from support.gateways import Gateway, subscribers
 from support.gy_results import Asking
+from support.patience import PATIENCE
 
 SUCCESS, TOO_BUSY = 2001, 3004
 ROWS = subscribers(2)
 pytestmark = [
-    pytest.mark.timeout(100),
     pytest.mark.skipif(not postgres.BINARIES, reason="PostgreSQL is not installed (package postgresql)"),
 ]
 
@@ -87,7 +87,7 @@ async def test_a_server_in_trouble_is_told_as_busy_and_comes_back_by_itself(tmp_
                 assert checks(gateway)["store"] is False
             assert set(results) <= {TOO_BUSY, None}
             assert TOO_BUSY in results
-            end = time.monotonic() + 15
+            end = time.monotonic() + PATIENCE
             while checks(gateway) != {"not_draining": True, "store": True} or await client.ask() != SUCCESS:
                 assert time.monotonic() < end
                 await asyncio.sleep(0.1)

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, closing
 import pytest
 from support.gateways import Gateway, subscribers
 from support.gy_results import Asking
+from support.patience import PATIENCE
 
 SUCCESS, TOO_BUSY, UNABLE = 2001, 3004, 5012
 NOTICED = 4.0
@@ -296,5 +297,5 @@ def test_a_gateway_whose_store_is_gone_still_stops_in_order(tmp_path):
         gateway.enrol(ROWS[:1])
         (gateway.folder / "var" / "tpo.db").unlink()
         gateway.process.send_signal(signal.SIGTERM)
-        assert gateway.process.wait(20) == 0
+        assert gateway.process.wait(PATIENCE) == 0
     assert not (gateway.folder / "var" / "tpo.db").exists()

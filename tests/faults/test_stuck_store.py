@@ -16,11 +16,11 @@ import pytest
 from support import postgres
 from support.gateways import Gateway, lanes_of, subscribers
 from support.gy_results import Asking
+from support.patience import PATIENCE
 
 SUCCESS, TOO_BUSY = 2001, 3004
 DEADLINE = 1
 ROWS = subscribers(1)
-PATIENCE = 20
 needs_postgresql = pytest.mark.skipif(not postgres.BINARIES, reason="PostgreSQL is not installed (package postgresql)")
 
 
@@ -90,7 +90,6 @@ async def stuck(gateway, trouble):
 
 
 @needs_postgresql
-@pytest.mark.timeout(90)
 async def test_a_database_server_that_is_frozen_keeps_nobody_waiting_past_the_deadline(tmp_path):
     with postgres.server() as make:
         url = make("stuck")
@@ -98,7 +97,6 @@ async def test_a_database_server_that_is_frozen_keeps_nobody_waiting_past_the_de
             await stuck(gateway, frozen_backends(url))
 
 
-@pytest.mark.timeout(90)
 async def test_a_file_that_another_writer_holds_keeps_nobody_waiting_past_the_deadline(tmp_path):
     with Gateway(tmp_path / "gw", charging=f"deadline: {DEADLINE}") as gateway:
         await stuck(gateway, another_writer(gateway.folder / "var" / "tpo.db"))

@@ -17,7 +17,9 @@ from sqlalchemy import func, select
 from support import charging_load, postgres
 from support.audit import reckon
 from support.gateways import subscribers
+from support.lateness import Lateness
 from support.mosquitto import PROGRAM, Listener, mosquitto
+from support.patience import PATIENCE
 from support.ports import free_port
 from support.shared_store import (
     TAKEOVER,
@@ -42,9 +44,9 @@ LIMIT = 15
 pytestmark = [
     pytest.mark.xdist_group("takeover"),
     pytest.mark.skipif(not postgres.BINARIES, reason="PostgreSQL is not installed"),
-    pytest.mark.timeout(240),
 ]
-ROWS = subscribers(PAYERS + 400, balance="1000.00")
+ROWS = subscribers(PAYERS + 2000, balance="1000.00")
+"""More than four talkers can get through in a minute and a half: one who finds no customer left breaks the load."""
 
 
 @asynccontextmanager
@@ -61,7 +63,7 @@ async def under_load(gateways, centre, url):
             await asyncio.sleep(0.02)
         yield load
         load.ending.set()
-        await asyncio.wait_for(asyncio.gather(*tasks), 60)
+        await asyncio.wait_for(asyncio.gather(*tasks), PATIENCE)
         await settled(url, centre)
         await asyncio.to_thread(load.desk.check)
     finally:
@@ -75,9 +77,11 @@ async def under_load(gateways, centre, url):
 
 async def adopted(*gateways):
     """Wait until one of these has taken over; gives it."""
-    found, _ = await asyncio.to_thread(
-        wait_until, lambda: [gateway for gateway in gateways if gateway.events("node.adopted")], LIMIT
-    )
+    with Lateness() as late:
+        found, seconds = await asyncio.to_thread(
+            wait_until, lambda: [gateway for gateway in gateways if gateway.events("node.adopted")]
+        )
+    assert seconds < LIMIT + 10 * late.most
     (winner,) = found
     return winner
 
@@ -177,15 +181,17 @@ async def test_a_gateway_that_is_stopped_amid_charging_holds_no_wallet_and_what_
                     at = time.monotonic()
                     await asyncio.sleep(0.2)
                     pgw.go_to(two)
-                    await asyncio.wait_for(answered(pgw, 64 + 150), LIMIT)
-                    seconds.append(time.monotonic() - at)
+                    with Lateness() as late:
+                        await asyncio.wait_for(answered(pgw, 64 + 150), PATIENCE)
+                        seconds.append(time.monotonic() - at)
+                    assert seconds[0] < LIMIT + 10 * late.most
                     await asyncio.sleep(max(0.0, STANDS_STILL - seconds[0]))
                     one.go_on()
                     await answered(pgw, 150)
 
                 pgw = await charging_load.under_load(one, random.Random(2026), stop_one)
                 records = reckon(two, pgw, url, charging_load.OPENING * 1_000_000)
-                await asyncio.to_thread(wait_until, lambda: one.get("/readyz")[0] == 200, LIMIT)
+                await asyncio.to_thread(wait_until, lambda: one.get("/readyz")[0] == 200)
             print(f"charging went on within {seconds[0]:.1f} s, usage records {records}")
 
 
@@ -229,7 +235,7 @@ async def test_orders_under_way_and_events_that_wait_go_on_elsewhere_each_once(t
         async with HostApi(work_seconds=0.05) as host, Listener(broker.port) as heard:
             more = f"""provisioning:
   hosts: [{{name: home, adapter: tmf640, plans: [payg-gb], url: "{host.url}", rate: 25, poll: 1s, timeout: 3s}}]
-events: {{mqtt: {{url: "mqtt://127.0.0.1:{broker.port}", topic: tpo}}}}
+events: {{mqtt: {{url: "mqtt://127.0.0.1:{heard.entrance}", topic: tpo}}}}
 """
             one, two = (OrderingGateway(tmp_path, f"ocs{n}", url, free_port(), extra=more) for n in (1, 2))
             with one, two:
@@ -248,7 +254,7 @@ events: {{mqtt: {{url: "mqtt://127.0.0.1:{broker.port}", topic: tpo}}}}
                         unpublished = select(func.count()).where(outbox.c.published_at.is_(None))
                         return states, connection.execute(unpublished).scalar_one()
 
-                await asyncio.to_thread(wait_until, lambda: standing()[0]["done"] >= count // 4)
+                await asyncio.to_thread(wait_until, lambda: standing()[0]["done"] >= 5)
                 await asyncio.to_thread(one.kill)
                 states, waiting = standing()
                 assert states["done"] < count

@@ -14,6 +14,7 @@ from functools import cache
 
 import pytest
 from aiohttp import web
+from support.patience import PATIENCE
 
 from provisioning.errors import HostRefused, HostUnavailable
 from provisioning.hosts.interface import ABSENT, Access, Condition, HostLine, Pending
@@ -69,7 +70,7 @@ class Listener:
         return web.Response(status=201)
 
     async def wait_for(self, count):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while len(self.bodies) < count:
                 self.arrived.clear()
                 await self.arrived.wait()

@@ -13,7 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT / "tests") not in sys.path:
     sys.path.insert(0, str(ROOT / "tests"))  # as pytest has it, for `support`
 
-from gateway.api import requests
+from support.request_types import request_types
+
 from gateway.api.conversion import to_request
 from gateway.api.json_values import read_value
 from gateway.api.problems import Problem
@@ -43,6 +44,7 @@ from protocols.smpp.times import parse_time
 from provisioning.errors import IdentifierInvalid
 
 NOW = 1_700_000_000_000_000
+REQUESTS = request_types()
 LENIENT = Profile(STANDARD.grouped, lenient=True)
 
 
@@ -165,12 +167,6 @@ def csv_files(data: bytes) -> None:
     assert list(table) == rows
 
 
-@cache
-def _requests():
-    kinds = [kind for kind in vars(requests).values() if isinstance(kind, type) and issubclass(kind, msgspec.Struct)]
-    return sorted((kind for kind in kinds if kind.__module__ == requests.__name__), key=lambda kind: kind.__name__)
-
-
 def api_requests(data: bytes) -> None:
     """A JSON body, converted to each request of the API."""
     try:
@@ -178,7 +174,7 @@ def api_requests(data: bytes) -> None:
     except Problem as problem:
         assert problem.status == 400
         return
-    for kind in _requests():
+    for kind in REQUESTS:
         try:
             assert isinstance(to_request(value, kind), kind)
         except Problem as problem:

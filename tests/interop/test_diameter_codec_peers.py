@@ -287,7 +287,7 @@ def test_python_diameter_s_dictionary_agrees_on_which_avps_are_groups():
 
 def tshark(path, *arguments):
     command = [TSHARK, "-r", str(path), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout
 
 
 @needs_tshark

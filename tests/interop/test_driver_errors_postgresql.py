@@ -16,7 +16,6 @@ from gateway.store.driver_errors import classify, is_undone
 from gateway.store.errors import StoreConflict, StoreCorrupt, StoreUnavailable, UnitPoisoned
 
 pytestmark = [
-    pytest.mark.timeout(60),
     pytest.mark.xdist_group("driver_errors_postgresql"),
     pytest.mark.skipif(not postgres.BINARIES, reason="PostgreSQL is not installed (package postgresql)"),
 ]

@@ -8,7 +8,9 @@ import time
 import pytest
 from sqlalchemy import select
 from support.lane_fixture import workplace
+from support.lateness import Lateness
 from support.mosquitto import PROGRAM, Listener, Tell, forwarder, mosquitto, settings, told, until, waiting
+from support.patience import PATIENCE
 
 from gateway.events.broker import Broker
 from gateway.events.outbox_queue import read_waiting
@@ -130,12 +132,13 @@ async def test_a_hung_broker_holds_up_nobody_and_gets_everything_in_order_once_i
             await until(lambda: waiting(place) == 0)
             broker.hang()
             slowest = 0.0
-            for n in range(50, 400):
-                started = time.monotonic()
-                await asyncio.to_thread(place.lane.run, Tell(n, padding="x" * 2000))
-                slowest = max(slowest, time.monotonic() - started)
+            with Lateness() as late:
+                for n in range(50, 400):
+                    started = time.monotonic()
+                    await asyncio.to_thread(place.lane.run, Tell(n, padding="x" * 2000))
+                    slowest = max(slowest, time.monotonic() - started)
             await until(lambda: sum(name == "events.broker.down" for name, _ in heard) >= 2)
-            assert slowest < 1.0
+            assert slowest < 1.0 + 3 * late.most
             assert waiting(place) == 350
             broker.wake()
             await until(lambda: waiting(place) == 0)
@@ -158,9 +161,10 @@ async def test_stopping_takes_bounded_time_while_the_broker_hangs(place, broker,
         for n in range(10):
             place.lane.run(Tell(n))
         await asyncio.sleep(0.5)
-    started = time.monotonic()
-    await work.stop(within=1.0)
-    assert time.monotonic() - started < 2.5
+    with Lateness() as late:
+        started = time.monotonic()
+        await work.stop(within=1.0)
+    assert time.monotonic() - started < 2.5 + 10 * late.most
     assert not work.state().connected
 
 
@@ -216,7 +220,7 @@ async def test_an_event_that_the_broker_refuses_is_not_marked(place, tmp_path):
 @pytest.fixture
 def passwords(tmp_path):
     file = tmp_path / "passwords"
-    subprocess.run(["mosquitto_passwd", "-b", "-c", file, "gateway", "correct"], check=True, timeout=10)
+    subprocess.run(["mosquitto_passwd", "-b", "-c", file, "gateway", "correct"], check=True, timeout=PATIENCE)
     return file
 
 
@@ -242,7 +246,9 @@ def certificate(tmp_path):
     certificate, key = tmp_path / "broker.pem", tmp_path / "broker.key"
     names = ["-subj", "/CN=broker", "-addext", "subjectAltName=IP:127.0.0.1"]
     new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-    subprocess.run([*new, *names, "-out", certificate, "-keyout", key], check=True, capture_output=True, timeout=30)
+    subprocess.run(
+        [*new, *names, "-out", certificate, "-keyout", key], check=True, capture_output=True, timeout=PATIENCE
+    )
     return certificate
 
 

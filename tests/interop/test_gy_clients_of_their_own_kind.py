@@ -12,6 +12,7 @@ from diameter.message.avp import Avp
 from diameter.message.avp.grouped import RequestedServiceUnit, SubscriptionId
 from support.gateways import Gateway, subscribers
 from support.obedient_pgw import RAR, ObedientPgw
+from support.patience import PATIENCE
 from support.python_diameter_pgw import INITIAL, TERMINATION, service
 
 pytestmark = pytest.mark.xdist_group("gy_clients_of_their_own_kind")
@@ -19,7 +20,6 @@ pytestmark = pytest.mark.xdist_group("gy_clients_of_their_own_kind")
 TOKEN = "the-shop-around-the-corner"
 AUTH_APPLICATION_ID, VENDOR_SPECIFIC_APPLICATION_ID, VENDOR_ID = 258, 260, 266
 TGPP = 10415
-PATIENCE = 15
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ pytest.importorskip("diameter", reason="python-diameter is not installed")
 from support import free_diameter, postgres
 from support.free_diameter import FreeDiameter
 from support.gateways import Gateway, subscribers
+from support.patience import PATIENCE
 from support.python_diameter_pgw import INITIAL, TERMINATION, UPDATE, TheirPgw, service
 from support.wiretap import Wiretap
 
@@ -27,7 +28,6 @@ DESTINATION_HOST, ROUTE_RECORD, MSCC = 293, 282, 456
 OCS1, OCS2 = "ocs1.tpo.example", "ocs2.tpo.example"
 OTHER = {OCS1: OCS2, OCS2: OCS1}
 GROUPS = (10, 100)
-PATIENCE = 15
 PRICE = Decimal("0.00000001")
 """Major units an octet of the plan payg-gb."""
 

@@ -14,6 +14,7 @@ from support import free_diameter
 from support.free_diameter import FreeDiameter
 from support.gateways import Gateway, subscribers
 from support.obedient_pgw import ASR, RAR, ObedientPgw
+from support.patience import PATIENCE
 from support.python_diameter_pgw import TERMINATION, UPDATE
 from support.wiretap import Wiretap
 
@@ -23,7 +24,6 @@ TSHARK = shutil.which("tshark")
 ROUTE_RECORD = 282
 WARNING = 6291456
 """Wireshark's severity `warn`; errors and malformed packets are above it."""
-PATIENCE = 15
 
 
 @contextmanager

@@ -231,7 +231,7 @@ def capture(written, tmp_path_factory):
 
 def tshark(path, *arguments):
     command = [TSHARK, "-r", str(path), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout
 
 
 def fields(path, *names, display=""):

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import event, insert, select, text, update
 from support.lane_fixture import workplace
 from support.old_stores import store_at
+from support.patience import PATIENCE
 from support.postgres_wire import wire
 
 from gateway.store import leases, nodes, schema
@@ -103,7 +104,7 @@ def test_of_two_that_adopt_the_same_gateway_one_has_it(url):
         workplace(url, node="two") as two,
         workplace(url, node="three") as three,
     ):
-        together, got = threading.Barrier(2, timeout=30), []
+        together, got = threading.Barrier(2, timeout=PATIENCE), []
 
         def take(place):
             together.wait()
@@ -119,7 +120,7 @@ def test_of_two_that_adopt_the_same_gateway_one_has_it(url):
 
 def test_two_gateways_that_enter_at_once_have_numbers_of_their_own(url):
     with workplace(url, node="one") as place:
-        together, got = threading.Barrier(6, timeout=30), []
+        together, got = threading.Barrier(6, timeout=PATIENCE), []
 
         def enter(name):
             together.wait()

@@ -54,7 +54,7 @@ def exported(place, written, causes=True, limit=3):
 
 
 def accepts(program, file):
-    return subprocess.run([*CHECKERS[program], file], capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run([*CHECKERS[program], file], capture_output=True, text=True, check=False, timeout=300)
 
 
 @pytest.fixture(params=["beancount", "hledger"])

@@ -12,6 +12,7 @@ pytest.importorskip("diameter", reason="python-diameter is not installed")
 from support import postgres
 from support.gateways import Gateway, subscribers
 from support.obedient_pgw import ASR, RAR, ObedientPgw
+from support.patience import PATIENCE
 from support.ports import free_port
 
 from gateway.store.engine import open_writer
@@ -20,7 +21,6 @@ pytestmark = [
     pytest.mark.xdist_group("many_gateways"),
     pytest.mark.skipif(not postgres.BINARIES, reason="PostgreSQL is not installed"),
 ]
-PATIENCE = 15
 ONE, TWO = "ocs1.tpo.example", "ocs2.tpo.example"
 ROWS = subscribers(4)
 POOR = subscribers(1, balance="0.05", first=50)[0]

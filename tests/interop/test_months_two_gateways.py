@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from sqlalchemy import insert, select
 from support.lane_fixture import CAUSE_SEALS, workplace
+from support.patience import PATIENCE
 
 from gateway.charity.months import end_of
 from gateway.charity.publication import GRACE, MonthReader, PublishMonth
@@ -60,7 +61,7 @@ def test_of_two_gateways_one_publishes_the_month_with_the_givers_of_both(databas
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(30)
+            thread.join(PATIENCE)
         assert sorted(done) == [False, True]
         assert (one.alarms, two.alarms) == ([], [])
         (body,) = one.read(select(outbox.c.body).where(outbox.c.topic == "charity/accrued"))

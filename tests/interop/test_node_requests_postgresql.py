@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import insert, select
 from support import postgres
 from support.lane_fixture import workplace
+from support.patience import PATIENCE
 
 from gateway.store.engine import reading
 from gateway.store.errors import StoreError
@@ -95,7 +96,7 @@ def test_a_gateway_runs_as_long_as_a_process_listens_for_it(pair):
     first.close()
     assert running() == {"ocs2"}
     second.close()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while running() and time.monotonic() < deadline:
         continue
     assert running() == set()

@@ -12,6 +12,7 @@ import pytest
 from support.charging_fixture import INITIAL, TERMINATION, UPDATE, ccr, service
 from support.diameter_rig import until
 from support.gy_link import gy_link
+from support.patience import PATIENCE
 from support.smpp34_smsc import desk_at_smpp34
 from support.sms_gateway import TOKENS
 
@@ -48,11 +49,10 @@ def post(desk, body, token):
         data=json.dumps(body).encode(),
         headers={"Authorization": f"Bearer {token}"},
     )
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
         return json.loads(answer.read())
 
 
-@pytest.mark.timeout(120)
 async def test_a_statutory_notice_arrives_once_after_a_stop_in_quiet_hours_and_over_a_kill(tmp_path):
     async with desk_at_smpp34(tmp_path) as (desk, smsc):
         notices = f'notices: {{quiet_hours: "{quiet_now()}", low_balance: 5.00}}\n'
@@ -72,7 +72,7 @@ async def test_a_statutory_notice_arrives_once_after_a_stop_in_quiet_hours_and_o
         assert not any(REACHED in words for words in said(smsc))
         smsc.bound.clear()
         await asyncio.to_thread(desk.start)
-        await until(lambda: any(REACHED in words for words in said(smsc)), 60)
+        await until(lambda: any(REACHED in words for words in said(smsc)))
         told = await desk.run("notice", "list")
         assert [(row["kind"], row["notice_class"]) for row in told] == [
             ("bill_limit_set", "statutory"),

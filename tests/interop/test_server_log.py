@@ -10,6 +10,7 @@ from typing import ClassVar
 import pytest
 from sqlalchemy import text
 from support.lane_fixture import workplace
+from support.patience import PATIENCE
 
 from gateway.store.batch import Unit
 from gateway.store.errors import OutcomeUnknown
@@ -60,7 +61,7 @@ class Held:
 
         def held(log):
             self.begun.set()
-            assert self.let_go.wait(10)
+            assert self.let_go.wait(PATIENCE)
             sync(log)
 
         monkeypatch.setattr(ServerLog, "sync", held)
@@ -86,29 +87,29 @@ def posted(place, unit, **options):
 def test_a_unit_and_who_reads_it_wait_until_its_commit_is_durable_though_others_see_it(place, monkeypatch):
     held = Held(monkeypatch)
     answered, outcome = posted(place, Append())
-    assert held.begun.wait(10)
+    assert held.begun.wait(PATIENCE)
     committed = place.read(text("SELECT max(id) FROM outbox"))
     told, _ = posted(place, AwaitDurable())
     assert not answered.is_set()
     assert not told.is_set()
     held.let_go.set()
-    assert answered.wait(10)
-    assert told.wait(10)
+    assert answered.wait(PATIENCE)
+    assert told.wait(PATIENCE)
     assert committed == [(outcome[0],)]
 
 
 def test_batches_are_decided_while_a_commit_is_on_its_way_to_the_disk(place, monkeypatch):
     held = Held(monkeypatch)
     first, _ = posted(place, Append())
-    assert held.begun.wait(10)
+    assert held.begun.wait(PATIENCE)
     more = [posted(place, Append()) for _ in range(WORTH_A_BATCH)]
     committed = threading.Event()
     while len(place.read(text("SELECT id FROM outbox"))) < 2 + WORTH_A_BATCH:
         assert not committed.wait(0.001)
     assert not any(answered.is_set() for answered, _ in more)
     held.let_go.set()
-    assert first.wait(10)
-    assert all(answered.wait(10) for answered, _ in more)
+    assert first.wait(PATIENCE)
+    assert all(answered.wait(PATIENCE) for answered, _ in more)
 
 
 def test_a_sync_that_fails_leaves_the_outcome_unknown_and_those_after_it_have_another_connection(place, monkeypatch):

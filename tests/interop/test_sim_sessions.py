@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("diameter", reason="python-diameter is not installed")
 
 from support.obedient_pgw import ASR, RAR, ObedientPgw
+from support.patience import PATIENCE
 from support.python_diameter_pgw import INITIAL, service
 from support.sim_gateway import card, phone, sim_desk
 
@@ -16,7 +17,6 @@ from simulators.host_api import HostApi
 pytestmark = pytest.mark.xdist_group("sim_sessions")
 
 CARD, NUMBER, PLAN = card(1), phone(1), "payg-gb"
-PATIENCE = 15
 DENIED, UNKNOWN = 4010, 5030
 
 

@@ -199,7 +199,7 @@ def test_aiosmpplib_packs_the_same_but_for_what_fills_up(text):
 
 def tshark(path, *arguments):
     command = [TSHARK, "-r", str(path), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout
 
 
 COMPLAINTS = "_ws.malformed || _ws.expert.severity >= 6291456"
@@ -278,7 +278,7 @@ def test_tshark_reads_the_values_that_we_wrote(tmp_path):
 
 @needs_tshark
 def test_tshark_has_the_same_names_for_commands_and_statuses():
-    values = subprocess.run([TSHARK, "-G", "values"], capture_output=True, text=True, check=True, timeout=60).stdout
+    values = subprocess.run([TSHARK, "-G", "values"], capture_output=True, text=True, check=True, timeout=300).stdout
     commands, statuses = {}, set()
     for line in values.splitlines():
         kind, name, *rest = [*line.split("\t"), ""]

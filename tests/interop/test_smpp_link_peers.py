@@ -16,6 +16,7 @@ from aiosmpplib.broker import SimpleBroker
 from aiosmpplib.hook import SimpleHook
 from aiosmpplib.state import PhoneNumber
 from support.diameter_rig import until
+from support.patience import PATIENCE
 from support.ports import free_port
 from support.smpp_rig import DELIVER, SUBMIT, LinkRig, ServerRig
 
@@ -165,7 +166,7 @@ async def mortal_centre(port):
         sys.executable, str(THEIR_SMSC), str(port), stdout=asyncio.subprocess.PIPE
     )
     try:
-        assert await asyncio.wait_for(process.stdout.readline(), 10.0) == b"listening\n"
+        assert await asyncio.wait_for(process.stdout.readline(), PATIENCE) == b"listening\n"
         yield
     finally:
         process.kill()
@@ -303,7 +304,7 @@ async def aiosmpplib_client(port):
     task = asyncio.create_task(esme.start())
     try:
         yield broker, wire_taps.received_messages
-        await asyncio.wait_for(esme.stop(), 10.0)
+        await asyncio.wait_for(esme.stop(), PATIENCE)
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):

@@ -28,7 +28,7 @@ async def read_by_tshark(path, pdus):
 
     def run(*arguments):
         command = [TSHARK, "-r", str(path), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout
 
     ids = await asyncio.to_thread(run, "-T", "fields", "-e", "smpp.command_id")
     return [int(line, 16) for line in ids.split()], await asyncio.to_thread(run, "-Y", COMPLAINTS, "-V")

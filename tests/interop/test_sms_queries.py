@@ -5,6 +5,7 @@ import json
 
 import smpp34
 from support.diameter_rig import until
+from support.patience import PATIENCE
 from support.ports import free_port
 from support.querying_smsc import QueryingSmsc
 from support.sms_gateway import SmsGateway, text
@@ -64,7 +65,7 @@ async def test_smpp34_refuses_query_sm_and_its_receipt_still_settles_the_text(tm
         async with SmsGateway(tmp_path, port, query_after=1) as desk:
             await until(lambda: esmes)
             (text_id,) = await desk.send(text("hello"))
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 while await asyncio.to_thread(metric, desk, "refused") < 1:  # noqa: ASYNC110  (a figure of another process)
                     await asyncio.sleep(0.1)
             assert (await desk.show(text_id))["state"] == "submitted"

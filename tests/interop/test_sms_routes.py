@@ -4,6 +4,7 @@ import asyncio
 import urllib.request
 from contextlib import asynccontextmanager
 
+from support.patience import PATIENCE
 from support.sms_gateway import CODE, Centre, SmsGateway, text
 
 from protocols.smpp.errors import CommandStatus
@@ -38,7 +39,7 @@ def write_routes(gateway, routes):
 
 def page_of(gateway):
     """The status page."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{gateway.http_port}/", timeout=30) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{gateway.http_port}/", timeout=PATIENCE) as answer:
         return answer.read().decode()
 
 

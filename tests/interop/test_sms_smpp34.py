@@ -23,7 +23,7 @@ async def test_a_thousand_texts_are_submitted_and_delivered(tmp_path):
         )
         shown = await desk.run("sms", "show", ids[0])
         assert [part["state"] for part in shown["parts"]] == ["delivered"]
-        await asyncio.sleep(0.2)
+        await until(lambda: len(smsc.acknowledged) >= 1000)
         assert smsc.acknowledged == [0] * 1000
 
 

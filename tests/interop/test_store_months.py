@@ -12,6 +12,7 @@ from sqlalchemy import insert, select, text
 from support.books import check
 from support.lane_fixture import Workplace
 from support.old_stores import everything
+from support.patience import PATIENCE
 from support.sealing import seal_day
 
 from gateway.charity import publication
@@ -223,7 +224,7 @@ def test_rows_of_a_month_that_is_just_being_made_wait_for_it_and_are_booked(plac
             partitioning.make_month(maker, first, early)
             booking = clerk.submit(book, place, early + 1)
             somebody_waits_for_a_lock(place)
-        booking.result(timeout=10)
+        booking.result(timeout=PATIENCE)
     assert {*where(place, first).values()} == {f"{first.name}_2027_02"}
 
 

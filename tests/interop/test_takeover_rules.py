@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import insert
 from support.gateways import ROOT
 
-from gateway.api.actions import ACTIONS, ADMIN
-from gateway.api.callers import Caller
+from gateway.api.actions.table import ACTIONS
+from gateway.api.callers import ADMIN, Caller
 from gateway.api.problems import Problem
 from gateway.context import GatewayContext
 from gateway.environment import Environment

@@ -6,6 +6,7 @@ import pytest
 from support import postgres
 from support.charging_fixture import MSISDN, PENNY
 from support.messaging_fixture import text_place
+from support.patience import PATIENCE
 
 pytestmark = [
     pytest.mark.skipif(not postgres.BINARIES, reason="PostgreSQL is not installed"),
@@ -42,7 +43,7 @@ def test_texts_of_one_number_by_two_gateways_at_once_take_one_gift_and_none_is_l
     with text_place(url) as one, text_place(url, node="other.test.example") as two:
         one.enrol(50 * POUND)
         one.says("GIVE WATERAID 5")
-        came, together = [], threading.Barrier(2, timeout=30)
+        came, together = [], threading.Barrier(2, timeout=PATIENCE)
 
         def talk(place):
             together.wait()

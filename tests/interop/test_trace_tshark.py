@@ -1,6 +1,7 @@
 """`tpo trace` on a running gateway: what it takes down of one line, tshark reads; of another line it takes down nothing."""
 
 import asyncio
+import functools
 import json
 import shutil
 import subprocess
@@ -31,11 +32,11 @@ NEW = "447700900555"
 WORDS = "nobody should read this"
 
 
-def read(path):
+def read(path, *, whole=True):
     """What tshark says of each packet: its protocols, and whether anything in it is malformed."""
     fields = ("-e", "frame.protocols", "-e", "_ws.malformed", "-e", "_ws.expert.severity")
     done = subprocess.run(
-        [TSHARK, "-r", str(path), "-T", "fields", *fields], capture_output=True, text=True, check=True
+        [TSHARK, "-r", str(path), "-T", "fields", *fields], capture_output=True, text=True, check=whole
     )
     return [line.split("\t") for line in done.stdout.splitlines()]
 
@@ -123,7 +124,9 @@ async def test_sigkill_leaves_a_file_that_can_be_read(place, tmp_path):
         gateway.tpo, "trace", "start", "--link", "pgw.host.example", "--pcap", str(tmp_path / "x.pcap")
     )
     await charge(gateway, IMSI, "pgw.host.example;trace;3")
-    await asyncio.sleep(0.5)
+    written = functools.partial(read, tmp_path / "x.pcap", whole=False)
+    while sum("diameter" in packet[0] for packet in await asyncio.to_thread(written)) < 7:  # noqa: ASYNC110
+        await asyncio.sleep(0.2)  # it is written beside the gateway's loop
     gateway.kill()
     assert sum("diameter" in packet[0] for packet in read(tmp_path / "x.pcap")) >= 7
     await asyncio.to_thread(gateway.start)

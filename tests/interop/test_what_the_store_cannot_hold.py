@@ -7,6 +7,7 @@ import pytest
 from support.diameter_rig import PGW, RawPeer, ccr
 from support.gateways import subscribers
 from support.handsets import Handsets, by_8_bits, by_sar
+from support.patience import PATIENCE
 from support.sms_gateway import CODE, SmsGateway, text
 from support.unruly_smsc import UnrulySmsc, pdu
 
@@ -52,7 +53,7 @@ def unharmed(gateway):
 
 def bound(gateway):
     """Wait until the link has bound itself."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while gateway.json("link", "show", "smsc-1")["state"] not in ("bound_trx", "bound"):
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import OperationalError
 from support.lane_fixture import workplace
+from support.patience import PATIENCE
 
 from gateway.balance.wallets import WalletRows
 from gateway.store import lane as lane_module
@@ -79,7 +80,7 @@ def post_all(place, units):
     for i, unit in enumerate(units):
         place.lane.post(unit, done(i))
     for _ in units:
-        assert left.acquire(timeout=30)
+        assert left.acquire(timeout=PATIENCE)
     return outcomes
 
 
@@ -141,11 +142,11 @@ def test_a_poisoned_unit_is_refused_alone(url, poison):
         class Wait(Add):
             def decide(self, batch):
                 begun.set()
-                blocker.wait(10)
+                blocker.wait(PATIENCE)
                 return super().decide(batch)
 
         place.lane.post(Wait(1), lambda *_: None)
-        assert begun.wait(10)
+        assert begun.wait(PATIENCE)
         units = [Add(1) for _ in range(20)]
         units[7] = Add(1, poison=poison)
         collected = []
@@ -215,11 +216,11 @@ def test_a_full_lane_and_a_closed_lane_say_so_at_once(url):
         class Wait(Add):
             def decide(self, batch):
                 begun.set()
-                gate.wait(10)
+                gate.wait(PATIENCE)
                 return super().decide(batch)
 
         place.lane.post(Wait(1), lambda *_: None)
-        assert begun.wait(10)
+        assert begun.wait(PATIENCE)
         place.lane.post(Add(1), lambda *_: None)
         place.lane.post(Add(1), lambda *_: None)
         with pytest.raises(LaneOverloaded):
@@ -237,7 +238,7 @@ def test_a_unit_past_its_deadline_is_shed_not_run(url):
         outcomes = []
         ready = threading.Event()
         place.lane.post(Add(1), lambda *outcome: (outcomes.append(outcome), ready.set()), not_after=0.0)
-        assert ready.wait(10)
+        assert ready.wait(PATIENCE)
         assert isinstance(outcomes[0][1], UnitExpired)
         assert balance(place, 1) == 0
 
@@ -251,7 +252,7 @@ class Held(Add):
 
     def decide(self, batch):
         self.begun.set()
-        self.gate.wait(10)
+        self.gate.wait(PATIENCE)
         return super().decide(batch)
 
 
@@ -267,7 +268,7 @@ class Outcome:
         self.ready.set()
 
     def get(self):
-        assert self.ready.wait(10)
+        assert self.ready.wait(PATIENCE)
         return self.seen[0]
 
 
@@ -276,7 +277,7 @@ def test_a_unit_whose_time_is_over_before_its_commit_is_withdrawn_and_never_comm
         open_wallets(place, 1)
         first, held = Held(1, 100), Held(1, 1)
         blocker = Outcome(place, first)
-        assert first.begun.wait(10)
+        assert first.begun.wait(PATIENCE)
         late = Outcome(place, Add(1, 10), not_after=time.monotonic() + 0.2)
         together = [Outcome(place, held), Outcome(place, Add(1, 1000), not_after=time.monotonic() + 0.5)]
         place.lane.expire()
@@ -285,7 +286,7 @@ def test_a_unit_whose_time_is_over_before_its_commit_is_withdrawn_and_never_comm
         place.lane.expire()
         assert isinstance(late.get()[1], UnitExpired)  # it waited for its batch
         first.gate.set()
-        assert held.begun.wait(10)
+        assert held.begun.wait(PATIENCE)
         time.sleep(0.3)
         place.lane.expire()
         assert isinstance(together[1].get()[1], UnitExpired)  # its batch was at work
@@ -308,12 +309,12 @@ def test_a_commit_that_does_not_come_back_leaves_its_outcome_open_and_answers_no
 
         def hang(self, connection):
             begun.set()
-            gate.wait(10)
+            gate.wait(PATIENCE)
             original(self, connection)
 
         monkeypatch.setattr(type(place.writer.dialect), "do_commit", hang)
         unit = Outcome(place, Add(1), not_after=time.monotonic() + 0.05)
-        assert begun.wait(10)
+        assert begun.wait(PATIENCE)
         waiting = Outcome(place, Add(1, 10), not_after=time.monotonic() + 0.05)
         time.sleep(0.06)
         place.lane.expire()
@@ -341,7 +342,7 @@ def test_units_without_a_deadline_are_given_up_at_last_unless_they_have_the_batc
             unit = Held(1)
             unit.alone = alone
             outcome = Outcome(place, unit)
-            assert unit.begun.wait(10)
+            assert unit.begun.wait(PATIENCE)
             behind = Outcome(place, Add(1, 100))
             time.sleep(0.1)
             place.lane.expire()
@@ -358,7 +359,7 @@ def test_the_parts_of_each_batch_are_timed_and_a_wait_counts_from_the_post(url):
         open_wallets(place, 1)
         held = Held(1)
         Outcome(place, held)
-        assert held.begun.wait(10)
+        assert held.begun.wait(PATIENCE)
         late = [Outcome(place, Add(1)) for _ in range(3)]
         time.sleep(0.1)
         held.gate.set()

@@ -18,14 +18,14 @@ from support.outsiders import integer_programme, linear_relaxation, luck, matchi
 
 from gateway.api.openapi import document
 from gateway.billing.giving_text import write_text
-from gateway.billing.languages import LANGUAGES
-from gateway.billing.words import Writer
+from gateway.billing.writer import Writer
 from gateway.charging.quota import UsageRecord
 from gateway.charging.usage_events import RatedEvents
 from gateway.charity.giving_report import PUBLIC, PUBLISHED, giving_report
 from gateway.charity.months import end_of, following
 from gateway.charity.public_sums import FEWEST, SMALLER, Giving, decide
 from gateway.charity.publication import GRACE, MonthReader, PublishMonth
+from gateway.languages.bills import WORDS
 from gateway.ledger import accounts
 from gateway.ledger.money import MICRO
 from gateway.metrics.registry import Metrics
@@ -304,7 +304,7 @@ def test_reports_for_the_public_tell_of_each_month_what_the_events_told_in_every
             report = giving_report(connection, period, PUBLIC, UTC)
             assert {line.cause: line.amounts[PUBLISHED] // MICRO for line in report.lines} == figures
             assert all(line.amounts[PUBLISHED] % MICRO == 0 for line in report.lines)
-    for language in LANGUAGES:
+    for language in WORDS:
         text = write_text(report, Writer(language, UTC), "TPO", names)
         assert not [cause for cause in small if cause in text]
         assert Writer(language, UTC).word("for_public") in text

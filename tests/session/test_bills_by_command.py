@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from support.booked_use import use
 from support.gateways import Gateway, subscribers
+from support.patience import PATIENCE
 
 from gateway.charity.months import following
 from gateway.languages.dates import write_month
@@ -31,7 +32,9 @@ b-2,9.00,GBP,2026-11-02,rent
 def post(gateway, path, body):
     headers = {"Authorization": f"Bearer {TOKEN}"}
     url = f"http://127.0.0.1:{gateway.http_port}{path}"
-    with urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode(), headers), timeout=30) as answer:
+    with urllib.request.urlopen(
+        urllib.request.Request(url, json.dumps(body).encode(), headers), timeout=PATIENCE
+    ) as answer:
         return json.loads(answer.read())
 
 

@@ -5,16 +5,20 @@ import hashlib
 import json
 import urllib.error
 import urllib.request
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import insert, select
 from support.bank_files import balance, entry, payment, statement
 from support.gateways import Gateway, subscribers
+from support.patience import PATIENCE
 
 from gateway.store.engine import open_writer
 from gateway.store.tables import accounts, transfers
 
+LONDON = ZoneInfo("Europe/London")
+"""Where the operator is, by whose months is confirmed and reported."""
 CAUSES = """\
 wateraid:
   name: WaterAid
@@ -35,8 +39,8 @@ SECOND = "a-second-person-0123456789"
 
 
 def last_month():
-    """The month before this one, and a moment in it."""
-    moment = datetime.now(UTC).replace(day=1, hour=12) - timedelta(days=2)
+    """The latest month that may be confirmed, which it may an hour after its end, and a moment in it."""
+    moment = (datetime.now(LONDON) - timedelta(hours=2)).replace(day=1, hour=12) - timedelta(days=2)
     return moment.strftime("%Y-%m"), int(moment.timestamp()) * 1_000_000
 
 
@@ -64,7 +68,7 @@ def post(gateway, path):
         f"http://127.0.0.1:{gateway.http_port}{path}", data=b"", headers={"Authorization": f"Bearer {SECOND}"}
     )
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             return answer.status, json.loads(answer.read())
     except urllib.error.HTTPError as error:
         return error.code, json.loads(error.read())
@@ -125,14 +129,14 @@ def test_a_months_tenths_are_confirmed_paid_by_two_people_and_stand_on_the_banks
         read = gateway.json("charity", "paid", tmp_path / "statement.xml")
         assert (read["paid"], read["received"], read["unmatched"]) == (1, 1, [])
         assert gateway.json("charity", "paid", tmp_path / "statement.xml")["repeated"] == 2
-        this_month = datetime.now(UTC).strftime("%Y-%m")
+        this_month = datetime.now(LONDON).strftime("%Y-%m")
         (line,) = [
             row
             for row in gateway.json("charity", "remittance", this_month)["rows"]
             if row["closing"] == "0.00" and row["paid"] != "0.00"
         ]
         assert (line["opening"], line["paid"]) == ("0.75", "-0.75")
-        today = f"{datetime.now(UTC):%Y-%m-%d}"
+        today = f"{datetime.now(LONDON):%Y-%m-%d}"
         assert "5.00 that no entry tells of" in gateway.tpo("charity", "cover", today, ok=(75,)).stderr
         opening = ("charity", "transfer", "5.00", "--reference", "opening", "--day", f"{period}-01")
         assert [gateway.json(*opening)["repeated"] for _ in range(2)] == [False, True]

@@ -21,7 +21,7 @@ def ask(line, *, shell="bash", **environ):
         asked = {"_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
     env = {**os.environ, "TPO_CONFIG": str(CONFIG), **asked, **environ, "_TPO_COMPLETE": f"complete_{shell}"}
     command = [sys.executable, "-c", "from gateway.cli import main; raise SystemExit(main())"]
-    done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=ROOT, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=ROOT, check=False, timeout=300)
     assert done.stderr == ""
     return done.stdout
 
@@ -79,5 +79,5 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
 """
     env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "TPO_CONFIG": str(CONFIG)}
     bash = shutil.which("bash")
-    done = subprocess.run([bash, "-c", script], capture_output=True, text=True, env=env, check=False, timeout=60)
+    done = subprocess.run([bash, "-c", script], capture_output=True, text=True, env=env, check=False, timeout=300)
     assert (done.stdout.split(), done.stderr) == ([offered], "")

@@ -76,7 +76,7 @@ def test_without_json_and_behind_two_dashes_people_read_sentences(config, capsys
 def run(*arguments, out="/dev/full"):
     with Path(out).open("w") as stream:
         words = [sys.executable, "-m", "gateway.cli", *arguments]
-        return subprocess.run(words, stdout=stream, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+        return subprocess.run(words, stdout=stream, stderr=subprocess.PIPE, text=True, check=False, timeout=300)
 
 
 @pytest.mark.parametrize("words", [["sim", "list"], ["usage", "export"], ["--version"], ["sim", "--help"]])
@@ -96,13 +96,13 @@ def test_a_full_output_is_a_problem_object_where_json_was_asked_for(config):
 )
 def test_closed_and_full_streams_end_in_an_exit_code(config, how, said):
     command = f'"{sys.executable}" -m gateway.cli --config "{config}" config show {how}'
-    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, timeout=300)
     assert (done.returncode, done.stderr) == (0 if how == "2>/dev/full" else 1, said)
 
 
 def test_a_reader_that_has_seen_enough_is_no_complaint(config):
     command = f'"{sys.executable}" -m gateway.cli --config "{config}" config show | head -c 1'
-    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, timeout=300)
     assert (done.stdout, done.stderr) == ("f", "")
 
 
@@ -112,7 +112,7 @@ def test_a_terminal_of_few_letters_gets_all_texts_escaped_and_json_that_is_json(
     with scripted(tmp_path, sms__list=rows, sms__show=rows):
         for words in (["sms", "show", "7"], ["sms", "show", "7", "--json"]):
             command = [sys.executable, "-m", "gateway.cli", "--config", config, *words]
-            done = subprocess.run(command, capture_output=True, env=environ, check=False, timeout=60)
+            done = subprocess.run(command, capture_output=True, env=environ, check=False, timeout=300)
             assert (done.returncode, done.stderr) == (0, b"")
             assert done.stdout.isascii()
     assert json.loads(done.stdout) == rows

@@ -21,7 +21,7 @@ def gateway(request, tmp_path_factory):
 def tpo(gateway, *arguments):
     """Run a command whose words may be any octets."""
     words = ("--config", str(gateway.config), *map(os.fsdecode, arguments))
-    return warm_start.run(words, timeout=60, env={**os.environ, "NO_COLOR": "1", "LC_ALL": "C.UTF-8"})
+    return warm_start.run(words, timeout=300, env={**os.environ, "NO_COLOR": "1", "LC_ALL": "C.UTF-8"})
 
 
 def refused(done):

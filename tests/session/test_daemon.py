@@ -14,6 +14,7 @@ from sqlalchemy import text
 from support.diameter_rig import RawPeer, ccr, dpa
 from support.gateways import Gateway, subscribers
 from support.lateness import Lateness
+from support.patience import PATIENCE
 
 from gateway.store import schema
 from gateway.store.engine import open_writer
@@ -67,7 +68,7 @@ async def test_sigterm_says_goodbye_answers_what_is_owed_and_ends_with_0(tmp_pat
                 answers[header.hop_by_hop] = frame
         peer.send(dpa(goodbye))
         assert await peer.rest() == b""
-        assert await asyncio.to_thread(gateway.process.wait, 20) == 0
+        assert await asyncio.to_thread(gateway.process.wait, PATIENCE) == 0
         await peer.leave()
     served = [number for number, frame in answers.items() if SUCCESS in frame]
     assert len(served) > 1

@@ -8,9 +8,10 @@ import time
 import pytest
 from support.diameter_rig import RawPeer, ccr, dpa
 from support.gateways import subscribers
+from support.patience import PATIENCE
 from support.sms_gateway import Centre, SmsGateway, desk_and_centre, text
 
-from gateway.api.answers import DrainState
+from gateway.api.answers.nodes import DrainState
 from gateway.cli.client import ActionRefused, call
 from gateway.settings import load
 from protocols.diameter.codec import encode_avp
@@ -46,7 +47,7 @@ async def result(peer, *args):
 
 
 async def becomes_draining(desk):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while (await asyncio.to_thread(desk.get, "/readyz"))[0] != 503:  # noqa: ASYNC110  (another process)
             await asyncio.sleep(0.02)
 
@@ -56,7 +57,7 @@ async def test_sessions_that_run_go_on_new_ones_are_too_busy_and_the_process_end
         await asyncio.to_thread(desk.enrol, ROWS)
         peer = await RawPeer.open(desk.diameter_port)
         assert SUCCESS in await result(peer, 0, 1, b"old;1")
-        drain = asyncio.create_task(asyncio.to_thread(desk.tpo, "drain", "--timeout", "30"))
+        drain = asyncio.create_task(asyncio.to_thread(desk.tpo, "drain", "--timeout", "300"))
         await becomes_draining(desk)
         checks = json.loads((await asyncio.to_thread(desk.get, "/readyz"))[1])["checks"]
         assert checks == {"not_draining": False, "store": True}
@@ -77,7 +78,7 @@ async def test_sessions_that_run_go_on_new_ones_are_too_busy_and_the_process_end
         header, _ = await peer.receive()
         assert header.command_code == 282  # the DPR comes when no session is left
         peer.send(dpa(header))
-        assert await asyncio.to_thread(desk.process.wait, 20) == 0
+        assert await asyncio.to_thread(desk.process.wait, PATIENCE) == 0
         done = await drain
         assert "still running: sessions: 1" in done.stderr
         assert "has left" in done.stdout
@@ -94,7 +95,7 @@ async def test_texts_that_wait_go_out_and_the_link_unbinds_after_its_last_answer
         await smsc.has(1)
         done = await asyncio.to_thread(desk.tpo, "drain", "--json")
         assert json.loads(done.stdout)["left"] == {"sessions": 0, "texts": 0, "orders": 0}
-        assert await asyncio.to_thread(desk.process.wait, 20) == 0
+        assert await asyncio.to_thread(desk.process.wait, PATIENCE) == 0
         assert len(smsc.submits) == len(ids)
         (down,) = [event for event in smsc.events if isinstance(event, ClientDown)]
         assert down.reason is CloseReason.LEFT
@@ -112,9 +113,9 @@ async def test_what_does_not_end_in_time_is_kept_and_told(tmp_path):
         assert header.command_code == 282
         peer.send(dpa(header))
         done = await drain
-        assert 1 <= time.monotonic() - began < 15
+        assert 1 <= time.monotonic() - began < PATIENCE
         assert "kept in the store: sessions: 1" in done.stderr
-        assert await asyncio.to_thread(desk.process.wait, 20) == 0
+        assert await asyncio.to_thread(desk.process.wait, PATIENCE) == 0
         assert '"daemon.drain.incomplete"' in desk.log.read_text()
         await peer.leave()
         await asyncio.to_thread(desk.start)
@@ -134,7 +135,7 @@ async def test_sigterm_ends_the_waiting_of_a_drain(tmp_path):
         desk.process.send_signal(signal.SIGTERM)
         header, _ = await peer.receive()
         peer.send(dpa(header))
-        assert await asyncio.to_thread(desk.process.wait, 20) == 0
+        assert await asyncio.to_thread(desk.process.wait, PATIENCE) == 0
         assert (await drain).returncode == 0
         await peer.leave()
 
@@ -152,6 +153,6 @@ async def test_a_drain_of_nothing_takes_a_moment_and_a_wrong_time_is_refused(tmp
         assert (await asyncio.to_thread(desk.tpo, "drain", "--timeout", "-1", ok=(64,))).stderr
         began = time.monotonic()
         await asyncio.to_thread(desk.tpo, "drain")
-        assert time.monotonic() - began < 10
-        assert desk.process.wait(20) == 0
+        assert time.monotonic() - began < PATIENCE / 2  # by default it waits for a minute
+        assert desk.process.wait(PATIENCE) == 0
         assert "not running" in (await asyncio.to_thread(desk.tpo, "drain", ok=(69,))).stderr

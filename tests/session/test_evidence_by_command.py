@@ -12,6 +12,7 @@ from pathlib import Path
 from sqlalchemy import select, text
 from support.booked_use import use
 from support.gateways import Gateway, subscribers
+from support.patience import PATIENCE
 from test_bills_by_command import GIVEN_OUT, last_month
 
 from gateway.context import EVIDENCE
@@ -47,7 +48,7 @@ def ask(gateway, path, token, body=None):
     url, told = f"http://127.0.0.1:{gateway.http_port}/v1/charity/{path}", {"Authorization": f"Bearer {token}"}
     data = None if body is None else json.dumps(body).encode()
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, data, told), timeout=30) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, data, told), timeout=PATIENCE) as answer:
             return answer.status, answer.headers, answer.read()
     except urllib.error.HTTPError as error:
         return error.code, error.headers, error.read()

@@ -7,6 +7,7 @@ from base64 import b64encode
 
 import pytest
 from support.log_lines import lines_of
+from support.patience import PATIENCE
 from support.sms_gateway import TOKENS, SmsGateway
 
 RIGHT = f"Bearer {TOKENS['operator']}"
@@ -23,7 +24,7 @@ def gateway(tmp_path_factory):
 
 def ask(gateway, method, path, headers=(), body=None):
     """One request with these fields and no others: (status, fields of the answer, problem code)."""
-    connection = http.client.HTTPConnection("127.0.0.1", gateway.http_port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.http_port, timeout=PATIENCE)
     fields = list(dict(headers).items()) if isinstance(headers, dict) else list(headers)
     connection.putrequest(method, path, skip_host=any(name == "Host" for name, _ in fields), skip_accept_encoding=True)
     for name, value in fields:
@@ -62,7 +63,7 @@ def test_a_method_that_a_path_does_not_have_is_405_and_says_which_it_has(gateway
 
 @pytest.mark.parametrize("path", ["/", "/livez", "/metrics", "/v1/charity/causes", "/v1/sms/1", "/nowhere", "/\x7f"])
 def test_no_answer_tells_what_we_are_made_of_and_none_about_customers_is_kept_on_the_way(gateway, path):
-    with socket.create_connection(("127.0.0.1", gateway.http_port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", gateway.http_port), timeout=PATIENCE) as connection:
         head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {RIGHT}\r\nConnection: close\r\n\r\n"
         connection.sendall(head.encode())
         answer = b"".join(iter(lambda: connection.recv(65536), b"")).partition(b"\r\n\r\n")[0]

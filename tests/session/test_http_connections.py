@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 from aiohttp import web
+from support.patience import PATIENCE
 
 from gateway.api import connections, web_requests
 from gateway.api.connections import Listener
@@ -41,7 +42,7 @@ async def listening(monkeypatch, *, head=5.0, body=5.0, limits=connections.CONNE
 
 async def heard(reader):
     """The answer until the connection ends: (status, body)."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         answer = await reader.read()
     head, _, body = answer.partition(b"\r\n\r\n")
     return int(head.split(b" ")[1]), json.loads(body)
@@ -58,7 +59,7 @@ async def test_a_head_that_does_not_end_is_cut_off_however_it_comes(monkeypatch)
                 await asyncio.sleep(0.02)
 
         dribbling = asyncio.create_task(dribble())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             with suppress(ConnectionResetError):  # what was on its way when it was cut is answered by a reset
                 assert await reader.read() == b""
         dribbling.cancel()
@@ -68,14 +69,14 @@ async def test_a_head_that_does_not_end_is_cut_off_however_it_comes(monkeypatch)
 async def test_a_connection_that_says_nothing_is_cut_off(monkeypatch):
     async with listening(monkeypatch, head=0.3) as connect:
         reader, writer = await connect()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             assert await reader.read() == b""
         writer.close()
 
 
 async def answer_of(reader):
     """The status of one answer with a body, the connection left open."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         head = await reader.readuntil(b"\r\n\r\n")
         await reader.readexactly(int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0]))
     return int(head.split(b" ")[1])
@@ -93,7 +94,7 @@ async def test_silent_connections_push_each_other_out_and_who_asks_at_once_is_an
         assert await answer_of(reader) == 200
         silent = [await connect() for _ in range(12)]
         for other, _ in silent[:8]:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 assert await other.read() == b""
         late_reader, late_writer = await connect()
         late_writer.write(ASKED)
@@ -109,7 +110,7 @@ async def test_a_head_that_is_not_whole_is_still_half_open_and_makes_room(monkey
         slow_reader, slow_writer = await connect()
         slow_writer.write(ASKED[:20])
         reader, writer = await connect()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             assert await slow_reader.read() == b""
         writer.write(ASKED)
         assert await answer_of(reader) == 200
@@ -124,11 +125,11 @@ async def test_one_address_gets_so_many_connections_and_no_more_until_one_ends(m
             writer.write(ASKED)
             assert await answer_of(reader) == 200
         third, third_writer = await connect()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             assert await third.read() == b""
         third_writer.close()
         ends[0][1].close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 reader, writer = await connect()
                 writer.write(ASKED)
@@ -176,7 +177,7 @@ async def test_chunks_that_are_broken_are_400(monkeypatch, chunk):
         reader, writer = await connect()
         writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk)
         writer.write_eof()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             answer = await reader.read()
         assert answer.startswith(b"HTTP/1.1 400 ") or answer == b""  # who has left hears nothing
         assert b"application/problem+json" in answer or answer == b""

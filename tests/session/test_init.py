@@ -53,7 +53,7 @@ def installed(tmp_path_factory):
     """The packages as a wheel brings them, and nothing of the checkout."""
     folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=300)
     with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
         wheel.extractall(folder / "site")
     return folder / "site"
@@ -64,7 +64,7 @@ def test_outside_the_checkout_the_package_brings_the_files_along(installed, tmp_
     for words in (["init", "here", "--network"], ["--config", "here/gateway.yaml", "config", "check"]):
         command = [sys.executable, "-m", "gateway.cli", *words]
         done = subprocess.run(
-            command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False, timeout=60
+            command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False, timeout=300
         )
         assert (done.returncode, done.stderr) == (0, "")
     for name in (*SETTINGS, *NETWORK):

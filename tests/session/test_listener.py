@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 from support.diameter_rig import until
+from support.patience import PATIENCE
 
 from protocols.connection_table import Eviction
 from protocols.descriptors import Descriptors
@@ -151,7 +152,7 @@ async def test_a_process_without_a_free_descriptor_closes_who_comes_at_once_and_
         first, late = unconnected(), unconnected()
         with no_free_descriptor():
             await loop.sock_connect(first, ("127.0.0.1", rig.listeners.ports[0]))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 assert await loop.sock_recv(first, 1) == b""
             assert rig.accepted == []
         await loop.sock_connect(late, ("127.0.0.1", rig.listeners.ports[0]))
@@ -174,7 +175,7 @@ async def test_a_process_without_a_free_descriptor_lets_the_oldest_half_open_con
                 other.listeners.connections.leave_half_open(other.accepted[-1])
             assert rig.evicted == [(sock, Eviction.DESCRIPTORS) for sock in rig.accepted[1:]]
             await loop.sock_connect(ends[2], ("127.0.0.1", other.listeners.ports[0]))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 assert await loop.sock_recv(ends[2], 1) == b""  # all that are left have shown who they are
         for end in (*silent, *ends):
             end.close()

@@ -19,7 +19,7 @@ def test_what_the_description_promises_holds_and_nothing_breaks_the_api(tmp_path
             [SCHEMATHESIS, "run", f"http://127.0.0.1:{gateway.http_port}/openapi.json", "--checks", "all",
              "--max-examples", EXAMPLES, "--seed", SEED, "--suppress-health-check", "all", "--no-color",
              "-H", f"Authorization: Bearer {TOKENS['operator']}"],
-            capture_output=True, text=True, timeout=200, cwd=tmp_path, check=False,
+            capture_output=True, text=True, timeout=300, cwd=tmp_path, check=False,
             env={**os.environ, "SCHEMATHESIS_HOOKS": "support.api_formats", "PYTHONPATH": f"{ROOT}/tests"},
         )  # fmt: skip
         assert told.returncode == 0, told.stdout[-6000:] + told.stderr[-2000:]

@@ -6,6 +6,7 @@ import urllib.request
 import jsonschema
 import msgspec
 import pytest
+from support.patience import PATIENCE
 from support.sims_context_fixture import TOKENS, sims_context
 from support.sms_gateway import SmsGateway
 
@@ -66,7 +67,7 @@ def test_the_description_is_served_without_a_token_and_to_head(running):
     status, told, media = running.ask("/openapi.json", token=None)
     assert (status, media, told) == (200, "application/json", document())
     request = urllib.request.Request(f"http://127.0.0.1:{running.http_port}/openapi.json", method="HEAD")
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
         assert (answer.status, answer.read()) == (200, b"")
         assert int(answer.headers["Content-Length"]) > 1000
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from support.diameter_rig import Authority, RawPeer, ccr, cer
 from support.gateways import ROOT, subscribers
 from support.gy_samples import avp
+from support.patience import PATIENCE
 from support.sms_gateway import Centre, SmsGateway, desk_and_centre, links, text
 
 from protocols.diameter.codec import decode_header
@@ -92,7 +93,7 @@ def told(desk, event):
 
 
 async def until_told(desk, event, count=1):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while len(told(desk, event)) < count:  # noqa: ASYNC110  (another process's log)
             await asyncio.sleep(0.05)
 

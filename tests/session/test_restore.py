@@ -136,7 +136,7 @@ def test_a_restore_that_was_killed_at_any_moment_is_run_again(gateway, tmp_path)
     for number in range(1, 20):
         killing = f"--inject=rename,renameat,renameat2:signal=KILL:when={number}"
         traced = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=rename,renameat,renameat2", killing]
-        done = subprocess.run([*traced, *command], capture_output=True, text=True, check=False, cwd=ROOT, timeout=60)
+        done = subprocess.run([*traced, *command], capture_output=True, text=True, check=False, cwd=ROOT, timeout=300)
         if done.returncode == 0:
             break
         assert done.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL), done.stderr

@@ -8,6 +8,7 @@ import urllib.request
 import aiohttp
 import pytest
 from support.gateways import ROOT, Gateway, subscribers
+from support.patience import PATIENCE
 from support.ports import free_port
 from support.smpp_rig import SUBMIT, LinkRig, until
 
@@ -46,7 +47,7 @@ class Command:
 
     async def until(self, words):
         """Wait for a line on standard error with these words; the rest of it."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 line = (await self.process.stderr.readline()).decode()
                 assert line, self.said
@@ -57,7 +58,7 @@ class Command:
     async def end(self):
         """Ctrl-C, and its report."""
         self.process.send_signal(2)
-        out, _ = await asyncio.wait_for(self.process.communicate(), 20)
+        out, _ = await asyncio.wait_for(self.process.communicate(), PATIENCE)
         return json.loads(out)
 
 
@@ -119,7 +120,7 @@ async def test_a_pgw_alone_runs_the_sessions_of_its_scenario(tmp_path, options, 
         gateway.enrol(subscribers(3))
         where = ("--gateway", f"127.0.0.1:{gateway.diameter_port}", "--subscribers", str(lines))
         async with Command(tmp_path, "pgw", *where, "--duration", "2", *options) as pgw:
-            out, said = await asyncio.wait_for(pgw.process.communicate(), 30)
+            out, said = await asyncio.wait_for(pgw.process.communicate(), PATIENCE)
         report = json.loads(out)
         assert pgw.process.returncode == 0, said
         assert report["sessions"]["ended"] > 20
@@ -136,7 +137,7 @@ async def test_a_scenario_with_a_mistake_is_refused_by_each(tmp_path):
         wrong = tmp_path / f"{name}.yaml"
         wrong.write_text("sessions: {rat: 2}\n")
         async with Command(tmp_path, name, "--scenario", str(wrong)) as command:
-            _, said = await asyncio.wait_for(command.process.communicate(), 30)
+            _, said = await asyncio.wait_for(command.process.communicate(), PATIENCE)
         assert command.process.returncode == 1, said
         assert b"rat" in said
         assert b"docs/simulators.md" in said

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 
 import pytest
 from support.gateways import Gateway, subscribers
+from support.patience import PATIENCE
 from support.sealing import age, publish_all, unmoved
 
 from gateway.store.engine import open_writer
 
 LINES = subscribers(3)
-PATIENCE = 30
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from random import Random
 import pytest
 from support.diameter_rig import RawPeer, ccr, cer, until
 from support.gateways import Gateway, subscribers
+from support.patience import PATIENCE
 
 from gateway.privacy.masks import mask
 from protocols.diameter.codec import encode_message
@@ -73,7 +74,7 @@ async def running(gateway, row, profile=STANDARD):
         assert told["session_id"] == session.session_id.decode()
         yield client, told, task
         client.detach_all()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await task
 
 
@@ -131,7 +132,7 @@ async def test_abort_has_the_session_report_and_end(gateway):
     async with running(gateway, ROWS[1]) as (client, told, task):
         found = await tpo(gateway, "session", "abort", told["session_id"])
         assert (found["request"], found["result"], found["result_code"]) == ("ASR", "accepted", 2001)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await task
         assert client.counters.ended == 1
         assert logged(gateway, told["session_id"]) == [("charging.session.aborted", "ASR", "2001")]
@@ -254,7 +255,7 @@ async def test_a_restarted_client_s_sessions_are_closed(gateway):
         again = await RawPeer.connect(gateway.diameter_port)
         await again.ask(cer(origin_state_id=state))
         found = None
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while found is None or (found["open_sessions"] != open_sessions):
                 found = await asyncio.to_thread(gateway.json, "subscriber", "show", ROWS[7][0])
         assert Decimal(found["reserved"]) == (0 if open_sessions == 0 else Decimal("0.10"))
@@ -282,7 +283,7 @@ async def test_a_client_that_says_so_on_the_connection_that_stands_has_restarted
     async def is_open(name):
         return (await asyncio.to_thread(gateway.json, "session", "show", name))["state"] == "open"
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while await is_open(f"before;{state}"):
             pass
     assert way == "dwr" or await is_open(f"after;{state}")

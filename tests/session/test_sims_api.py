@@ -330,7 +330,7 @@ async def test_a_mistake_of_ours_is_a_500_that_says_nothing_of_it_and_an_event_t
     route = "/v1/orders/{id}" if door == "tcp" else "/v1/actions/{action}"
     [fields] = [fields for event, fields in desk.alarms if event == "http.request.failed"]
     assert fields["route"] == route
-    assert fields["detail"].startswith("ZeroDivisionError at sim_inventory.py:")
+    assert fields["detail"].startswith("ZeroDivisionError at sims.py:")
     assert NUMBER not in fields["detail"]
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from support.patience import PATIENCE
 from support.ports import free_port
 
 from protocols.diameter.codec import FLAG_RETRANSMIT, decode_avps, encode_avp
@@ -342,7 +343,7 @@ class Ocs:
 
     async def until(self, count):
         """Wait until so many requests have come."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while len(self.seen) < count:
                 self.came.clear()
                 await self.came.wait()
@@ -436,7 +437,7 @@ async def test_requests_are_repeated_over_the_next_connection_when_one_is_lost(o
     running = asyncio.create_task(client.run(client.new_session(CUSTOMER, demand(3 * MB))))
     await ocs.until(1)
     ocs.node.disconnect("pgw.host.example", DisconnectCause.REBOOTING)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await running
     await client.stop()
     assert ocs.seen[0][1].end_to_end == ocs.seen[1][1].end_to_end
@@ -476,7 +477,7 @@ async def test_stopping_lets_every_running_session_report_and_end(ocs):
     driving = asyncio.create_task(drive(client, traffic, rate=0, sessions=None, concurrency=5, stop=stop))
     await ocs.until(5)
     stop.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await driving
     await client.stop()
     assert (client.counters.opened, client.counters.ended, client.counters.abandoned) == (5, 5, 0)
@@ -516,7 +517,7 @@ async def test_a_pgw_answers_rar_and_asr_as_its_profile_does(ocs, profile, kind,
         await ocs.until(2)
         assert ocs.seen[1][0].cc_request_type == (2 if kind is ReAuthRequest else 3)
     client.detach_all()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await running
     await client.stop()
     assert len(ocs.seen) == (3 if (profile, kind) == (STANDARD, ReAuthRequest) else 2)

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
+from support.patience import PATIENCE
 
 from protocols.smpp.client import Link, LinkConfig
 from protocols.smpp.errors import CommandStatus
@@ -68,7 +69,7 @@ class Esme:
     def ids(self):
         return [parse_receipt(receipt).message_id for receipt in self.receipts]
 
-    async def until(self, condition, patience=10):
+    async def until(self, condition, patience=PATIENCE):
         async with asyncio.timeout(patience):
             while not condition():  # noqa: ASYNC110  (any condition of the test)
                 await asyncio.sleep(0.005)

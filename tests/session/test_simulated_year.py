@@ -31,7 +31,7 @@ async def test_two_months_of_an_operator_hold_in_all_that_is_proved_and_the_same
     kept = tmp_path / "kept"
     process = await start(tmp_path / "own", "--lines", "20", "--months", "2", "--json", "--folder", str(kept))
     (tmp_path / "again").mkdir()
-    again = await Year(tmp_path / "again", lines=20, months=2, seed=1, tell=lambda _text: None).run()
+    again = await Year(tmp_path / "again", lines=20, months=2, seed=1, on_progress=lambda _text: None).run()
     out, errors = await process.communicate()
     told = json.loads(out)
     assert (process.returncode, told["held"]) == (0, True), (told, errors)
@@ -59,7 +59,7 @@ async def test_a_year_that_is_interrupted_ends_at_once_and_leaves_nothing(tmp_pa
 async def test_a_year_whose_bank_pays_a_penny_less_is_said_not_to_hold(tmp_path, monkeypatch):
     received = Bank._receive
     monkeypatch.setattr(Bank, "_receive", lambda bank, order, amount: received(bank, order, amount - 1))
-    result = await Year(tmp_path, lines=12, months=2, seed=1, tell=lambda _text: None).run()
+    result = await Year(tmp_path, lines=12, months=2, seed=1, on_progress=lambda _text: None).run()
     assert not result.held
     assert {failure.split(": ")[1] for failure in result.failures} == {"causes received what the books say"}
     assert "DID NOT HOLD:" in list(page(result))

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 from support.gateways import ROOT, Gateway
+from support.patience import PATIENCE
 from support.ports import free_port
 
 
@@ -77,13 +78,13 @@ def test_a_terminal_is_painted_anew(gateway):
         pass
     finally:
         os.close(ours)
-    assert process.wait(20) == 0
+    assert process.wait(PATIENCE) == 0
     assert painted.count(b"\x1b[H\x1b[2J") == 2
     assert b"running" in painted
 
 
 def until_told(out, state):
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while f'"{state}"' not in out.read_text():
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -98,7 +99,7 @@ def test_a_gateway_that_is_gone_is_waited_for(tmp_path):
         with gateway:
             until_told(tmp_path / "out", "running")
         process.send_signal(2)
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
     states = [look["state"] for look in looks((tmp_path / "out").read_text())]
     assert states[0] == "unreachable"
     assert "running" in states
@@ -116,7 +117,7 @@ def test_a_link_that_is_dialled_again_says_when_in_rfc_3339_and_a_dead_host_is_n
     link = f"{{name: host, host: 127.0.0.1, port: {port}, system_id: tpo, password: x}}"
     host = f"{{name: api, adapter: tmf640, plans: [payg-gb], url: 'http://127.0.0.1:{port}'}}"
     with Gateway(tmp_path / "gw", extra=f"smpp: {{links: [{link}]}}\nprovisioning: {{hosts: [{host}]}}") as gateway:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         while not ((told := gateway.json("status"))["links"][0]["retry_at"] and not told["hosts"][0]["reachable"]):
             assert time.monotonic() < deadline, told
     assert datetime.fromisoformat(told["links"][0]["retry_at"]).tzinfo is UTC

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from gateway.api.callers import Caller
 from gateway.api.problems import Problem
-from gateway.api.requests import ShowOrder, SimOrder
+from gateway.api.requests.orders import ShowOrder, SimOrder
 from gateway.sims.bulk_import import ImportSim, Reader
 from gateway.store import tables
 from gateway.store.async_submit import submit

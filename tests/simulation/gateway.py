@@ -15,9 +15,9 @@ from sqlalchemy import event
 from sqlalchemy.pool import NullPool, QueuePool
 
 from gateway import context as gateway_context
-from gateway.api.order_actions import OrderActions
-from gateway.api.sms_actions import SmsActions
-from gateway.api.topup_actions import TopUpActions
+from gateway.api.actions.orders import OrderActions
+from gateway.api.actions.spending import SpendingActions
+from gateway.api.actions.texts import SmsActions
 from gateway.background import Background
 from gateway.environment import Environment
 from gateway.logs.catalogue import EVENTS
@@ -104,7 +104,7 @@ class Gateway:
         self.world, self.loop = world, world.loop
         self.process = Process(f"gateway {number}", model=False)
         self.number = number
-        self.context = self.sms = self.orders = self.topups = None
+        self.context = self.sms = self.orders = self.spending = None
         self.ready, self.stopping, self.components = False, False, []
         self.process.run(self.loop.create_task, self._start())
 
@@ -139,7 +139,7 @@ class Gateway:
         leases = LeasesComponent(services, texts.client)
         periodic = PeriodicWork(services, texts.client, orders.executor)
         self.sms, self.orders = SmsActions(self.context, texts.client), OrderActions(self.context, orders.executor)
-        self.topups = TopUpActions(self.context, background, diameter.session_requests)
+        self.spending = SpendingActions(self.context, background, diameter.session_requests)
         self.components.append(StoreComponent(self.context))
         for component in (leases, texts, diameter, events, orders, periodic):
             self.components.append(component)

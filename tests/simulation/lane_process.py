@@ -95,7 +95,8 @@ class Pipe:
         delay = (
             self.random.uniform(0.00002, 0.0002) if self.random.random() < 0.97 else self.random.uniform(0.001, 0.05)
         )
-        at = self._arrive[process] = max(self._arrive.get(process, 0.0), self.loop.time() + delay)
+        # Later by something: of two timers for one moment the loop may run either first.
+        at = self._arrive[process] = max(self._arrive.get(process, 0.0) + 1e-6, self.loop.time() + delay)
         self.loop.call_at(at, hear, *what, context=process.context())
 
     def _lane_reads(self, octets):

@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from gateway.api.callers import Caller
 from gateway.api.problems import Problem
-from gateway.api.requests import TopUpSubscriber
+from gateway.api.requests.subscribers import TopUpSubscriber
 from gateway.ledger.money import format_amount
 from gateway.store.errors import StoreError
 
@@ -42,7 +42,7 @@ class Shop:
         times = self.random.choice((1, 1, 1, 2))  # one that is not sure asks again
         while times:
             try:
-                await self.world.gateway.ask(lambda gateway: gateway.topups.top_up(request, CALLER))
+                await self.world.gateway.ask(lambda gateway: gateway.spending.top_up(request, CALLER))
             except (ConnectionError, TimeoutError, StoreError):
                 await asyncio.sleep(self.random.uniform(0.1, 3.0))
                 continue

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from gateway.api.conversion import to_request
 from gateway.api.problems import Problem
-from gateway.api.requests import SendText
+from gateway.api.requests.texts import SendText
 from gateway.messaging.texts import Step, TextPart, TextState
 from gateway.store import tables
 from gateway.store.errors import StoreError

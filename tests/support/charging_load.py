@@ -4,6 +4,7 @@ import asyncio
 import time
 
 from support.gateways import subscribers
+from support.patience import PATIENCE
 from support.stubborn_pgw import StubbornPgw
 
 CUSTOMERS = 300
@@ -25,7 +26,7 @@ async def under_load(gateway, chance, trouble):
         await trouble(pgw)
     finally:
         pgw.end()
-    await asyncio.wait_for(load, 30)
+    await asyncio.wait_for(load, PATIENCE)
     return pgw
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import aiohttp
 
-PATIENCE = 30.0
+from support.patience import PATIENCE
+
 OPTIONS = (
     "--headless=new",
     "--no-sandbox",  # tests run as root in containers

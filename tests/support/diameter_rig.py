@@ -26,10 +26,9 @@ from protocols.diameter.node import Node
 from protocols.diameter.node_events import PeerUp
 from protocols.diameter.transitions import DisconnectCause
 from protocols.network import SOCKETS
+from support.patience import PATIENCE
 
 OCS, PGW = "ocs.tpo.example", "pgw.host.example"
-PATIENCE = 10.0
-"""Seconds after which a test on a loopback socket gives up."""
 
 CCA = encode(
     CreditControlAnswer(

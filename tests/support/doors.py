@@ -4,13 +4,14 @@ import http.client
 import json
 import socket
 
-from gateway.api.actions import ACTIONS
-from gateway.api.order_actions import OrderActions
-from gateway.api.session_actions import SessionActions
-from gateway.api.sms_actions import SmsActions
-from gateway.api.trace_actions import TraceActions
+from gateway.api.actions.orders import OrderActions
+from gateway.api.actions.sessions import SessionActions
+from gateway.api.actions.table import ACTIONS
+from gateway.api.actions.texts import SmsActions
+from gateway.api.actions.traces import TraceActions
 from gateway.runtime.drain import Drain
 from gateway.runtime.reload import Reload
+from support.patience import PATIENCE
 
 
 class Door:
@@ -67,7 +68,7 @@ def tcp_door(gateway):
     """The HTTP interface."""
 
     def connect():
-        found = socket.create_connection(("127.0.0.1", gateway.http_port), timeout=30)
+        found = socket.create_connection(("127.0.0.1", gateway.http_port), timeout=PATIENCE)
         found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return found
 

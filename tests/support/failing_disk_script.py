@@ -19,6 +19,7 @@ from gateway.store.errors import OutcomeUnknown, StoreError, StoreUnavailable
 from support.charging_fixture import ChargingPlace
 from support.disk import ERRORS, KINDS, OPEN, Disk
 from support.lane_script import read
+from support.patience import PATIENCE
 
 SESSIONS, ROUNDS = 3, 2
 BLANK = "blank.db"
@@ -43,7 +44,7 @@ def charge(place, asked):
     for one in asked:
         place.lane.post(CreditControlUnit(one), lambda answer, error, one=one: done(one, answer, error))
     for _ in asked:
-        assert left.acquire(timeout=30), "a unit was never answered"
+        assert left.acquire(timeout=PATIENCE), "a unit was never answered"
     return found
 
 

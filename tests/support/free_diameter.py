@@ -6,12 +6,12 @@ import time
 from pathlib import Path
 
 from support.diameter_rig import Authority
+from support.patience import PATIENCE
 from support.ports import free_port
 
 PROGRAM = shutil.which("freeDiameterd")
 EXTENSIONS = Path("/usr/lib/freeDiameter")
 LOADED = ("dict_nasreq", "dict_dcca", "dict_dcca_3gpp")
-READY_SECONDS = 15
 
 
 class FreeDiameter:
@@ -67,7 +67,7 @@ TLS_CA = "{authority}";
     def wait_for(self, server, times=1):
         """Wait until the connection to a server has been opened so many times."""
         said = f"'{server}'"
-        deadline = time.monotonic() + READY_SECONDS
+        deadline = time.monotonic() + PATIENCE
         while sum(said in line and "-> 'STATE_OPEN'" in line for line in self._lines()) < times:
             assert self._process.poll() is None, self.log.read_text()[-3000:]
             assert time.monotonic() < deadline, self.log.read_text()[-3000:]

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from support import new_stores, warm_start
 from support.keys import SHARED_KEY
+from support.patience import PATIENCE
 from support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-READY_SECONDS = 90
 LANE = os.environ.get("TPO_LANE", "process")
 """`process` or `thread`: where the write lane is, in tests that do not say it themselves (`store.lane`)."""
 
@@ -42,7 +42,7 @@ def kill_lanes(lanes):
             os.kill(lane, signal.SIGKILL)
 
 
-def wait_for_end(pid, timeout=20):
+def wait_for_end(pid, timeout=PATIENCE):
     """Wait until a process that is not our child is gone."""
     try:
         watched = os.pidfd_open(pid)
@@ -120,7 +120,7 @@ causes: {ROOT}/config/causes.yaml
             else:
                 preloaded = None if self.disk is None else self.disk.env
                 self.process = warm_start.Process(words, stdout=log, stderr=log, cwd=ROOT, preloaded=preloaded)
-        deadline = time.monotonic() + READY_SECONDS
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             assert self.process.poll() is None, f"the gateway ended:\n{self.log.read_text()[-3000:]}"
             if self.get("/readyz")[0] == 200:
@@ -149,7 +149,7 @@ causes: {ROOT}/config/causes.yaml
         """SIGKILL for the process of the write lane alone."""
         kill_lanes(lanes_of(self.process.pid))
 
-    def stop(self, timeout=20):
+    def stop(self, timeout=PATIENCE):
         """SIGTERM, and wait for the orderly end; gives the exit code."""
         if self.process is None or self.process.poll() is not None:
             return None if self.process is None else self.process.returncode
@@ -172,7 +172,7 @@ causes: {ROOT}/config/causes.yaml
     def get(self, path):
         """GET from the HTTP face: (status, text); status 0 if nobody answers."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}{path}", timeout=PATIENCE) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
@@ -182,7 +182,7 @@ causes: {ROOT}/config/causes.yaml
     def tpo(self, *arguments, ok=(0,)):
         """Run a `tpo` command with this gateway's configuration; gives the finished process."""
         words = ("--config", str(self.config), *map(str, arguments))
-        done = warm_start.run(words, timeout=120, cwd=ROOT, env={**os.environ, "NO_COLOR": "1"})
+        done = warm_start.run(words, timeout=300, cwd=ROOT, env={**os.environ, "NO_COLOR": "1"})
         assert done.returncode in ok, f"tpo {arguments} -> {done.returncode}\n{done.stdout}{done.stderr}"
         return done
 

@@ -8,8 +8,7 @@ from protocols.diameter.codec import FLAG_PROXIABLE, FLAG_REQUEST, encode_messag
 from protocols.diameter.generated import decode, encode
 from protocols.diameter.messages import CreditControlAnswer
 from support.diameter_rig import RawPeer
-
-ANSWER_SECONDS = 20
+from support.patience import PATIENCE
 
 
 class GyLink:
@@ -25,7 +24,7 @@ class GyLink:
         number = next(self._hop_by_hop)
         answered = self._waiting[number] = asyncio.get_running_loop().create_future()
         self._peer.send(encode_message(flags, 272, 4, number, number, encode(request)))
-        async with asyncio.timeout(ANSWER_SECONDS):
+        async with asyncio.timeout(PATIENCE):
             return decode(CreditControlAnswer, await answered)
 
     async def read(self):

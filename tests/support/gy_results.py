@@ -36,6 +36,8 @@ class Asking:
                 header, frame = await self._peer.receive()
                 if header.command_code == 272:
                     break
+        except TimeoutError:
+            raise  # it was not cut off: it hangs
         except (OSError, EOFError, AssertionError):
             self._peer = None
             self.results.append(None)

@@ -18,8 +18,8 @@ import pytest
 from provisioning.errors import HostRefused, HostUnavailable
 from provisioning.hosts.interface import ABSENT, Access, Condition, HostLine
 from provisioning.keys import Keys
+from support.patience import PATIENCE
 
-SETTLED_SECONDS = 10
 NUMBER, OTHER_NUMBER = "447700900001", "447700900002"
 OPEN, BARRED, SILENT = Condition(Access.OPEN, NUMBER), Condition(Access.BARRED, NUMBER), Condition(Access.BARRED)
 KI, OPC = bytes.fromhex("465b5ce8b199b49faa5f0a2ee238a6bc"), bytes.fromhex("cd63cb71954a9f4e48a5994e37a02baf")
@@ -34,7 +34,7 @@ async def brought(host, wanted_line, wanted, call_id="call-1"):
     pending = await host.bring(call_id, wanted_line, wanted)
     reading = await host.read(wanted_line)
     if pending is not None:
-        async with asyncio.timeout(SETTLED_SECONDS):
+        async with asyncio.timeout(PATIENCE):
             while not reading.shows(wanted):
                 await asyncio.sleep(min(pending.after, 0.05))
                 reading = await host.read(wanted_line)

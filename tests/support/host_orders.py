@@ -26,9 +26,9 @@ from gateway.store.engine import open_reader
 from provisioning.orders import Kind, OrderRequest
 from support.gateways import ROOT
 from support.keys import SHARED_KEY
+from support.patience import PATIENCE
 from support.session_play import blank_store
 
-PATIENCE = 30
 QUARANTINE = 3_600_000_000
 PLAN, OTHER_PLAN = "payg-gb", "bundle-gb"
 EARLIER = {

@@ -8,6 +8,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+from support.patience import PATIENCE
 from support.ports import free_port
 
 BEARERBOX = shutil.which("bearerbox", path="/usr/sbin:/usr/bin")
@@ -93,13 +94,13 @@ concatenation = true
 
     def _get(self, url):
         try:
-            with urllib.request.urlopen(url, timeout=10) as answer:
+            with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
 
     async def _listening(self, port):
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)

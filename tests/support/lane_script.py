@@ -15,6 +15,7 @@ from protocols.diameter.codec import FLAG_PROXIABLE, FLAG_REQUEST, encode_messag
 from protocols.diameter.generated import decode, encode
 from protocols.diameter.messages import CreditControlRequest
 from support.charging_fixture import INITIAL, UPDATE, ccr, charging_place, service
+from support.patience import PATIENCE
 
 SESSIONS = 16
 
@@ -62,7 +63,7 @@ def main(url, rounds):
                 asked = read(f"pgw;{session}", number, next(place.ticks))
                 place.lane.post(Heard(asked), partial(answered, asked, left))
             for _ in range(SESSIONS):
-                assert left.acquire(timeout=20)
+                assert left.acquire(timeout=PATIENCE)
         say(f"END {place.lane.counters.batches}")
 
 

@@ -1,12 +1,12 @@
 """A Mosquitto of the tests' own: its port, its configuration, its life; and who writes events for it and hears them."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
 import subprocess
 import time
-from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +18,7 @@ from gateway.environment import Environment
 from gateway.events.forwarder import Forwarder
 from gateway.events.outbox import Event, emit
 from gateway.store.tables import outbox
+from support.patience import PATIENCE
 from support.ports import free_port
 
 PROGRAM = Path("/usr/sbin/mosquitto")
@@ -40,7 +41,7 @@ class Mosquitto:
         with self.log.open("ab") as log:
             command = [PROGRAM, "-c", self.configuration]
             self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        end = time.monotonic() + 10
+        end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
@@ -64,7 +65,7 @@ class Mosquitto:
         self.signal(signal.SIGCONT)
 
 
-@contextmanager
+@contextlib.contextmanager
 def mosquitto(folder, *lines):
     """Make a broker, not started yet, that is gone when the block ends."""
     broker = Mosquitto(folder, *(lines or ("allow_anonymous true",)))
@@ -91,7 +92,7 @@ def settings(port, **others):
     return SimpleNamespace(broker=SimpleNamespace(host="127.0.0.1", port=port), **(known | others))
 
 
-@contextmanager
+@contextlib.contextmanager
 def told():
     """Collect what a forwarder tells."""
     heard = []
@@ -123,7 +124,11 @@ class Tell:
 
 
 class Listener:
-    """A subscriber to everything, which comes back when the broker does; `ids` are the events' ids in order of coming."""
+    """A subscriber to everything, which comes back when the broker does; `ids` are the events' ids in order of coming.
+
+    Who publishes by `entrance`, a port, comes in while it listens, and not before: a broker that was killed and is back keeps
+    nothing for a subscriber that has not come back yet.
+    """
 
     def __init__(self, port, **options):
         self.port, self.options = port, options
@@ -131,19 +136,34 @@ class Listener:
         self.ready = asyncio.Event()
 
     async def __aenter__(self):
+        self._carried = set()
+        self._server = await asyncio.start_server(self._let_in, "127.0.0.1", 0)
+        self.entrance = self._server.sockets[0].getsockname()[1]
         self.task = asyncio.create_task(self._listen())
         return self
 
     async def __aexit__(self, *_):
-        self.task.cancel()
-        await asyncio.gather(self.task, return_exceptions=True)
+        self._server.close()
+        for task in (self.task, *self._carried):
+            task.cancel()
+        await asyncio.gather(self.task, *self._carried, return_exceptions=True)
+
+    async def _let_in(self, reader, writer):
+        self._carried.add(asyncio.current_task())
+        with contextlib.suppress(OSError):
+            if self.ready.is_set():
+                inner, outer = await asyncio.open_connection("127.0.0.1", self.port)
+                back = asyncio.create_task(_carry(inner, writer))
+                await _carry(reader, outer)
+                await back
+        writer.close()
 
     async def _listen(self):
         version = aiomqtt.ProtocolVersion.V5
         while True:
             try:
                 async with aiomqtt.Client(
-                    "127.0.0.1", self.port, protocol=version, timeout=2, **self.options
+                    "127.0.0.1", self.port, protocol=version, timeout=PATIENCE, **self.options
                 ) as client:
                     await client.subscribe("#", qos=0)
                     self.ready.set()
@@ -163,12 +183,21 @@ class Listener:
         return list(dict.fromkeys(self.ids))
 
 
+async def _carry(source, sink):
+    """Hand on what comes until it ends, at either side."""
+    with contextlib.suppress(OSError):
+        while data := await source.read(65536):
+            sink.write(data)
+            await sink.drain()
+    sink.close()
+
+
 def waiting(place):
     """Count the rows that are not marked as published."""
     return place.read(select(func.count()).select_from(outbox).where(outbox.c.published_at.is_(None)))[0][0]
 
 
-async def until(condition, within=20.0):
+async def until(condition, within=PATIENCE):
     """Wait until something holds."""
     end = time.monotonic() + within
     while not condition():

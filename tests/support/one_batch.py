@@ -3,6 +3,8 @@
 import functools
 import threading
 
+from support.patience import PATIENCE
+
 
 class Gate:
     """A unit that keeps the lane busy, so that what is posted meanwhile shares one batch."""
@@ -15,7 +17,7 @@ class Gate:
 
     def decide(self, _batch):
         self.begun.set()
-        assert self.open.wait(10)
+        assert self.open.wait(PATIENCE)
 
 
 def together(lane, *units):
@@ -28,11 +30,11 @@ def together(lane, *units):
             ready.set()
 
     lane.post(gate, lambda *_: None)
-    assert gate.begun.wait(10)
+    assert gate.begun.wait(PATIENCE)
     before = lane.counters.batches
     for place, unit in enumerate(units):
         lane.post(unit, functools.partial(done, place))
     gate.open.set()
-    assert ready.wait(10)
+    assert ready.wait(PATIENCE)
     assert lane.counters.batches == before + 2, "they did not share one batch"
     return [answers[place] for place in range(len(units))]

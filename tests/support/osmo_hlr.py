@@ -8,9 +8,10 @@ import subprocess
 import time
 from contextlib import closing, contextmanager
 
+from support.patience import PATIENCE
+
 PROGRAM = shutil.which("osmo-hlr", path="/usr/bin:/usr/sbin")
 CTRL, VTY, GSUP = 4259, 4258, 4222
-READY_SECONDS = 15
 ADDRESSES_TRIED = 5
 
 
@@ -54,7 +55,7 @@ class OsmoHlrProcess:
             self._process = subprocess.Popen(
                 [PROGRAM, "-c", config, "-l", self.database], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-        end = time.monotonic() + READY_SECONDS
+        end = time.monotonic() + PATIENCE
         while not all(self._open(port) for port in (CTRL, VTY, GSUP)):
             if self._process.poll() is not None:
                 return False

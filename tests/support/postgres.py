@@ -15,6 +15,7 @@ import psycopg
 from gateway.store import schema
 from gateway.store.engine import open_writer
 from support.made_once import VARIABLE, made_once
+from support.patience import PATIENCE
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 SOCKET_PORT = 5432
@@ -94,7 +95,7 @@ class ArchivedServer:
             return connection.execute(statement).fetchone()[0]
 
     def _until(self, statement):
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE
         while not self.ask(statement):
             assert time.monotonic() < deadline, statement
             time.sleep(0.05)
@@ -182,7 +183,7 @@ def _as_owner(*command, env=None):
     if os.geteuid() == 0:  # the server refuses to run as root
         command = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", *command]
     done = subprocess.run(
-        command, check=False, capture_output=True, text=True, cwd="/tmp", timeout=60, stdin=subprocess.DEVNULL,
+        command, check=False, capture_output=True, text=True, cwd="/tmp", timeout=300, stdin=subprocess.DEVNULL,
         env=None if env is None else {**os.environ, **env},
     )  # fmt: skip
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"

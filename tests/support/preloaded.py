@@ -17,6 +17,6 @@ def library(name):
     if not built.exists():
         draft = built.with_suffix(f".{os.getpid()}")
         command = ["cc", "-shared", "-fPIC", "-O2", "-o", draft, source, "-ldl", "-lpthread"]
-        subprocess.run(command, check=True, capture_output=True, timeout=60)
+        subprocess.run(command, check=True, capture_output=True, timeout=300)
         draft.rename(built)
     return built

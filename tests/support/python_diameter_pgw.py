@@ -16,10 +16,11 @@ from diameter.message.commands import CreditControlRequest
 from diameter.node import Node
 from diameter.node.application import Application
 
+from support.patience import PATIENCE
+
 CREDIT_CONTROL, GY = 272, 4
 REQUEST, PROXIABLE, RETRANSMIT = 0x80, 0x40, 0x10
 INITIAL, UPDATE, TERMINATION = 1, 2, 3
-ANSWER_SECONDS = 20
 
 
 class TheirPgw:
@@ -77,7 +78,7 @@ class TheirPgw:
 
     def ask(self, message):
         """Send a request by its node and wait for the answer that its node gives back."""
-        return self.application.send_request(message, ANSWER_SECONDS)
+        return self.application.send_request(message, PATIENCE)
 
     def ccr(self, session_id, request_type, number, services=(), *, imsi=None, msisdn=None, **more):
         """A Credit-Control-Request built by python-diameter's own class."""

@@ -31,6 +31,7 @@ from support.books import check
 from support.charging_fixture import PLANS, TERMINATION, ChargingPlace, ccr
 from support.lane_fixture import EVIDENCE_KEY
 from support.one_batch import Gate
+from support.patience import PATIENCE
 
 CUSTOMERS = (("234150000000001", "447700900001", "payg-gb"), ("234150000000002", "447700900002", "bundle-gb"))
 SESSIONS = (
@@ -161,14 +162,14 @@ class Play:
             left.release()
 
         self.place.lane.post(gate, lambda *_: None)
-        assert gate.begun.wait(10)
+        assert gate.begun.wait(PATIENCE)
         for message in messages:
             frame = encode_message(FLAG_REQUEST | FLAG_PROXIABLE, 272, 4, 1, 1, encode(message))
             read = gy_ccr.read(decode(CreditControlRequest, frame), "pgw.host.example", next(self.place.ticks), "GB")
             self.place.lane.post(CreditControlUnit(read), done)
         gate.open.set()
         for _ in messages:
-            assert left.acquire(timeout=10)
+            assert left.acquire(timeout=PATIENCE)
         assert [error for _, error in outcomes] == [None] * len(messages)
 
     @contextmanager

@@ -8,6 +8,7 @@ import sys
 import time
 
 from support import postgres
+from support.patience import PATIENCE
 from support.sim_gateway import SimGateway
 from support.sms_gateway import SmsGateway
 
@@ -126,7 +127,7 @@ def server_on(address):
     return postgres.server(listen=address)
 
 
-def wait_until(holds, seconds=40, every=0.05):
+def wait_until(holds, seconds=PATIENCE, every=0.05):
     """Wait until something holds; gives what it gave, and after how many seconds."""
     began = time.monotonic()
     while not (found := holds()):

@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from support.disk import Disk
+from support.patience import PATIENCE
 from support.sms_gateway import Centre, SmsGateway
 
-PATIENCE = 90
 KI, OPC = "465b5ce8b199b49faa5f0a2ee238a6bc", "cd63cb71954a9f4e48a5994e37a02baf"
 """TS 35.208 test set 1."""
 ICCID, IMSI, MSISDN = "8944538523456789012", "234150000000001", "447700900101"

@@ -9,15 +9,14 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from gateway.api.audit_routes import AuditRoutes
-from gateway.api.charity_routes import CharityRoutes
-from gateway.api.ledger_routes import LedgerRoutes
-from gateway.api.limit_actions import LimitActions
-from gateway.api.order_actions import OrderActions
+from gateway.api.actions.orders import OrderActions
+from gateway.api.actions.spending import SpendingActions
+from gateway.api.actions.texts import SmsActions
+from gateway.api.routes.audit import AuditRoutes
+from gateway.api.routes.charity import CharityRoutes
+from gateway.api.routes.ledger import LedgerRoutes
+from gateway.api.routes.subscribers import LISTENER, SubscriberRoutes
 from gateway.api.server import Server
-from gateway.api.sms_actions import SmsActions
-from gateway.api.subscriber_routes import LISTENER, SubscriberRoutes
-from gateway.api.topup_actions import TopUpActions
 from gateway.background import Background
 from gateway.context import GatewayContext
 from gateway.metrics.registry import Metrics
@@ -29,6 +28,7 @@ from gateway.settings import load
 from gateway.sims.policy import SimsPolicy
 from support import new_stores
 from support.gateways import ROOT
+from support.patience import PATIENCE
 from support.ports import free_port
 
 TOKENS = {
@@ -40,7 +40,6 @@ TOKENS = {
 AUDIT_TOKEN = "0123456789abcdef-audit"
 """Of a viewer who may see causes."""
 KI, OPC = "00112233445566778899aabbccddee{:02x}", "ffeeddccbbaa998877665544332211{:02x}"
-PATIENCE = 20
 
 
 def card(n, keys=True):
@@ -133,15 +132,14 @@ async def sims_context(folder, host_url, *, options="", callback=False):
     services = Services(context, metrics, Background(), lambda *told: alarms.append(told), lambda _: None)
     smsc_client = TextsComponent(services).client
     executor = OrdersComponent(services, smsc_client, None).executor
-    sims, topups = OrderActions(context, executor), TopUpActions(context, services.background, None)
-    limits = LimitActions(context, services.background, None)
+    sims, spending = OrderActions(context, executor), SpendingActions(context, services.background, None)
     server = Server(
         context,
         metrics,
         SmsActions(context, smsc_client),
         actions=sims.actions(),
         routes=[
-            *SubscriberRoutes(context, sims, topups, limits, executor).routes(),
+            *SubscriberRoutes(context, sims, spending, executor).routes(),
             *LedgerRoutes(context).routes(),
             *AuditRoutes(context).routes(),
             *CharityRoutes(context).routes(),

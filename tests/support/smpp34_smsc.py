@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 import smpp34
 
 from support.diameter_rig import until
+from support.patience import PATIENCE
 from support.ports import free_port
 from support.sms_gateway import CODE, SmsGateway
 
@@ -74,7 +75,7 @@ async def desk_at_smpp34(folder, **options):
     await asyncio.sleep(0.1)
     try:
         async with SmsGateway(folder, port, **options) as desk:
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(PATIENCE):
                 await smsc.bound.wait()
             yield desk, smsc
     finally:

@@ -17,10 +17,10 @@ from protocols.smpp.node_events import ClientUp
 from protocols.smpp.receipts import MessageState, receipt_text
 from protocols.smpp.server import Server, ServerConfig
 from support.gateways import LANE, ROOT, Gateway
+from support.patience import PATIENCE
 
 CODE = "70070"
 TOKENS = {role: f"0123456789abcdef-{role}" for role in ("viewer", "operator", "auditor")}
-PATIENCE = 90
 DAY = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
@@ -56,7 +56,7 @@ keywords: {ROOT}/config/keywords.yaml
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         request = urllib.request.Request(f"http://127.0.0.1:{self.http_port}{path}", data=data, headers=headers)
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
                 return answer.status, json.loads(answer.read()), answer.headers.get_content_type()
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read()), error.headers.get_content_type()

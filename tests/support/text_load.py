@@ -12,6 +12,7 @@ from gateway.messaging.texts import from_row
 from gateway.store.engine import open_reader, reading
 from gateway.store.tables import texts, transfers, wallets
 from support.gateways import subscribers
+from support.patience import PATIENCE
 from support.sms_gateway import SmsGateway
 from support.stubborn_smsc import StubbornSmsc
 
@@ -81,7 +82,7 @@ async def kill_again_and_again(desk, load, chance, kills):
 
 async def settled(url, smsc, *, but=()):
     """Wait until nothing is under way any more, but texts in these states."""
-    engine, until = open_reader(url), time.monotonic() + 40
+    engine, until = open_reader(url), time.monotonic() + PATIENCE
     while True:
         with reading(engine) as connection:
             under_way = select(texts).where(texts.c.final == 0, texts.c.state.not_in(but)).limit(3)
@@ -127,7 +128,7 @@ async def under_load(folder, seed, trouble, *, lines, smsc=None, but=(), prepare
             for task in ended:
                 task.result()  # a load that broke says why, and nobody waits for it
             load.ending.set()
-            await asyncio.wait_for(asyncio.gather(*tasks), 40)
+            await asyncio.wait_for(asyncio.gather(*tasks), PATIENCE)
             await settled(url_of(desk), centre, but=but)
             await asyncio.to_thread(desk.check)
         assert "Traceback" not in desk.log.read_text()

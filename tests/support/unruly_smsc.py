@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 from gateway.cli.client import JsonObject, call
 from protocols.smpp.codec import RESPONSE_BIT, CommandId, Framer, decode_header
+from protocols.smpp.errors import CommandStatus
 from protocols.smpp.generated import decode, encode
 from protocols.smpp.messages import BindTransceiverResp, EnquireLinkResp, SubmitSmResp, UnbindResp
 from support.sms_gateway import PATIENCE, Centre
@@ -37,7 +38,7 @@ class Line:
         self.reading.set()
         self.sent = self.lives = 0
         """Strings that the kernel took; enquire_links that were answered."""
-        self._numbers = iter(range(1, 0x7FFFFFFF))
+        self._numbers, self._asked = iter(range(1, 0x7FFFFFFF)), {}
         self._out = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
         self.tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._write())]
@@ -56,8 +57,16 @@ class Line:
         """Send requests with numbers of their own; gives the last number."""
         for message in messages:
             number = next(self._numbers)
+            self._asked[number] = message
             self.say(encode(message, number))
         return number
+
+    def hear(self, header, message):
+        """Take a response; what was refused for now, since it had to wait too long, is asked again under its number."""
+        if header.command_status == CommandStatus.ESME_RX_T_APPN and header.sequence_number in self._asked:
+            self.say(encode(self._asked[header.sequence_number], header.sequence_number))
+        else:
+            self.heard.append((header, message))
 
     def answers(self, command_id=CommandId.DELIVER_SM_RESP):
         """Sequence number -> status of each response of the gateway of this kind; 0 is the one of a generic_nack."""
@@ -176,7 +185,7 @@ class UnrulySmsc:
                 line.lives += 1
             case command_id:
                 assert command_id & RESPONSE_BIT, header
-                line.heard.append((header, message))
+                line.hear(header, message)
 
     def welcome(self, line, header):
         """Take a bind."""

@@ -151,7 +151,7 @@ def _fork_until_closed(descriptor):
     from gateway.cli import groups
     from gateway.settings import load
 
-    late = ("api.actions", "cli.bulk_run", "cli.csv_rows", "cli.follow_order", "runtime.daemon", "store.backup")
+    late = ("api.actions.table", "cli.bulk_run", "cli.csv_rows", "cli.follow_order", "runtime.daemon", "store.backup")
     others = ("uvloop", "alembic.command", "phonenumbers.data.region_GB")
     for name in (*groups.OWN.values(), *(f"gateway.{each}" for each in late), *others):
         import_module(name)

@@ -4,6 +4,8 @@ import socket
 import threading
 from contextlib import suppress
 
+from support.patience import PATIENCE
+
 REQUEST, RETRANSMIT = 0x80, 0x10
 CREDIT_CONTROL = 272
 
@@ -71,7 +73,7 @@ class Wiretap:
                 client, _ = self._listener.accept()
                 self._open.append(client)
                 try:
-                    server = socket.create_connection(("127.0.0.1", self.target), timeout=5)
+                    server = socket.create_connection(("127.0.0.1", self.target), timeout=PATIENCE)
                 except OSError:
                     _hang_up(client)
                     continue

@@ -27,7 +27,7 @@ def lines_of(name: str, rows: Sequence[Row]) -> bytes:
 
 
 def whole(texts: Mapping[str, bytes], rows: Mapping[str, Sequence[Row]], key: SealKey) -> dict[str, bytes]:
-    """Give every file of a pack by its name; `rows` are those of verify.ROWS."""
+    """Return every file of a pack by its name; `rows` are those of verify.ROWS."""
     found = {**texts, "verify.py": verifier()}
     found |= {f"{name}.jsonl": lines_of(f"{name}.jsonl", rows.get(name, ())) for name in ROWS}
     digests = {name: hashlib.sha256(octets).hexdigest() for name, octets in found.items()}
@@ -37,7 +37,7 @@ def whole(texts: Mapping[str, bytes], rows: Mapping[str, Sequence[Row]], key: Se
 
 
 def verifier() -> bytes:
-    """Give verify.py as it stands here."""
+    """Return verify.py as it stands here."""
     return package_files("gateway.billing.packs").joinpath("verify.py").read_bytes()
 
 

@@ -19,6 +19,6 @@ class Labels:
         self._key = derive(evidence_key, f"pack/labels/{pack}")
 
     def of(self, kind: str, *identity: object) -> str:
-        """Give the label of something by its kind and its identifiers."""
+        """Return the label of something by its kind and its identifiers."""
         named = "/".join(map(str, (kind, *identity)))
         return hmac.digest(self._key, named.encode(), "sha256").hex()[:LENGTH]

@@ -61,7 +61,7 @@ class Month:
         self.seals = kept(connection)
 
     def drawn(self, asked: Asked) -> list[int]:
-        """Give the places of the bills that a sample draws."""
+        """Return the places of the bills that a sample draws."""
         committed = self.commitment().content
         return draw(asked.seed, committed["root"], committed["heads"], committed["bills"], asked.sample)
 
@@ -103,7 +103,7 @@ class PackMaker:
         """What is told of each row, by its number in the store: use of a bill that was taken back is told of twice."""
 
     def make(self, progress: Callable[[str, int], None]) -> dict[str, bytes]:
-        """Give its files by name; NotKept, NotProved where a bill cannot be proved. `unsealed` is how many rows no seal has."""
+        """Return the files; NotKept, NotProved where a bill cannot be proved. `unsealed` is how many rows no seal has."""
         places = self._places()
         groups = {found[0].row.id: found for found in (self._documents(place) for place in places)}
         for done, found in enumerate(groups.values(), 1):
@@ -132,7 +132,7 @@ class PackMaker:
         return files.whole(texts, {**self._rows, **self._tables()}, self._month.key)
 
     def _seal(self) -> int:
-        """Tell of each row the way to the root that a seal has; gives how many have none."""
+        """Write beside each row its way to the root that a seal has; returns how many have none."""
         ways = self._ways.of(self._told)
         for number, rows in self._told.items():
             way = ways.get(number)
@@ -154,7 +154,7 @@ class PackMaker:
         }
 
     def _places(self) -> list[int]:
-        """Give the places of the bills that are asked for."""
+        """Return the places of the bills that are asked for."""
         tree, asked = self._month.tree, self._asked
         if asked.bill is None:
             return self._month.drawn(asked)
@@ -211,7 +211,7 @@ class PackMaker:
         }
 
     def _entry(self, row: Any, bill: Any, label: str, told_of: Container[int]) -> Row:  # noqa: ANN401  (rows)
-        """Tell of an entry; use that no bill tells of is not told of here."""
+        """Return an entry; use that no bill tells of is not told of here."""
         return {
             "entry": self._labels.of("entry", bill.id, row.id),
             "bill": label,

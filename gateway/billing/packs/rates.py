@@ -26,7 +26,7 @@ class RateTable:
         self.rows: list[dict[str, Any]] = []
 
     def label(self, row: Any) -> str | None:  # noqa: ANN401  (a row)
-        """Give the label of the rate of a record; None where its version is not known."""
+        """Return the label of the rate of a record; None where its version is not known."""
         key = (row.version, row.rate_key or "", row.service, row.rating_group)
         if key not in self._known:
             self._known[key] = self._add(*key)

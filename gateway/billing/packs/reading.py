@@ -53,7 +53,7 @@ class Behind(NamedTuple):
 
 
 def documents(connection: Connection, number: int) -> list[Document]:
-    """Give a bill with its credit notes, by the number of one of them: the bill, then its notes.
+    """Return a bill with its credit notes, by the number of one of them: the bill, then its notes.
 
     A note that takes a whole bill back stands alone: its rows are those of that bill.
     """
@@ -142,19 +142,19 @@ def _entries() -> Select[Any]:
 
 
 def signed(row: Any, subscriber_id: int) -> int:  # noqa: ANN401  (a row)
-    """Give what an entry moved a wallet by."""
+    """Return what an entry moved a wallet by."""
     return int(row.amount) if row.credit == subscriber_id else -int(row.amount)
 
 
 def section_of_entry(row: Any) -> str:  # noqa: ANN401  (a row)
-    """Give the section of a bill that an entry stands in."""
+    """Return the section of a bill that an entry stands in."""
     return str(section_of(row.kind, has_usage=row.usage_id is not None))
 
 
 def _is_complete(
     found: Sequence[Document], note_of: Mapping[int, int], entries: Sequence[Any], tenths: Sequence[Any]
 ) -> bool:
-    """Tell whether entries come to what the bill and its notes have of each kind, and tenths to what it gave."""
+    """Return whether entries come to what the bill and its notes have of each kind, and tenths to what it gave."""
     bill, sums = found[0].row, dict[tuple[Any, ...], list[int]]()
     for row in entries:
         amount = signed(row, bill.subscriber_id)
@@ -193,14 +193,14 @@ def _searched(connection: Connection, found: Sequence[Part], bill: Any) -> tuple
 
 
 def _booked_before(found: Sequence[Part], number: int) -> int:
-    """Give when the last entry before a record was booked: its own link is not far behind."""
+    """Return when the last entry before a record was booked: its own link is not far behind."""
     before = select(transfers.c.at).where(transfers.c.id < number).order_by(transfers.c.id.desc()).limit(1)
     ats = [at for part in found if part.month is None or part.lowest < number for at in part.connection.scalars(before)]
     return max(ats, default=0)
 
 
 def of_what(tenth: Any, entries: Sequence[Any]) -> Any:  # noqa: ANN401  (rows)
-    """Give the entry that a tenth is of: the last one before it with its record, or its reference and time."""
+    """Return the entry that a tenth is of: the last one before it with its record, or its reference and time."""
     found = None
     for row in entries:
         if row.id > tenth.id:

@@ -39,40 +39,40 @@ class RowSecrets:
         self._of = hashlib.blake2b(key=derive(evidence_key, "pack/rows"), digest_size=64)
 
     def of(self, number: int) -> bytes:
-        """Give 64 octets: the salt, then what hides another row, a cause, and nothing."""
+        """Return 64 octets: the salt, then what hides another row, a cause, and nothing."""
         keyed = self._of.copy()
         keyed.update(_NUMBER(number))
         return keyed.digest()
 
     def salt(self, number: int) -> bytes:
-        """Give the salt of a row's leaf."""
+        """Return the salt of a row's leaf."""
         return self.of(number)[:SALT]
 
     def hiding(self, number: int) -> bytes:
-        """Give what hides the use that a row names."""
+        """Return what hides the use that a row names."""
         return self.of(number)[SALT : 2 * SALT]
 
     def hiding_cause(self, number: int) -> bytes:
-        """Give what hides the cause that a row names."""
+        """Return what hides the cause that a row names."""
         return self.of(number)[2 * SALT : 3 * SALT]
 
     def empty(self, number: int) -> bytes:
-        """Give the leaf of a number that no row has."""
+        """Return the leaf of a number that no row has."""
         return self.of(number)[2 * SALT :]
 
 
 def leaf_of(salt: bytes, content: Sequence[object]) -> bytes:
-    """Give the leaf of a row."""
+    """Return the leaf of a row."""
     return hashlib.sha256(b"\0" + salt + _encode(content)).digest()
 
 
 def hidden(hiding: bytes, what: bytes) -> str:
-    """Give a commitment to something, in hexadecimal digits."""
+    """Return a commitment to something, in hexadecimal digits."""
     return hashlib.sha256(b"\2" + hiding + what).hexdigest()
 
 
 def rows_digest(salts: Sequence[bytes]) -> str:
-    """Give what a bill says of the rows that are on it, in any order."""
+    """Return what a bill says of the rows that are on it, in any order."""
     return hashlib.sha256(b"\3" + b"".join(sorted(salts))).hexdigest()
 
 
@@ -87,7 +87,7 @@ class RowLeaves:
         self._days: dict[int, str] = {}
 
     def usage(self, row: Any) -> dict[str, object]:  # noqa: ANN401  (a row)
-        """Give what is said of use; `prices` is the SHA-256 of the price list that it was priced by."""
+        """Return what is said of use; `prices` is the SHA-256 of the price list that it was priced by."""
         return {
             "day": self._day(row.event_at),
             "service": row.service,
@@ -102,7 +102,7 @@ class RowLeaves:
         }
 
     def entry(self, row: Any) -> dict[str, object]:  # noqa: ANN401  (a row)
-        """Give what is said of an entry of the journal; `use` hides the use that it is about."""
+        """Return what is said of an entry of the journal; `use` hides the use that it is about."""
         return {
             "day": self._day(row.event_at),
             "kind": row.kind,
@@ -112,7 +112,7 @@ class RowLeaves:
         }
 
     def tenth(self, row: Any) -> dict[str, object]:  # noqa: ANN401  (a row)
-        """Give what is said of a part of a tenth; `to` hides the account of its cause."""
+        """Return what is said of a part of a tenth; `to` hides the account of its cause."""
         return {
             "day": self._day(row.event_at),
             "kind": row.kind,
@@ -125,29 +125,29 @@ class RowLeaves:
         }
 
     def bill(self, row: Any) -> dict[str, object]:  # noqa: ANN401  (a row)
-        """Give what is said of a bill or a note; `rows` is of the use and the entries that it tells of one by one."""
+        """Return what is said of a bill or a note; `rows` is of the use and the entries that it tells of one by one."""
         content = read_content(row.content)
         leaf, secrets = told(row, content, ""), self.secrets
         salts = [secrets.salt(number) for number in content.numbers]
         return {name: leaf[name] for name in LEAF} | {"rows": rows_digest(salts)}
 
     def cause_account(self, row: Any) -> str:  # noqa: ANN401  (a row)
-        """Give the name of the account that a tenth goes to, or comes back from."""
+        """Return the name of the account that a tenth goes to, or comes back from."""
         return self._accounts.get(row.debit if TENTHS[row.kind] < 0 else row.credit, "")
 
     def leaf_of_usage(self, row: Any) -> bytes:  # noqa: ANN401  (a row)
-        """Give the leaf of use."""
+        """Return the leaf of use."""
         return leaf_of(self.secrets.salt(row.id), ("usage", *self.usage(row).values()))
 
     def leaf_of_transfer(self, row: Any) -> bytes:  # noqa: ANN401  (a row)
-        """Give the leaf of an entry, or of a part of a tenth."""
+        """Return the leaf of an entry, or of a part of a tenth."""
         content = (
             ("tenths", *self.tenth(row).values()) if row.kind in TENTHS else ("entries", *self.entry(row).values())
         )
         return leaf_of(self.secrets.salt(row.id), content)
 
     def leaf_of_bill(self, row: Any) -> bytes:  # noqa: ANN401  (a row)
-        """Give the leaf of a bill or a note: its salt is that of the month's tree."""
+        """Return the leaf of a bill or a note: its salt is that of the month's tree."""
         return leaf_of(bytes.fromhex(self._salts.salt(row.id)), ("bills", *self.bill(row).values()))
 
     def _use(self, row: Any) -> str | None:  # noqa: ANN401  (a row)

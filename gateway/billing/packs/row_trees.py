@@ -47,7 +47,7 @@ class Way(NamedTuple):
 
 
 def ranges_due(connection: Connection, node: int) -> list[tuple[int, int]]:
-    """Give the numbers of a node's rows since its last tree, in whole windows but at the ends; none: there are no rows."""
+    """Return the numbers of a node's rows since its last tree, in whole windows but at the ends; none: there are no rows."""
     last = select(func.max(row_trees.c.upto)).where(row_trees.c.node == node)
     before, upto = int(connection.scalar(last) or (node << SPAN_BITS) - 1), _newest(connection, node)
     low, windows = max(before + 1, upto - MOST + 1), set[int]()
@@ -125,14 +125,14 @@ class _Tree:
         self._levels: list[list[bytes]] = []
 
     def below(self, subtree: int) -> list[int]:
-        """Give the numbers whose leaves stand below the root of a subtree, in the order of their places."""
+        """Return the numbers whose leaves stand below the root of a subtree, in the order of their places."""
         begin, width = subtree << self.height, self.numbers.width
         return [
             self.numbers.at(self.shuffle.at(place)) for place in range(begin, min(begin + (1 << self.height), width))
         ]
 
     def way(self, place: int, leaves: Sequence[bytes]) -> Way | None:
-        """Give the way of a place, from all leaves of its subtree; None where these are not those that were sealed."""
+        """Return the way of a place, from all leaves of its subtree; None where these are not those that were sealed."""
         subtree, within = place >> self.height, levels_of(leaves)
         if within[-1][0] != self._roots[subtree * HASH : (subtree + 1) * HASH]:
             return None
@@ -154,7 +154,7 @@ class Ways:
         self._trees: dict[int, _Tree] = {}
 
     def of(self, numbers: Iterable[int]) -> dict[int, Way]:
-        """Give the way of each row, by its number; one whose day is not sealed yet, or not as it was sealed, has none."""
+        """Return the way of each row, by its number; one whose day is not sealed yet, or not as it was sealed, has none."""
         wanted: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
         for number in numbers:
             i = bisect_left(self._known, (number >> SPAN_BITS, number))

@@ -16,7 +16,7 @@ FEWEST_UNDRAWN: Final = 10
 
 
 def most_drawn(month: int) -> int:
-    """Give how many of a month's bills samples tell of at most, where causes are not named."""
+    """Return how many of a month's bills samples tell of at most, where causes are not named."""
     return max(1, month // FEWEST_UNDRAWN)
 
 
@@ -30,7 +30,7 @@ class TellBills(Unit):
     most: int
 
     def decide(self, batch: Batch) -> bool:
-        """Tell whether they may be told of: those that were before always may."""
+        """Return whether they may be told of: those that were before always may."""
         own, connection = audited_bills.c, batch.connection
         of_month = own.period == self.period
         before = int(connection.scalar(select(func.count()).select_from(audited_bills).where(of_month)) or 0)

@@ -39,7 +39,7 @@ class SumTree:
         return self._levels[-1][0] if self.numbers else (bytes(32), {})
 
     def path(self, place: int) -> list[Step]:
-        """Give the branches beside the way from a place to the root."""
+        """Return the branches beside the way from a place to the root."""
         found: list[Step] = []
         for level in self._levels[:-1]:
             beside = place ^ 1
@@ -63,16 +63,16 @@ class Salts:
         self._salts, self._order = derive(evidence_key, "pack/salts"), derive(evidence_key, "pack/order")
 
     def salt(self, bill: int) -> str:
-        """Give the salt of a bill in hexadecimal digits."""
+        """Return the salt of a bill in hexadecimal digits."""
         return hmac.digest(self._salts, str(bill).encode(), "sha256")[:SALT].hex()
 
     def place(self, bill: int) -> bytes:
-        """Give what bills are sorted by."""
+        """Return what bills are sorted by."""
         return hmac.digest(self._order, str(bill).encode(), "sha256")
 
 
 def told(row: Any, content: Content, salt: str) -> dict[str, Any]:  # noqa: ANN401  (a row)
-    """Give what a leaf is made of; it names nobody."""
+    """Return what a leaf is made of; it names nobody."""
     return {
         "series": row.series,
         "back": row.series == CREDIT_NOTE and row.replaces is not None,

@@ -33,7 +33,7 @@ class Tenths:
         self.payments: list[Row] = []
 
     def session(self, bill: int, row: Any) -> str:  # noqa: ANN401  (a row)
-        """Give the label of a record's session; one that was booked to none is its own."""
+        """Return the label of a record's session; one that was booked to none is its own."""
         alone = row.session == UNKEPT
         return self._labels.of("record" if alone else "session", bill, row.id if alone else row.session)
 
@@ -62,7 +62,7 @@ class Tenths:
         return told
 
     def _opened(self, row: Any, *, is_told: bool) -> Row:  # noqa: ANN401  (a row)
-        """Give what opens a row: its salt, what hides its use where that is told of, and its cause where these are named."""
+        """Return what opens a row: its salt, what hides its use where that is told of, and its cause where these are named."""
         secrets = self._leaves.secrets
         return {
             "salt": secrets.salt(row.id).hex(),
@@ -75,7 +75,7 @@ class Tenths:
         return name.removeprefix(cause_account("")) if name.startswith(cause_account("")) else UNASSIGNED
 
     def _way(self, bill: Any, cause: str | None) -> Row:  # noqa: ANN401  (a row)
-        """Tell how far a cause's money of the month came: the payments from then on, the first ones first.
+        """Return how far a cause's money of the month came: the payments from then on, the first ones first.
 
         Without a cause, those of all: which files there are, and what became of anything in them, would tell causes apart.
         """
@@ -97,7 +97,7 @@ class Tenths:
         return {"month": bill.period, "confirmed": bill.period in self._months, "payments": said}
 
     def policies(self) -> list[Row]:
-        """Give the rules that tenths went by, and those by which a charge has none."""
+        """Return the rules that tenths went by, and those by which a charge has none."""
         used, known = {row["policy"] for row in self.rows}, dict(POLICIES)
         for version in read(self._connection, POLICY):
             if version.content is not None:

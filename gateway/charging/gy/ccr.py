@@ -120,7 +120,7 @@ def read(
 
 
 def _called_number(called: Called | None, country: str) -> str:
-    """Give the number whose price counts: the dialled one before the one it was routed to, of a text the first recipient's."""
+    """Return the number that is priced: the dialled one before the one it was routed to, of a text the first recipient's."""
     if called is None or not called.recipients:
         return ""
     numbers = (called_number(address, country) for address in called.recipients[0])
@@ -135,7 +135,7 @@ def _check_application(ccr: CreditControlRequest) -> None:
 
 
 def _traffic(called: Called, msisdns: tuple[str, ...], country: str) -> Traffic | None:
-    """Tell who is called: an emergency before all else, then the customer himself, then a number that is free to call.
+    """Return who is called: an emergency before all else, then the customer himself, then a number that is free to call.
 
     None where nobody is named: that the customer calls says nothing of whom.
     """
@@ -153,7 +153,7 @@ def _traffic(called: Called, msisdns: tuple[str, ...], country: str) -> Traffic 
 
 
 def _calls_one_of(called: Called, msisdns: tuple[str, ...], country: str) -> bool:
-    """Tell whether one of the customer's own numbers is called, in whichever form it is written."""
+    """Return whether one of the customer's own numbers is called, in whichever form it is written."""
     addresses = (address for each in called.recipients for address in each) if msisdns else ()
     return any(read_number(address, country) in msisdns for address in addresses)
 
@@ -204,7 +204,7 @@ def _items(ccr: CreditControlRequest, service: str, called: Called | None) -> It
 
 
 def _is_for_one_service(ccr: CreditControlRequest, service: str) -> bool:
-    """Tell whether a request without rating groups is for one service, of which the server says how much (RFC 8506 §5.2).
+    """Return whether a request without rating groups is for one service, of which the server says how much (RFC 8506 §5.2).
 
     Such a session goes on until it is ended, whether or not it asks for units. A data session may begin without any, and ask
     for its rating groups once there is traffic.
@@ -220,7 +220,7 @@ def _is_for_one_service(ccr: CreditControlRequest, service: str) -> bool:
 def _wanted(
     ccr: CreditControlRequest, unit: RequestedServiceUnit | None, service: str, *, implied: bool
 ) -> tuple[int | None, bool]:
-    """Tell how much quota is wanted, and whether in units without a price; `implied`: some is, though no unit is named."""
+    """Return how much quota is wanted, and whether in units without a price; `implied`: some is, though no unit is named."""
     if ccr.cc_request_type == TERMINATION or (unit is None and not implied):
         return None, False
     if unit is None:
@@ -238,12 +238,12 @@ def _wanted(
 
 
 def _event(service: str, called: Called | None) -> tuple[int, bool]:
-    """Tell how much a one-time event is of that does not say so: texts are counted; of octets and seconds nobody knows."""
+    """Return how much a one-time event is of that does not say so: texts are counted; of octets and seconds nobody knows."""
     return (called.messages if called is not None else 1, False) if service == SMS else (0, True)
 
 
 def _named(unit: RequestedServiceUnit | UsedServiceUnit, service: str) -> tuple[list[object], list[object]]:
-    """Give the amounts of a unit that the service is priced by, and the others, as far as they are named."""
+    """Return the amounts of a unit that the service is priced by, and the others, as far as they are named."""
     octets = (unit.cc_total_octets, unit.cc_input_octets, unit.cc_output_octets)
     seconds, units = (unit.cc_time,), (unit.cc_service_specific_units,)
     by_service = {DATA: octets, VOICE: seconds, SMS: units}
@@ -265,7 +265,7 @@ def _used(unit: UsedServiceUnit, service: str) -> Used:
 
 
 def _disagrees(unit: UsedServiceUnit) -> bool:
-    """Tell a total that is not the sum of both directions, or less than the one that is given beside it."""
+    """Return a total that is not the sum of both directions, or less than the one that is given beside it."""
     total, into, out = unit.cc_total_octets, unit.cc_input_octets, unit.cc_output_octets
     if total is None or (into is None and out is None):
         return False
@@ -293,7 +293,7 @@ def _service(ccr: CreditControlRequest, contexts: Mapping[str, str]) -> str:
 
 @lru_cache(256)
 def _standard_service(name: str) -> str | None:
-    """Give the service of a Service-Context-Id of the 3GPP (TS 32.299 §7.1.12); clients have few of them."""
+    """Return the service of a Service-Context-Id of the 3GPP (TS 32.299 §7.1.12); clients have few of them."""
     match = _CONTEXT.search(name) if len(name) <= _LONGEST_CONTEXT else None
     return _SERVICES.get(match.group(1)) if match else None
 

@@ -169,7 +169,7 @@ class SessionRequests:
         self._ask_by_others = ask_by_others
 
     def reaches(self, session: Session) -> bool:
-        """Tell whether a session's client can be asked by this gateway: its peer is there, or another relay to it."""
+        """Return whether a session's client can be asked by this gateway: its peer is there, or another relay to it."""
         open_peers = {fold(peer.identity): peer.realm for peer in self._node.peers_state() if peer.state == OPEN}
         by_relay = fold(session.origin_host) != fold(session.peer)
         return fold(session.peer) in open_peers or (by_relay and self._realms.get(session.peer) in open_peers.values())
@@ -218,7 +218,7 @@ class SessionRequests:
         elif demand is SessionCommand.ABORT:
             with suppress(StoreError):  # Tcc closes it
                 await submit(self._lane, AwaitEnd(session.session_id, asked_at, asked_at + self._abort_wait))
-        self._tell(demand, session, reply)
+        self._record(demand, session, reply)
         return reply
 
     async def _all(
@@ -285,7 +285,7 @@ class SessionRequests:
             return AbortSessionRequest(**fields)
         return ReAuthRequest(**fields, re_auth_request_type=AUTHORIZE_ONLY, cc_sub_session_id=sub_session_id)
 
-    def _tell(self, demand: SessionCommand, session: Session, reply: Reply) -> None:
+    def _record(self, demand: SessionCommand, session: Session, reply: Reply) -> None:
         self._observe(demand.value, _label(reply))
         fields = {"peer": session.peer, "session_id": session.session_id, "request": demand.value}
         if reply.result_code is not None:
@@ -316,7 +316,7 @@ def _reply(demand: SessionCommand, session: Session, answer: Answer) -> Reply:
 
 
 def _label(reply: Reply) -> str:
-    """Give the metric's label: a Result-Code that the specification has, else what became of the request."""
+    """Return the metric's label: a Result-Code that the specification has, else what became of the request."""
     if reply.result_code is None:
         return reply.fate.value
     try:

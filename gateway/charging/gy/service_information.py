@@ -100,7 +100,7 @@ def _mcc_mnc(mcc: str, mnc: str) -> str:
 
 
 def _plmn(location: bytes) -> str:
-    """Give MCC and MNC of a location: its second to fourth octet, as half-octets of swapped digits (TS 29.274 §8.21)."""
+    """Return MCC and MNC of a location: its second to fourth octet, as half-octets of swapped digits (TS 29.274 §8.21)."""
     if len(location) < 4 or location[0] not in PLMN_LOCATIONS:
         return ""
     one, two, three = location[1:4]
@@ -116,7 +116,7 @@ def _addresses(recipient: Avp) -> Iterator[str]:
 
 
 def _inside(data: bytes, *codes: int) -> Iterator[Avp]:
-    """Give the 3GPP AVPs of a group, all or those of some codes; nothing of a group that cannot be cut."""
+    """Return the 3GPP AVPs of a group, all or those of some codes; nothing of a group that cannot be cut."""
     try:
         avps = decode_avps(data, 0, len(data), codes or None)
     except DiameterError:

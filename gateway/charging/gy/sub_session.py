@@ -16,6 +16,6 @@ def name_of(session_id: bytes, sub_session_id: int | None) -> str:
 
 
 def parts_of(name: str) -> tuple[bytes, int | None]:
-    """Give the Session-Id and the CC-Sub-Session-Id of a name."""
+    """Return the Session-Id and the CC-Sub-Session-Id of a name."""
     session_id, _, sub_session_id = name.partition(SEPARATOR)
     return session_id.encode("latin-1"), int(sub_session_id) if sub_session_id else None

@@ -167,7 +167,7 @@ def _extension(extension: SubscriptionIdExtension) -> Iterator[tuple[int, str]]:
 
 
 def _inside(data: bytes) -> Iterator[tuple[int, str]]:
-    """Give the types and texts of the Subscription-Ids in the data of a group; nothing of what cannot be cut."""
+    """Return the types and texts of the Subscription-Ids in the data of a group; nothing of what cannot be cut."""
     try:
         for avp in decode_avps(data, 0, len(data)):
             if avp.vendor_id or avp.code not in (SUBSCRIPTION_ID, SUBSCRIPTION_ID_EXTENSION):

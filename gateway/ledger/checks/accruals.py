@@ -16,7 +16,7 @@ CHECK: Final = "policy"
 
 
 def recorded_rates(connection: Connection) -> dict[str, tuple[int, int]]:
-    """Give the rate of each recorded rule, and the tax in its base, in basis points; the latest counts.
+    """Return the rate of each recorded rule, and the tax in its base, in basis points; the latest counts.
 
     Of a content that was changed, which another check names, there may be none to read.
     """
@@ -29,7 +29,7 @@ def recorded_rates(connection: Connection) -> dict[str, tuple[int, int]]:
 
 
 def by_recorded(connection: Connection, recompute: Recompute) -> Recompute:
-    """Give what computes a tenth again: by the recorded rule, or by the program's where the store has recorded none."""
+    """Return what computes a tenth again: by the recorded rule, or by the program's where the store has recorded none."""
     rates = recorded_rates(connection)
 
     def compute(policy: str, base: int, share: int) -> int | None:

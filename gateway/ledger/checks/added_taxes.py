@@ -101,14 +101,14 @@ class _Again:
         return charged(connection, found, PlansByVersion(connection), spans, self._places)
 
     def wrong_charges(self, row: AddedTax) -> int | None:
-        """Give what a row's charges come to where that is not what it says."""
+        """Return what a row's charges come to where that is not what it says."""
         if self._charges is None:
             return None
         amount = sum(self._charges.get(row.subscriber_id, {}).values())
         return amount if amount != row.charges else None
 
     def is_right(self, row: AddedTax) -> bool:
-        """Tell whether a row's taxes are those of its place, as they are booked now, or were before each had its own time."""
+        """Return whether a row's taxes are those of its place, as they are booked now, or were before each had its own time."""
         places, owner = self._places, row.subscriber_id
         if places is None or places.area_at(owner, self._ends_at) != row.area:
             return False
@@ -120,7 +120,7 @@ class _Again:
         return self._charges is None and all(self._follows(line, places.currency) for line in row.lines)
 
     def _follows(self, line: TaxLine, currency: str) -> bool:
-        """Tell whether a line is what some tax comes to of what it says that it is on."""
+        """Return whether a line is what some tax comes to of what it says that it is on."""
         return any(
             each.on_taxes or any(line.amount == found.amount for found in _alone(each, line.base, currency))
             for each in self._listed

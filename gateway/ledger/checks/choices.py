@@ -63,7 +63,7 @@ class Choices:
             self._payers.setdefault(member, set()).add(payer)
 
     def allow(self, accrual: "_Accrual") -> bool:
-        """Tell whether a tenth went where its customer, or without a choice of one's own the family's payer, had chosen."""
+        """Return whether a tenth went where its customer, or without a choice of one's own the family's payer, had chosen."""
         who = {accrual.subscriber_id, *self._payers.get(accrual.subscriber_id, ())}
         if not self._erased.isdisjoint(who):
             return True  # what they chose nobody knows any more
@@ -87,7 +87,7 @@ class _Accrual(NamedTuple):
 
 
 def _chosen(accrual: _Accrual, choices: Collection[_Choice]) -> bool:
-    """Tell whether one of a customer's choices is what a tenth went by, and was not replaced when the use was."""
+    """Return whether one of a customer's choices is what a tenth went by, and was not replaced when the use was."""
     for each in choices:
         same = each.account == accrual.account and each.share == accrual.share
         if same and each.valid_from < accrual.event_at + SECOND_US:
@@ -98,7 +98,7 @@ def _chosen(accrual: _Accrual, choices: Collection[_Choice]) -> bool:
 
 
 def _in_force(choice: _Choice, accrual: _Accrual) -> bool:
-    """Tell whether a choice was surely there for an accrual.
+    """Return whether a choice was surely there for an accrual.
 
     A clock that was set back says so of later ones, too: identifiers that one gateway gave are in the order in which it did.
     """
@@ -107,7 +107,7 @@ def _in_force(choice: _Choice, accrual: _Accrual) -> bool:
 
 
 def not_chosen(journal: Connection, choices: Choices) -> Iterator[int]:
-    """Give the numbers of accruals that went to a cause, or by a share, that was not chosen then."""
+    """Return the numbers of accruals that went to a cause, or by a share, that was not chosen then."""
     for kind in PAID:
         wrong = 0
         for row in _streamed(journal, _accruals(kind)):

@@ -69,7 +69,7 @@ class _Found:
             rows.append(number)
 
     def wrong(self) -> set[int]:
-        """Give the identifiers of rows that are there, and not as they should be."""
+        """Return the identifiers of rows that are there, and not as they should be."""
         return {number for what in (CHANGED, INVENTED) for number in self._rows.get(what, ())}
 
     def findings(self) -> Iterator[Finding]:
@@ -128,7 +128,7 @@ class _Rows:
 
 
 def _in_order(parts: Sequence[Part], table: str, node: int) -> Iterator[Part]:
-    """Give the parts that may have rows of a node, the lowest numbers first; the store itself is the last."""
+    """Return the parts that may have rows of a node, the lowest numbers first; the store itself is the last."""
     lowest = {
         id(part): after
         for part in parts
@@ -168,7 +168,7 @@ class _Proof:
         """By table and number what each link says of rows that hardly change, in their order."""
 
     def wrong_rows(self, table: str) -> set[int]:
-        """Give the identifiers of a table's rows that were changed or invented, as far as they are named."""
+        """Return the identifiers of a table's rows that were changed or invented, as far as they are named."""
         return self._found[table].wrong()
 
     def findings(self) -> Iterator[Finding]:
@@ -260,7 +260,7 @@ class _Proof:
                 found.add(number, MISSING)
 
     def _was_so(self, table: str, row: tuple[Any, ...], digest: bytes) -> bool:
-        """Tell whether all links say the same of a row, or of what it was before its last columns were filled."""
+        """Return whether all links say the same of a row, or of what it was before its last columns were filled."""
         filled_later, said = _UNCHANGING[table], self._earlier[table].get(row[0], [])
         if not filled_later:
             return len(said) == 1

@@ -99,7 +99,7 @@ class Examined:
         self.recomputed = [part.connection for part in self.parts if part.month is None]
 
     def trusted_upto(self) -> dict[int, int]:
-        """Give by gateway up to which number entries stand in sealed files that are taken as they were checked."""
+        """Return by gateway up to which number entries stand in sealed files that are taken as they were checked."""
         found: dict[int, int] = {}
         for part in self.parts:
             if part.month is not None and part.connection not in self.recomputed:
@@ -131,7 +131,7 @@ UNREADABLE: Final = (msgspec.MsgspecError, ValueError, TypeError, LookupError, A
 
 
 def finish(name: str, connections: Sequence[Connection], look: Callable[[], Iterable[Finding]]) -> list[Finding]:
-    """Give all that a check finds; one that cannot go on has found that, beside what it found until then.
+    """Return all that a check finds; one that cannot go on has found that, beside what it found until then.
 
     SQLite keeps octets as text that are none, and its driver refuses a row that has such: then the check begins anew, and reads
     them with a mark in place of each. Other troubles of the store are raised as StoreError.

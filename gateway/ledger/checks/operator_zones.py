@@ -9,7 +9,7 @@ from gateway.store.versions import CHARGING, read
 
 
 def operator_zones(connection: Connection) -> list[ZoneInfo]:
-    """Give the time zones that the operator had."""
+    """Return the time zones that the operator had."""
     names = {
         json.loads(version.content).get("timezone", "UTC")
         for version in read(connection, CHARGING)

@@ -41,11 +41,11 @@ class PlanVersions:
         self._subscribed = _subscribed(connection, self._kept)
 
     def plan(self, version: int) -> Plan | None:
-        """Give what a version was; None where it is not known."""
+        """Return what a version was; None where it is not known."""
         return self._plans.get(version)
 
     def priced(self, version: int, plan: str, at: int, subscriber_id: int) -> bool:
-        """Tell whether what a line used at a time (microseconds) may have been priced by this version of a plan."""
+        """Return whether what a line used at a time (microseconds) may have been priced by this version of a plan."""
         found = self._versions.get(version)
         if found is None or found.name != plan or self._plans[version] is None:
             return False
@@ -55,18 +55,18 @@ class PlanVersions:
         return since <= at < until
 
     def priced_anew(self, version: int, plan: str, subscriber_id: int, used_at: int, at: int) -> bool:
-        """Tell whether what a line used at a time may have been priced anew by this version at a later one."""
+        """Return whether what a line used at a time may have been priced anew by this version at a later one."""
         if plan not in self._kept:
             return self.priced(version, plan, at, subscriber_id)
         return any(version == each.version for each in self._held(plan, subscriber_id, used_at, at))
 
     def may_cap(self, version: int, rate: Rate, service: str) -> bool:
-        """Tell whether a cap of the plan counts a rate, or the law limits what it comes to."""
+        """Return whether a cap of the plan counts a rate, or the law limits what it comes to."""
         plan = self._plans.get(version)
         return rate.service is not None or (plan is not None and bool(caps_of(plan, rate, service)))
 
     def in_force(self, plan: str, at: int, subscriber_id: int) -> list[Plan] | None:
-        """Give what a plan may have been for a line at a time; None where a version is not known that was in force then."""
+        """Return what a plan may have been for a line at a time; None where a version is not known that was in force then."""
         if plan in self._kept:
             return self._held(plan, subscriber_id, at)
         versions = [
@@ -78,7 +78,7 @@ class PlanVersions:
         return [each for each in plans if each is not None]
 
     def _held(self, plan: str, subscriber_id: int, used_at: int, at: int | None = None) -> list[Plan]:
-        """Give the versions that a line may have kept, or come to, at a time, give or take the grace of clocks.
+        """Return the versions that a line may have kept, or come to, at a time, give or take the grace of clocks.
 
         It goes by the subscription of the time of use; the version is that of another time where one is given.
         """
@@ -93,7 +93,7 @@ class PlanVersions:
         return list(found.values())
 
     def _span(self, place: int, version: Version) -> tuple[int, int]:
-        """Give the time in which it counted; the first that is known of a plan prices what was used before it, too."""
+        """Return the time in which it counted; the first that is known of a plan prices what was used before it, too."""
         versions = self._by_name[version.name]
         known_before = any(not each.is_gone and each.content is not None for each in versions[:place])
         begins = version.valid_from - self._grace if known_before else 0
@@ -102,7 +102,7 @@ class PlanVersions:
 
 
 def _subscribed(connection: Connection, plans: Iterable[str]) -> dict[tuple[int, str], list[int]]:
-    """Give when lines subscribed to plans of which they may keep versions, by subscriber and plan, in order."""
+    """Return when lines subscribed to plans of which they may keep versions, by subscriber and plan, in order."""
     s, found = subscriptions.c, dict[tuple[int, str], list[int]]()
     names = list(plans)
     if names:

@@ -48,7 +48,7 @@ class Prices:
         self._rates: dict[tuple[int, str, str, int | None], Rate | None] = {}
 
     def rate(self, version: int, rate_key: str, service: str, rating_group: int | None) -> Rate | None:
-        """Give a rate; None where the version has none by that key, or is not known."""
+        """Return a rate; None where the version has none by that key, or is not known."""
         key = (version, rate_key, service, rating_group)
         if key not in self._rates:
             self._rates[key] = self._look_up(*key)
@@ -62,7 +62,7 @@ class Prices:
             return None
 
     def of(self, facts: Facts) -> int | None:
-        """Give what it cost in micro-units; None where no rate is known for it."""
+        """Return what it cost in micro-units; None where no rate is known for it."""
         rate = self.rate(facts.version, facts.rate_key, facts.service, facts.rating_group)
         if rate is None:
             return None
@@ -70,7 +70,7 @@ class Prices:
 
 
 def counted() -> ColumnElement[int]:
-    """Give the units that a record counts: octets, seconds or messages by its service."""
+    """Return the units that a record counts: octets, seconds or messages by its service."""
     return case(*((usage.c.service == service, units) for service, units in _COUNTED.items()), else_=0)
 
 
@@ -139,7 +139,7 @@ def _wrong_records(journal: Connection, plans: PlanVersions, prices: Prices) -> 
 
 
 def _absorbed(journal: Connection) -> dict[int, int]:
-    """Give what was booked of records as beyond a customer's limit, in micro-units."""
+    """Return what was booked of records as beyond a customer's limit, in micro-units."""
     entries = select(transfers.c.usage_id, func.sum(transfers.c.amount)).where(transfers.c.kind == "absorbed")
     return {number: int(amount) for number, amount in journal.execute(entries.group_by(transfers.c.usage_id))}
 

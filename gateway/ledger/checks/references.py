@@ -23,7 +23,7 @@ def booked_once(books: Examined) -> Iterable[Finding]:
 
 
 def _doubled(journals: Sequence[Connection], kind: str, column: Column[Any]) -> Iterator[object]:
-    """Give values that entries of a kind have more than once: each journal gives its own in order, and they are merged."""
+    """Return values that entries of a kind have more than once: each journal gives its own in order, and they are merged."""
     wanted = select(column).where(transfers.c.kind == kind)
     if len(journals) == 1:
         yield from journals[0].scalars(wanted.group_by(column).having(func.count() > 1).limit(SHOWN))

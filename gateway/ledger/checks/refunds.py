@@ -57,7 +57,7 @@ def wrong_refunds(journals: Sequence[Connection]) -> Iterator[str]:
 
 
 def _given_back(journals: Sequence[Connection]) -> tuple[Sums, dict[int, set[str]]]:
-    """Give what refunds moved, and by record under which references."""
+    """Return what refunds moved, and by record under which references."""
     t, sums, references = transfers.c, Sums(), dict[int, set[str]]()
     wanted = select(t.kind, t.usage_id, t.debit, t.amount, t.reference).where(
         or_(t.kind.in_(list(BACK)), and_(t.kind.in_(list(TENTHS)), t.reference.like(REFERENCE)))
@@ -71,7 +71,7 @@ def _given_back(journals: Sequence[Connection]) -> tuple[Sums, dict[int, set[str
 
 
 def _charged(journals: Sequence[Connection], numbers: Sequence[int]) -> Sums:
-    """Give what records moved when they were booked."""
+    """Return what records moved when they were booked."""
     t, sums = transfers.c, Sums()
     kinds = t.kind.in_([*BACK.values(), *TENTHS.values()])
     near: list[Any] = [and_(t.id > each, t.id < each + NEAR, t.usage_id == each) for each in numbers]
@@ -106,7 +106,7 @@ def wrong_parts(journals: Sequence[Connection]) -> Iterator[str]:
 
 
 def _sold(journals: Sequence[Connection], numbers: Sequence[int]) -> dict[tuple[int, str, int | None], int]:
-    """Give the most that sales, and what put their prices right, charged, and moved to each account of a cause."""
+    """Return the most that sales, and what put their prices right, charged, and moved to each account of a cause."""
     t, r, found = transfers.c, reratings.c, dict[tuple[int, str, int | None], int]()
     anew = {f"rerate:{each}": record for journal in journals[-1:] for each, record in journal.execute(
         select(r.id, r.record_id).where(r.record_id.in_(numbers)))}  # fmt: skip

@@ -112,7 +112,7 @@ def _wrong_entries(
 def _has_its_tenth(
     price: int, entries: list[Any], recompute: Recompute, rules: Sequence[Rule], service: str | None
 ) -> bool:
-    """Tell whether a rerating's entries, if it has any, have the tenth of the price, or none where a rule leaves it out."""
+    """Return whether a rerating's entries, if it has any, have the tenth of the price, or none where a rule leaves it out."""
     new = [entry for entry in entries if entry.kind == "rerated_accrual"]
     if not entries or (not any(entry.base != price for entry in new) and _is_tenth(price, new, recompute)):
         return True
@@ -122,7 +122,7 @@ def _has_its_tenth(
 
 
 def _is_tenth(price: int, parts: list[Any], recompute: Recompute) -> bool:
-    """Tell whether parts are a tenth and its shares, but for what rounding in a session moves from one to another."""
+    """Return whether parts are a tenth and its shares, but for what rounding in a session moves from one to another."""
     if not parts:
         return price < WHOLE
     together, expected = sum(part.amount for part in parts), recompute(parts[0].policy, price, WHOLE)
@@ -136,7 +136,7 @@ _ROUNDING: Final = 1000
 
 
 def _by_account(entries: list[Any], kind: str) -> dict[int, int]:
-    """Give the parts of a tenth by the account of the cause, which a reversal debits and an accrual credits."""
+    """Return the parts of a tenth by the account of the cause, which a reversal debits and an accrual credits."""
     found: dict[int, int] = {}
     for entry in entries:
         if entry.kind == kind:
@@ -183,7 +183,7 @@ def _records(journals: Sequence[Connection]) -> dict[int, Any]:
 
 
 def _passed_on(journals: Sequence[Connection]) -> dict[int, int]:
-    """Give what third parties have of records that were priced anew, by their numbers."""
+    """Return what third parties have of records that were priced anew, by their numbers."""
     t = transfers.c
     wanted = select(t.usage_id, t.amount).where(t.kind == "service", t.usage_id.in_(select(reratings.c.record_id)))
     return {number: amount for journal in journals for number, amount in journal.execute(wanted)}
@@ -204,7 +204,7 @@ def _first_tenths(journals: Sequence[Connection]) -> dict[int, dict[int, int]]:
 
 
 def _sales(journals: Sequence[Connection]) -> dict[int, int]:
-    """Give what bundles were sold for, by the number of the sale, of those that were priced anew."""
+    """Return what bundles were sold for, by the number of the sale, of those that were priced anew."""
     t = transfers.c
     sold = select(t.reference, t.amount).where(t.kind == "sale", t.reference.in_(_sold()))
     return {

@@ -28,14 +28,14 @@ class Rule(NamedTuple):
     until: int | None
 
     def leaves_out(self, what: str | None) -> bool:
-        """Tell whether it leaves out a sale, or a service; one that nobody knows any more may be left out."""
+        """Return whether it leaves out a sale, or a service; one that nobody knows any more may be left out."""
         if what == SALE or USAGE in self.exclusions:
             return what in self.exclusions or what != SALE
         return what in self.exclusions or (what is None and bool(self.exclusions - {SALE}))
 
 
 def recorded_rules(connection: Connection) -> list[Rule]:
-    """Give the rules that are or were in force; an empty list where none leaves anything out, as nearly always."""
+    """Return the rules that are or were in force; an empty list where none leaves anything out, as nearly always."""
     rules: list[Rule] = []
     for version in read(connection, POLICY):
         rules = [each._replace(until=version.valid_from) if _ends(each, version.name) else each for each in rules]
@@ -46,7 +46,7 @@ def recorded_rules(connection: Connection) -> list[Rule]:
 
 
 def read_rule(version: Version) -> dict[str, Any] | None:
-    """Give what a version says of a rule; None where it is gone, or was changed to what nobody can read."""
+    """Return what a version says of a rule; None where it is gone, or was changed to what nobody can read."""
     try:
         said = json.loads(version.content or GONE)
     except ValueError:
@@ -59,7 +59,7 @@ def _ends(rule: Rule, name: str) -> bool:
 
 
 def may_be_left_out(rules: Sequence[Rule], what: str | None, event_at: int, at: int) -> bool:
-    """Tell whether a charge that was booked `at` may have no tenth, by a rule of its event's time."""
+    """Return whether a charge that was booked `at` may have no tenth, by a rule of its event's time."""
     return any(
         rule.leaves_out(what)
         and rule.effective_from <= event_at
@@ -76,7 +76,7 @@ def may_be_left_out(rules: Sequence[Rule], what: str | None, event_at: int, at: 
 
 
 def left_out(rules: Sequence[Rule], entry: Any, *, sale: bool) -> ColumnElement[bool]:  # noqa: ANN401  (columns)
-    """Give the same as a condition on entries: sales, or charges whose usage is joined to them."""
+    """Return the same as a condition on entries: sales, or charges whose usage is joined to them."""
     conditions = []
     for rule in rules:
         what = _sale(rule) if sale else _service(rule)
@@ -103,7 +103,7 @@ def _sale(rule: Rule) -> list[ColumnElement[bool]] | None:
 
 
 def _service(rule: Rule) -> list[ColumnElement[bool]] | None:
-    """Give the condition on usage; what is swept may have been of any service."""
+    """Return the condition on usage; what is swept may have been of any service."""
     services = rule.exclusions - {SALE}
     if not services:
         return None

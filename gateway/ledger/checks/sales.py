@@ -73,7 +73,7 @@ def _wrong_sales(
 
 
 def _sales(journal: Connection) -> Iterator[_Sale]:
-    """Give the sales of a journal, each with what the customer and credit of the company paid of it."""
+    """Return the sales of a journal, each with what the customer and credit of the company paid of it."""
     t, found = transfers.c, dict[tuple[int, str], _Sale]()
     wanted = select(t.id, t.debit, t.reference, t.amount, t.event_at).where(
         t.kind.in_(("sale", "promotional")), t.usage_id.is_(None)
@@ -89,7 +89,7 @@ def _sales(journal: Connection) -> Iterator[_Sale]:
 
 
 def _stood(connection: Connection, buyers: Sequence[int]) -> dict[int, list[str]]:
-    """Give the plans that buyers had at some time."""
+    """Return the plans that buyers had at some time."""
     found: dict[int, list[str]] = {buyer: [] for buyer in buyers}
     s = subscriptions.c
     for buyer, plan in connection.execute(select(s.subscriber_id, s.plan).where(s.subscriber_id.in_(buyers))):
@@ -98,7 +98,7 @@ def _stood(connection: Connection, buyers: Sequence[int]) -> dict[int, list[str]
 
 
 def _grants(connection: Connection, buyers: Sequence[int]) -> dict[tuple[int, str], _Grant]:
-    """Give what sales granted, by buyer and reference; of those before allowances had a journal nothing is known."""
+    """Return what sales granted, by buyer and reference; of those before allowances had a journal nothing is known."""
     a, found = allowance_entries.c, dict[tuple[int, str], _Grant]()
     wanted = select(a.subscriber_id, a.reference, a.service, a.units, a.event_at, a.plan, a.ends_at)
     for buyer, reference, service, units, at, name, ends_at in connection.execute(
@@ -110,7 +110,7 @@ def _grants(connection: Connection, buyers: Sequence[int]) -> dict[tuple[int, st
 
 
 def _offers(sale: _Sale, grant: _Grant | None, stood: Iterable[str], plans: PlanVersions) -> list[Bundle] | None:
-    """Give what the plans of a line offered when it bought; None where a version is not known that was in force then."""
+    """Return what the plans of a line offered when it bought; None where a version is not known that was in force then."""
     found = []
     for name in stood:
         versions = plans.in_force(name, sale.event_at, sale.buyer)
@@ -125,7 +125,7 @@ def _offers(sale: _Sale, grant: _Grant | None, stood: Iterable[str], plans: Plan
 
 
 def _is_one(sale: _Sale, grant: _Grant | None, offer: Bundle, zones: Sequence[ZoneInfo]) -> bool:
-    """Tell whether a sale is an offer, whole or for the rest of a period."""
+    """Return whether a sale is an offer, whole or for the rest of a period."""
     units = {service: getattr(offer, service) for service in ("data", "voice", "sms") if getattr(offer, service)}
     if sale.amount == offer.price and (grant is None or grant.units == units):
         return True
@@ -140,7 +140,7 @@ def _is_one(sale: _Sale, grant: _Grant | None, offer: Bundle, zones: Sequence[Zo
 
 
 def _periods(grant: _Grant, zones: Sequence[ZoneInfo]) -> Iterator[tuple[int, int]]:
-    """Give the periods that a grant may be of: those that it was made in, and that end when it does."""
+    """Return the periods that a grant may be of: those that it was made in, and that end when it does."""
     for zone in zones:
         for day in range(1, LAST_DAY + 1):
             period = period_of(grant.at, day, zone)

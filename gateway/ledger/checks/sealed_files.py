@@ -97,7 +97,7 @@ def _counted(connection: Connection, table: Table) -> int:
 
 
 def _times(connection: Connection, table: Table) -> tuple[int | None, int | None]:
-    """Give when the first and the last of a table's entries were booked, or its use was: reports go by that."""
+    """Return when the first and the last of a table's entries were booked, or its use was: reports go by that."""
     time = transfers.c.at if table is transfers else usage.c.event_at
     first, last = connection.execute(select(func.min(time), func.max(time))).one()
     return first, last

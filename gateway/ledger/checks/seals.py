@@ -1,4 +1,4 @@
-"""Seals that left the house, held against the chains: a cut tail and a chain that was written anew show here (ledger.seals)."""
+"""Seals from elsewhere, held against the chains: a cut tail and a chain that was written anew show here (ledger.seals)."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -58,7 +58,7 @@ def _wrong_trees(books: Examined, sealed: set[tuple[int, str]]) -> Iterator[Find
 
 
 def _has_rows(books: Examined, after: int, before: int) -> bool:
-    """Tell whether there are rows that a day's tree has, with numbers between two."""
+    """Return whether there are rows that a day's tree has, with numbers between two."""
     between = (exists().where(table.c.id > after, table.c.id < before) for table in (transfers, usage))
     wanted = select(or_(*between))
     return any(journal.scalar(wanted) for journal in books.journals)
@@ -75,7 +75,7 @@ def _tree_denied(books: Examined, seal: Seal) -> str | None:
 
 
 def _lost(seal: Seal, node: int, until: int, at: int) -> bool:
-    """Tell whether a seal, or its link, was lost with the store that a backup took the place of; the chain says so itself."""
+    """Return whether a seal, or its link, was lost with the store that a backup took the place of; the chain says so itself."""
     return seal.node == node and seal.sequence >= until and seal.day <= rfc3339(at)[:10]
 
 

@@ -89,7 +89,7 @@ def _wrong_entries(what: str, day: TaxDay, entries: Mapping[str, list[Any]], nam
 
 
 def _entries(found: Sequence[Part]) -> dict[str, list[Any]]:
-    """Give the entries of tax by their references."""
+    """Return the entries of tax by their references."""
     by_reference: dict[str, list[Any]] = {}
     for part in found:
         for entry in part.connection.execute(select(transfers).where(transfers.c.kind.in_((TAX, TAX_BACK)))):

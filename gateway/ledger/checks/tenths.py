@@ -74,7 +74,7 @@ class _Part(NamedTuple):
 
 
 def _is_whole(row: tuple[Any, ...], since: int) -> bool:
-    """Tell whether an accrual by running sums is undivided, and has its evidence."""
+    """Return whether an accrual by running sums is undivided, and has its evidence."""
     _, _, policy, base, share, _, at = row
     return share == WHOLE and at >= since and policy is not None and base is not None
 
@@ -143,7 +143,7 @@ def _charges(since: int, rules: Sequence[Rule]) -> Select[Any]:
 
 
 def _place(row: _Charge) -> tuple[bool, int]:
-    """Give by what charges are sorted: those without a session come first."""
+    """Return by what charges are sorted: those without a session come first."""
     return row[0] is not None, row[0] or 0
 
 
@@ -184,7 +184,7 @@ def _wrong_total(base: int, total: int, policy: str, recompute: Recompute, *, be
 
 
 def _fits_somewhere(base: int, total: int, policy: str, recompute: Recompute) -> bool:
-    """Tell whether a running sum grew by this tenth from anywhere: the first charges of the session may be swept."""
+    """Return whether a running sum grew by this tenth from anywhere: the first charges of the session may be swept."""
     for before in range(1, PERIOD):
         first, last = recompute(policy, before, WHOLE), recompute(policy, before + base, WHOLE)
         if first is None or last is None:

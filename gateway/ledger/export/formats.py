@@ -105,7 +105,7 @@ class Format(Protocol):
 
 
 def account_of(name: str) -> str:
-    """Give the name that other programs have for an account of ours: a root of theirs first, each part with a capital."""
+    """Return the name that other programs have for an account of ours: a root of theirs first, each part with a capital."""
     root = _ROOTS.get(name)
     if root is not None:
         return root

@@ -132,7 +132,7 @@ def _last_day(period: str) -> str:
 
 
 def _after_all(until: int) -> str:
-    """Give the day after the month of the last moment."""
+    """Return the day after the month of the last moment."""
     last_second = min(max(until - 1, 0) // 1_000_000, LATEST)
     period = datetime.fromtimestamp(last_second, UTC).strftime("%Y-%m")
     last = datetime.strptime(_last_day(period), "%Y-%m-%d").replace(tzinfo=UTC)

@@ -32,7 +32,7 @@ class InHand:
         return key
 
     def end(self, key: tuple[str, str, int]) -> list[Request]:
-        """Give the requests that are to be answered now."""
+        """Return the requests that are to be answered now."""
         return self._requests.pop(key)
 
 

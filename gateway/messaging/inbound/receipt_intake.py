@@ -48,7 +48,7 @@ class _Taken(msgspec.Struct, frozen=True):
     may_be_early: bool
 
     def event(self, reason: Unmatched) -> UnmatchedReceipt:
-        """Tell of it, with its number masked and the SMSC's words cut."""
+        """Return it, with its number masked and the SMSC's words cut."""
         number = mask(next(iter(self.receipt.numbers), ""))
         return UnmatchedReceipt(self.link, str(reason), _shown(self.message_id), _shown(self.stat), number)
 

@@ -70,12 +70,12 @@ class Coming(msgspec.Struct, frozen=True):
 
 
 def find(known: Iterable[Delivery], coming: Coming) -> Delivery | None:
-    """Give the equal text that the same SMSC delivered before."""
+    """Return the equal text that the same SMSC delivered before."""
     return next((d for d in known if d.digest == coming.digest and d.centre == coming.centre), None)
 
 
 def is_repeat(known: Sequence[Delivery], earlier: Delivery, coming: Coming, opting: Callable[[], bool]) -> bool:
-    """Tell whether a text is `earlier` delivered again; `opting` says whether it is STOP or START, if that matters."""
+    """Return whether a text is `earlier` delivered again; `opting` says whether it is STOP or START, if that matters."""
     recent, drop = _recent(earlier, coming), _drop(earlier, coming)
     if not (recent or drop or coming.unanswered):
         return False
@@ -114,7 +114,7 @@ def _recent(earlier: Delivery, coming: Coming) -> bool:
 
 
 def _drop(earlier: Delivery, coming: Coming) -> Drop | None:
-    """Give the drop after which `earlier` may come again now."""
+    """Return the drop after which `earlier` may come again now."""
     for drop in coming.drops:
         bound_at = max(drop.bound_at, coming.bound_at if coming.bound_at > drop.dropped_at else 0)
         by_it = drop.link in ("", earlier.link) and earlier.answered_at >= drop.since
@@ -160,7 +160,7 @@ class Drops:
         return self._bound.get(link, 0)
 
     def after(self, link: str, now: int) -> tuple[Drop, ...]:
-        """Give the drops after which a text may come again that comes by this link now; mostly none."""
+        """Return the drops after which a text may come again that comes by this link now; mostly none."""
         recent = [d for d in self._drops.values() if now <= max(d.dropped_at, d.bound_at, self.bound_at(link)) + WINDOW]
         if self._restart is not None and link not in self._drops and now <= self.bound_at(link) + WINDOW:
             recent.append(self._restart)

@@ -61,7 +61,7 @@ class SenderRows(RowSet[str, Sender]):
             self._stood.add(source)
 
     def change(self, source: str, node: int, now: int) -> Sender:
-        """Give what is remembered of a number, to be changed; a text of it came to this node now."""
+        """Return what is remembered of a number, to be changed; a text of it came to this node now."""
         self._changed[source] = (node, now)
         return self.rows.setdefault(source, Sender())
 
@@ -79,7 +79,7 @@ class SenderRows(RowSet[str, Sender]):
 
 
 def last_arrival(connection: Connection, node: int) -> int | None:
-    """Give the time of the last text that a node took, under any number of its name: it was alive then. None if none is
+    """Return the time of the last text that a node took, under any number of its name: it was alive then. None if none is
     remembered."""
     name = select(nodes.c.name).where(nodes.c.id == node).scalar_subquery()
     same = select(nodes.c.id).where(nodes.c.name == name)

@@ -1,34 +1,11 @@
-"""Fill in the answers of a keyword book, in letters that a text can carry 160 of.
+"""Fills in the answers of a keyword book."""
 
-The GSM 7-bit alphabet lacks most accents (`ó`, `ê`, lower-case `ç`): one such letter would turn the whole text to UCS-2 and
-cut it to 70 characters a part. So what has a plain twin is written with it; what has none (Greek, Arabic) stays itself.
-"""
-
-import string
-import unicodedata
 from collections.abc import Collection
-from typing import Final
 
+from gateway.languages.gsm_letters import gsm_safe
 from gateway.messaging.keywords.amounts import Money, write_amount
 from gateway.messaging.keywords.catalogue import STAND_INS, KeywordAnswer, KeywordBook
 from gateway.rating.paid_service_limits import limit_of
-
-GSM: Final = frozenset(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./:;<=>?¡ÄÖÑÜ§¿äöñüà" + string.digits + string.ascii_letters
-)
-"""The characters that take one septet (3GPP TS 23.038 §6.2.1)."""
-
-GSM_EXTENDED: Final = frozenset("\f^{}\\[~]|€")
-"""The characters that take two (3GPP TS 23.038 §6.2.1.1)."""
-
-_TWINS: Final = str.maketrans(
-    dict.fromkeys("`\u2018\u2019", "'")
-    | dict.fromkeys("\u201c\u201d«»", '"')
-    | dict.fromkeys("\u2010\u2011\u2013\u2014", "-")
-    | dict.fromkeys("\t\u00a0\u2009\u202f", " ")
-    | {"…": "...", "œ": "oe", "Œ": "OE"}
-)
-"""Quotation marks, dashes, spaces and ligatures that word processors put in."""
 
 
 def render(book: KeywordBook, language: str, answer: KeywordAnswer, **values: str | Money) -> str:
@@ -54,15 +31,3 @@ def bounds(book: KeywordBook, currency: str, country: str) -> dict[str, Money]:
 def cause_list(book: KeywordBook, open_causes: Collection[str]) -> str:
     """Return the value of {causes}: the word to type for each cause that may be chosen, in the book's order."""
     return ", ".join(words[0] for cause, words in book.causes.items() if cause in open_causes)
-
-
-def gsm_safe(text: str) -> str:
-    """Return `text` with every letter that GSM 7-bit lacks replaced by its plain twin, where it has one."""
-    return "".join(map(_plain, unicodedata.normalize("NFC", text).translate(_TWINS)))
-
-
-def _plain(character: str) -> str:
-    if character in GSM or character in GSM_EXTENDED:
-        return character
-    letters = [part for part in unicodedata.normalize("NFD", character) if not unicodedata.combining(part)]
-    return "".join(letters) if letters and GSM.issuperset(letters) else character

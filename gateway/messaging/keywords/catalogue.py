@@ -186,7 +186,7 @@ class KeywordBook(msgspec.Struct, frozen=True, dict=True):
         return f"{known}:{answer}:{sha256(words.encode()).hexdigest()[:12]}"
 
     def words(self) -> Iterator[tuple[str, Service, int, str]]:
-        """Give every word of every service: its language, the service, its place in the list, the word as written."""
+        """Return every word of every service: its language, the service, its place in the list, the word as written."""
         for name, language in self.languages.items():
             for service, words in language.words.items():
                 for place, word in enumerate(words):

@@ -229,7 +229,7 @@ def _after_polite(words: list[str], start: int, index: Index) -> int:
 
 
 def _headings_at(words: list[str], start: int, index: Index) -> Iterator[tuple[Heading, int]]:
-    """Give what the phrases that begin at `start` stand for, the longest first, and where each ends."""
+    """Return what the phrases that begin at `start` stand for, the longest first, and where each ends."""
     for end in range(min(start + index.longest, len(words)), start, -1):
         heading = index.phrases.get(" ".join(words[start:end]))
         if heading is not None:

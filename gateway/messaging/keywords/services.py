@@ -216,7 +216,7 @@ class Services:
         )
 
     def _question(self, wallet: Wallet) -> _Question | None:
-        """Give the question that is open to this customer; one to an earlier owner of the number is none."""
+        """Return the question that is open to this customer; one to an earlier owner of the number is none."""
         rows = tables.questions
         asked = self._batch.connection.execute(
             select(rows).where(
@@ -272,11 +272,11 @@ class Services:
         return self._answer(request, KeywordAnswer.HELD, hours=str(hours), **said)
 
     def _held(self, wallet: Wallet | None) -> Gift | None:
-        """Give the gift that the customer may take back by a word; the one that was asked for last."""
+        """Return the gift that the customer may take back by a word; the one that was asked for last."""
         return None if wallet is None else latest_held(self._batch, wallet.subscriber_id)
 
     def _cancels(self, body: str) -> bool:
-        """Tell whether a text is nothing but a word for taking a gift back; without a gift that is held it is a stop word."""
+        """Return whether a text is nothing but a word for taking a gift back; without a gift that is held it is a stop word."""
         return not self._mute and joined(tokens(body)) in CANCEL
 
     def _take_back(self, request: KeywordRequest, wallet: Wallet, gift: Gift) -> list[Text]:

@@ -19,7 +19,7 @@ CODES: Final = ("pac", "stac")
 
 
 def switching_request(destination: str, text: str, country: str, book: KeywordBook | None) -> str | None:
-    """Give what a text asks for: PAC, STAC or INFO; None for any other. `book` is that of its destination, if it has one."""
+    """Return what a text asks for: PAC, STAC or INFO; None for any other. `book` is that of its destination, if it has one."""
     if country != COUNTRY:
         return None
     ignored = book.index.ignored if book is not None else frozenset()

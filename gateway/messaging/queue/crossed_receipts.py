@@ -64,7 +64,7 @@ class SettleCrossed(OnTexts):
         return super().keys(row_set, batch)
 
     def decide(self, batch: Batch) -> int:
-        """Give how many parts came to their end."""
+        """Return how many parts came to their end."""
         settled = 0
         for each in self.crossed:
             text = batch.row_set(TextRows).get(each.text_id)

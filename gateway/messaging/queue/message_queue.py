@@ -103,12 +103,12 @@ class MessageQueue:
         return sum(waiting.text.valid_until > now for waiting in self._rows.get(None, ()))
 
     def first(self, blocked: Collection[Way] = ()) -> Way | None:
-        """Give the way whose first part is the oldest, but for those that are blocked; None if there is no part."""
+        """Return the way whose first part is the oldest, but for those that are blocked; None if there is no part."""
         ways = [way for way, row in self._rows.items() if row and way is not None and way not in blocked]
         return min(ways, key=lambda way: self._rows[way][0].text.id) if len(ways) > 1 else ways[0] if ways else None
 
     def peek(self, way: Way) -> Waiting:
-        """Give the part whose turn it is on a way, and leave it there."""
+        """Return the part whose turn it is on a way, and leave it there."""
         return self._rows[way][0]
 
     def pop(self, way: Way | None = None) -> Waiting:
@@ -366,7 +366,7 @@ class MessageQueue:
 
 
 def _waiting(text: Text, known: Collection[Key]) -> list[Waiting]:
-    """Give the parts of a text that wait and are not known."""
+    """Return the parts of a text that wait and are not known."""
     return [
         Waiting(text, number, part.attempts)
         for number, part in enumerate(text.parts)

@@ -61,7 +61,7 @@ class TakeForSending(OnTexts):
         return super().keys(row_set, batch)
 
     def decide(self, batch: Batch) -> list[Dispatch]:
-        """Give the parts that may go out now."""
+        """Return the parts that may go out now."""
         taken = []
         for dispatch in self.dispatches:
             text = batch.row_set(TextRows).get(dispatch.text_id)

@@ -8,7 +8,7 @@ from gateway.store.tables import PARTS_OUT, notices, texts
 
 
 def waiting_texts(connection: Connection, shard: int, after: int, limit: int) -> list[Text]:
-    """Give texts of a shard that may have parts which wait, from the text after an identifier on, in their order.
+    """Return texts of a shard that may have parts which wait, from the text after an identifier on, in their order.
 
     A text is queued as long as one of its parts waits, unless another one is doubtful: then it is doubtful.
     """
@@ -22,7 +22,7 @@ def waiting_texts(connection: Connection, shard: int, after: int, limit: int) ->
 
 
 def texts_out(connection: Connection, shard: int, after: int, limit: int) -> list[Text]:
-    """Give texts of a shard with parts that are out without an answer, or doubtful, by an index of just these."""
+    """Return texts of a shard with parts that are out without an answer, or doubtful, by an index of just these."""
     found = (
         select(texts)
         .where(texts.c.final == literal_column("0"), text(PARTS_OUT[connection.dialect.name]))
@@ -34,7 +34,7 @@ def texts_out(connection: Connection, shard: int, after: int, limit: int) -> lis
 
 
 def waiting_notices(connection: Connection, shard: int, after: int) -> tuple[list[Text], int]:
-    """Give the notices of a shard, numbered above `after`, that wait whole; and the number of the last one that is there."""
+    """Return the notices of a shard, numbered above `after`, that wait whole; and the number of the last one that is there."""
     newer = (*in_shard(notices.c.id, shard), notices.c.id > after)
     last = connection.scalar(select(func.max(notices.c.id)).where(*newer))
     if last is None:

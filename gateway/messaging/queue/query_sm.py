@@ -93,7 +93,7 @@ class RecordFinding(OnTexts):
         return (self.finding.text_id,)
 
     def decide(self, batch: Batch) -> bool:
-        """Tell whether the part came to its end; one that moved meanwhile is left as it is."""
+        """Return whether the part came to its end; one that moved meanwhile is left as it is."""
         finding, text = self.finding, batch.row_set(TextRows).get(self.finding.text_id)
         part = text.parts[finding.part] if text is not None else None
         if text is None or part is None or part.step is not Step.ACCEPTED or part.message_id != finding.message_id:
@@ -150,7 +150,7 @@ def _due(text: Text, after: int, now: int) -> list[PendingQuery]:
 def centres_of(
     connection: Connection, questions: Sequence[PendingQuery], centres: Collection[str]
 ) -> dict[PendingQuery, str]:
-    """Give the SMSC that took each part, if it is one of these. A part whose id means a newer message by now has none."""
+    """Return the SMSC that took each part, if it is one of these. A part whose id means a newer message by now has none."""
     rows = tables.awaited_receipts
     ids = {question.message_id for question in questions}
     known = connection.execute(

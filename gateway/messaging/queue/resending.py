@@ -16,7 +16,7 @@ ATTEMPTS = 3
 
 
 def pause_of_doubtful(route: Route | None, attempts: int) -> float | None:
-    """Give the seconds until a part that was sent so often without an answer is sent again; None if it is no more.
+    """Return the seconds until a part that was sent so often without an answer is sent again; None if it is no more.
 
     The link's policy decides; a link that is gone (None) had the policy to resend.
     """

@@ -41,7 +41,7 @@ class ExpireTexts(OnTexts):
         return self.ids
 
     def decide(self, batch: Batch) -> int:
-        """Give how many texts came to their end."""
+        """Return how many texts came to their end."""
         ended = 0
         for text_id in self.ids:
             text = batch.row_set(TextRows).get(text_id)

@@ -76,7 +76,7 @@ class Submitter:
             self._on_idle()
 
     def way_of(self, waiting: Waiting) -> Way | None:
-        """Give the way of a part by the routes in force, None if none takes it."""
+        """Return the way of a part by the routes in force, None if none takes it."""
         return self._table.way(waiting.text, waiting.came_by, waiting.no_route)
 
     def no_route(self, waiting: Waiting) -> None:

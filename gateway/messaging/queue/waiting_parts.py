@@ -12,7 +12,7 @@ FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 1.0, 300.0, 5.0
 
 
 def pause_after(times: int) -> float:
-    """Give the seconds to wait before a part is sent again that was sent, or put off, so many times in vain."""
+    """Return the seconds to wait before a part is sent again that was sent, or put off, so many times in vain."""
     return float(min(LONGEST_PAUSE, FIRST_PAUSE * GROWTH ** min(max(times - 1, 0), 8)))
 
 

@@ -1,21 +1,26 @@
 """The HTTP faces: health, metrics and the API on TCP, the commands' actions on the Unix socket, the status page."""
 
+from functools import partial
 from typing import ClassVar
 
+import msgspec
+
+from gateway.api.action import RunningAction
 from gateway.api.action_routing import Router
-from gateway.api.actions import RunningAction
-from gateway.api.answers import GatewayStatus
-from gateway.api.audit_routes import AuditRoutes
-from gateway.api.charity_routes import CharityRoutes
-from gateway.api.ledger_routes import LedgerRoutes
-from gateway.api.limit_actions import LimitActions
-from gateway.api.order_actions import OrderActions
+from gateway.api.actions.orders import OrderActions
+from gateway.api.actions.sessions import SessionActions, by_others
+from gateway.api.actions.spending import SpendingActions
+from gateway.api.actions.texts import SmsActions
+from gateway.api.actions.traces import TraceActions
+from gateway.api.answers.nodes import GatewayStatus
+from gateway.api.routes.audit import AuditRoutes
+from gateway.api.routes.charity import CharityRoutes
+from gateway.api.routes.ledger import LedgerRoutes
+from gateway.api.routes.subscribers import LISTENER, SubscriberRoutes
 from gateway.api.server import Server
-from gateway.api.session_actions import SessionActions, by_others
-from gateway.api.sms_actions import SmsActions
-from gateway.api.subscriber_routes import LISTENER, SubscriberRoutes
-from gateway.api.topup_actions import TopUpActions
-from gateway.api.trace_actions import TraceActions
+from gateway.charging.gy.reauth_abort import SessionRequests
+from gateway.context import GatewayContext
+from gateway.events.forwarder import Forwarder
 from gateway.runtime.component import Component, Services, Stage
 from gateway.runtime.components.backup import BackupComponent
 from gateway.runtime.components.bills import BillsComponent
@@ -36,6 +41,43 @@ from gateway.status_page.alarms import RecentAlarms
 from gateway.status_page.collect import Parts, StatusCollector
 from gateway.status_page.routes import StatusPage
 from gateway.tracing.undecodable import Undecodable
+from protocols.diameter.node import Node
+
+
+class Served(msgspec.Struct, frozen=True, kw_only=True):
+    """What the API speaks for: the running parts of the gateway, and since when (Unix time) it runs."""
+
+    texts: TextsComponent
+    diameter: DiameterComponent | None
+    events: EventsComponent | None
+    backup: BackupComponent | None
+    sealed: SealedMonthsComponent | None
+    bills: BillsComponent
+    orders: OrdersComponent
+    traces: TracesComponent
+    leases: LeasesComponent
+    periodic: PeriodicWork
+    reload: Reload
+    drain: Drain
+    nodes: NodesComponent
+    undecodable: Undecodable
+    recent_alarms: RecentAlarms
+    started_at: float
+
+    @property
+    def node(self) -> Node | None:
+        """The Diameter node, where there is one."""
+        return self.diameter.node if self.diameter is not None else None
+
+    @property
+    def forwarder(self) -> Forwarder | None:
+        """What publishes events, where there is a broker."""
+        return self.events.forwarder if self.events is not None else None
+
+    @property
+    def session_requests(self) -> SessionRequests | None:
+        """What asks the clients of sessions, where there is Diameter."""
+        return self.diameter.session_requests if self.diameter is not None else None
 
 
 class ApiComponent(Component):
@@ -44,85 +86,33 @@ class ApiComponent(Component):
     name: ClassVar[str] = "api"
     stage: ClassVar[Stage] = Stage.API
 
-    def __init__(
-        self,
-        services: Services,
-        health: Health,
-        *,
-        texts: TextsComponent,
-        diameter: DiameterComponent | None,
-        events: EventsComponent | None,
-        backup: BackupComponent | None,
-        sealed: SealedMonthsComponent | None,
-        bills: BillsComponent,
-        orders: OrdersComponent,
-        traces: TracesComponent,
-        leases: LeasesComponent,
-        periodic: PeriodicWork,
-        reload: Reload,
-        drain: Drain,
-        nodes: NodesComponent,
-        undecodable: Undecodable,
-        recent_alarms: RecentAlarms,
-        started_at: float,
-    ) -> None:
+    def __init__(self, services: Services, health: Health, served: Served) -> None:
         """Take what is spoken for; nothing is bound before `start`."""
         context = services.context
-        node = diameter.node if diameter is not None else None
-        forwarder = events.forwarder if events is not None else None
-        sms, sims = SmsActions(context, texts.client), OrderActions(context, orders.executor)
-        session_requests = diameter.session_requests if diameter is not None else None
-        sessions = SessionActions(context, session_requests)
-        topups = TopUpActions(context, services.background, session_requests)
-        limits = LimitActions(context, services.background, session_requests)
-        tracing = TraceActions(context, traces.traces, undecodable, texts.client, orders.executor, node)
-        parts = Parts(
-            texts.client,
-            orders.executor,
-            node,
-            forwarder,
-            lag=lambda: periodic.lag,
-            open_texts=lambda: periodic.open_texts,
-            held_reports=lambda: periodic.held_reports,
-            fraud_cases=lambda: periodic.fraud_cases,
-            giving_due=lambda: periodic.giving_due.days,
-            failing=lambda: services.background.failing,
-            nodes_gone=lambda: [gone.node.name for gone in leases.gone],
-            backup=backup.concerns if backup is not None else tuple,
-            sealed=sealed.concerns if sealed is not None else tuple,
-        )
-        collector = StatusCollector(context, services.metrics, recent_alarms, parts, started_at)
+        collector = _collector(services, served)
         self._page = StatusPage(collector, services.background)
-
-        def status() -> GatewayStatus:
-            return gateway_status(
-                context,
-                node,
-                forwarder,
-                orders.executor,
-                started_at=started_at,
-                ready=health.ready(),
-                drain=drain.state(),
-                traces=traces.traces.running,
-                concerns=collector.concerns(),
-                backup=backup.view() if backup is not None else None,
-            )
-
-        own: dict[str, RunningAction] = status_actions(status)
-        for source in (sms, sessions, topups, limits, sims, tracing, reload, drain, bills):
+        sms, sims = SmsActions(context, served.texts.client), OrderActions(context, served.orders.executor)
+        spending = SpendingActions(context, services.background, served.session_requests)
+        own = status_actions(partial(_status, context, health, served, collector))
+        sessions = SessionActions(context, served.session_requests)
+        for source in (
+            sms,
+            sessions,
+            spending,
+            sims,
+            _traces(context, served),
+            served.reload,
+            served.drain,
+            served.bills,
+        ):
             own |= source.actions()
-        router = Router(own, nodes.others, services.log)
-        actions = router.actions()
-        nodes.serve(router.serve)
-        if session_requests is not None and not nodes.others.alone:
-            session_requests.set_others(by_others(actions, context.node_name))
         self._server = Server(
             context,
             services.metrics,
             sms,
-            actions=actions,
+            actions=_routed(services, served, own),
             routes=[
-                *SubscriberRoutes(context, sims, topups, limits, orders.executor).routes(),
+                *SubscriberRoutes(context, sims, spending, served.orders.executor).routes(),
                 *LedgerRoutes(context).routes(),
                 *AuditRoutes(context).routes(),
                 *CharityRoutes(context).routes(),
@@ -149,3 +139,56 @@ class ApiComponent(Component):
         """Finish the requests at hand and unbind."""
         self._page.stop()
         await self._server.stop()
+
+
+def _collector(services: Services, served: Served) -> StatusCollector:
+    """Make what looks at all parts for the status page."""
+    periodic, backup, sealed = served.periodic, served.backup, served.sealed
+    parts = Parts(
+        served.texts.client,
+        served.orders.executor,
+        served.node,
+        served.forwarder,
+        lag=lambda: periodic.lag,
+        open_texts=lambda: periodic.open_texts,
+        held_reports=lambda: periodic.held_reports,
+        fraud_cases=lambda: periodic.fraud_cases,
+        giving_due=lambda: periodic.giving_due.days,
+        failing=lambda: services.background.failing,
+        nodes_gone=lambda: [gone.node.name for gone in served.leases.gone],
+        backup=backup.concerns if backup is not None else tuple,
+        sealed=sealed.concerns if sealed is not None else tuple,
+    )
+    return StatusCollector(services.context, services.metrics, served.recent_alarms, parts, served.started_at)
+
+
+def _status(context: GatewayContext, health: Health, served: Served, collector: StatusCollector) -> GatewayStatus:
+    """Return how this gateway does."""
+    return gateway_status(
+        context,
+        served.node,
+        served.forwarder,
+        served.orders.executor,
+        started_at=served.started_at,
+        ready=health.ready(),
+        drain=served.drain.state(),
+        traces=served.traces.traces.running,
+        concerns=collector.concerns(),
+        backup=served.backup.view() if served.backup is not None else None,
+    )
+
+
+def _traces(context: GatewayContext, served: Served) -> TraceActions:
+    client, executor = served.texts.client, served.orders.executor
+    return TraceActions(context, served.traces.traces, served.undecodable, client, executor, served.node)
+
+
+def _routed(services: Services, served: Served, own: dict[str, RunningAction]) -> dict[str, RunningAction]:
+    """Return the actions as they are done where they belong: at this gateway, or at another one on its store."""
+    others, session_requests = served.nodes.others, served.session_requests
+    router = Router(own, others, services.log)
+    actions = router.actions()
+    served.nodes.serve(router.serve)
+    if session_requests is not None and not others.alone:
+        session_requests.set_others(by_others(actions, services.context.node_name))
+    return actions

@@ -8,12 +8,12 @@ from typing import ClassVar
 import msgspec
 from prometheus_client.core import Metric
 
-from gateway.api.answers import BackupView
+from gateway.api.answers.nodes import BackupView
 from gateway.concerns import Concern, concern
 from gateway.events.times import rfc3339
 from gateway.metrics.sources import backup_metrics
 from gateway.runtime.component import Component, Services, Stage
-from gateway.settings.sections import StoreBackup
+from gateway.settings.sections.store import StoreBackup
 from gateway.store.recovery.continuous import ContinuousBackup, Terms
 from gateway.store.recovery.lent_changes import HeardChanges
 
@@ -94,5 +94,5 @@ class BackupComponent(Component):
         return [concern("backup.behind", f"{words} ({why})" if why else words)]
 
     def metrics(self) -> Iterable[Metric]:
-        """Tell how far behind it is, and how much it wrote."""
+        """Return how far behind it is, and how much it wrote."""
         return backup_metrics(self.behind, self._backup.octets)

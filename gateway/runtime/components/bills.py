@@ -7,12 +7,12 @@ from typing import ClassVar, Final
 
 from prometheus_client.core import Metric
 
-from gateway.api.actions import ADMIN, AsyncAction, RunningAction
-from gateway.api.bill_actions import begin_close
-from gateway.api.bill_answers import CloseView
-from gateway.api.bill_requests import BillMonth
-from gateway.api.bill_views import close_view
-from gateway.api.callers import Caller
+from gateway.api.action import AsyncAction, RunningAction
+from gateway.api.actions.bill_views import close_view
+from gateway.api.actions.bills import begin_close
+from gateway.api.answers.bills import CloseView
+from gateway.api.callers import ADMIN, Caller
+from gateway.api.requests.bills import BillMonth
 from gateway.billing import close_job, dunning_job
 from gateway.billing.cuts import RUNNING, Close
 from gateway.metrics.sources import bill_metrics
@@ -64,7 +64,7 @@ class BillsComponent(Component):
             self._log("bill.dunning.done", {"looked": done.looked, **done.steps})
 
     def actions(self) -> dict[str, RunningAction]:
-        """Give what may be asked of it."""
+        """Return what may be asked of it."""
         return {"bill.close": AsyncAction(self._begin, ADMIN, BillMonth)}
 
     async def _begin(self, request: BillMonth, caller: Caller) -> CloseView:
@@ -105,13 +105,13 @@ class BillsComponent(Component):
     def _run(self, close: Close) -> Close:
         context = self._context
         due = context.settings.bills.due * SECOND
-        return close_job.run(context, close, due, ended=self._ending.is_set, told=self._tell)
+        return close_job.run(context, close, due, ended=self._ending.is_set, told=self._note_progress)
 
-    def _tell(self, close: Close) -> None:
+    def _note_progress(self, close: Close) -> None:
         """Note how far it is, and rest: charging goes first."""
         self.close = close
         self._ending.wait(PAUSE)
 
     def metrics(self) -> Iterable[Metric]:
-        """Tell how many bills the close that runs has made."""
+        """Return how many bills the close that runs has made."""
         return bill_metrics(self.close.bills if self.close is not None else 0, running=self.close is not None)

@@ -16,7 +16,7 @@ from gateway.runtime import tls
 from gateway.runtime.component import Change, Component, NetworkEvent, Prepared, Services, Stage
 from gateway.settings import Settings
 from gateway.settings.diff import Sorted
-from gateway.settings.sections import Diameter, DiameterPeer
+from gateway.settings.sections.diameter import Diameter, DiameterPeer
 from protocols.diameter.avp_validation import STANDARD, Profile
 from protocols.diameter.identity import NodeIdentity, PeerConfig
 from protocols.diameter.inbound import Application
@@ -133,7 +133,7 @@ class DiameterComponent(Component):
         await asyncio.gather(*leaving)
 
     def metrics(self) -> Iterable[Metric]:
-        """Give the figures of each peer."""
+        """Return the figures of each peer."""
         return peer_metrics(self.node)
 
     def set_tap(self, tap: Tap | None) -> None:
@@ -157,23 +157,23 @@ def _identity(context: GatewayContext, settings: Diameter) -> NodeIdentity:
 
 
 def profiles_of(settings: Diameter) -> dict[str, Profile]:
-    """Give the peers whose requests are read leniently."""
+    """Return the peers whose requests are read leniently."""
     lenient = Profile(STANDARD.grouped, lenient=True)
     return {peer.identity: lenient for peer in settings.peers if peer.profile == "lenient"}
 
 
 def _located(settings: Settings) -> bool:
-    """Tell whether the network that serves a customer changes any price."""
+    """Return whether the network that serves a customer changes any price."""
     return any(plan.zones for plan in settings.plans.values())
 
 
 def realms_of(settings: Diameter) -> dict[str, str]:
-    """Give the realm of each peer."""
+    """Return the realm of each peer."""
     return {peer.identity: peer.realm for peer in settings.peers}
 
 
 def relays_of(settings: Diameter) -> frozenset[str]:
-    """Give the peers that are relays."""
+    """Return the peers that are relays."""
     return frozenset(peer.identity for peer in settings.peers if peer.relay)
 
 

@@ -34,5 +34,5 @@ class EventsComponent(Component):
         await self.forwarder.stop()
 
     def metrics(self) -> Iterable[Metric]:
-        """Tell what waits for the broker."""
+        """Return what waits for the broker."""
         return event_metrics(self.forwarder.state())

@@ -8,7 +8,7 @@ from functools import partial
 from typing import ClassVar, Final
 from zoneinfo import ZoneInfo
 
-from gateway.api.months_confirmed import confirm_due
+from gateway.api.actions.charity_months import confirm_due
 from gateway.background import Work
 from gateway.balance.gift_erasure import ForgetGifts, erased_givers
 from gateway.charity.closed_causes import DAY_US, KeepClosed, asked_up_to, askings, choosers
@@ -123,7 +123,7 @@ class GivingComponent(Component):
                 await asyncio.sleep(ASK_PAUSE)
 
     def _last_day(self) -> str:
-        """Give until when who is asked now may choose, as it is written for people."""
+        """Return until when who is asked now may choose, as it is written for people."""
         settings = self._context.settings
         at = self._context.clock() + settings.charity.ask_days * DAY_US
         return (

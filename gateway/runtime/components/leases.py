@@ -55,7 +55,7 @@ class LeasesComponent(Component):
             task.cancel()
 
     def metrics(self) -> Iterable[Metric]:
-        """Tell whether the lease holds, and who is gone."""
+        """Return whether the lease holds, and who is gone."""
         return lease_metrics(self._lease.holds(self._context.monotonic()), len(self.gone))
 
     async def _renew(self) -> None:
@@ -73,7 +73,7 @@ class LeasesComponent(Component):
         await self._take_up(found.owned)
 
     async def _look_around(self) -> Standing:
-        """Tell how things stand, and note who is gone.
+        """Return how things stand, and note who is gone.
 
         One for whom nothing waits is left alone, and goes on under its number when it is back.
         """

@@ -61,7 +61,7 @@ class NodesComponent(Component):
             self._task = self._background.keep("hear other gateways", self._hear)
 
     async def stop(self) -> None:
-        """Hear nobody any more."""
+        """Stop listening to other gateways."""
         if self._task is not None:
             self._task.cancel()
         self._deafen()

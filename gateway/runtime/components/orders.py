@@ -11,7 +11,7 @@ from gateway.messaging.smsc_client import SmscClient
 from gateway.metrics.sources import order_metrics
 from gateway.runtime.component import Change, Component, Prepared, Services, Stage
 from gateway.runtime.components.diameter import DiameterComponent
-from gateway.settings.sections import OsmoHlrHost, ProvisioningHost, Tmf640Host
+from gateway.settings.sections.provisioning import OsmoHlrHost, ProvisioningHost, Tmf640Host
 from gateway.sims.host_reach import LOOK_SECONDS, HostReach
 from gateway.sims.host_runtime import HostRuntime, callback_secret
 from gateway.sims.order_executor import OrderExecutor
@@ -43,7 +43,7 @@ class OrdersComponent(Component):
             alarm=services.log,
             background=services.background,
         )
-        self._reach = HostReach(context, self.executor.tell_reach)
+        self._reach = HostReach(context, self.executor.report_reach)
         self._background = services.background
         self._looking: asyncio.Task[None] | None = None
 
@@ -71,7 +71,7 @@ class OrdersComponent(Component):
         return Prepared(apply)
 
     def metrics(self) -> Iterable[Metric]:
-        """Tell what becomes of orders, and which hosts answer."""
+        """Return what becomes of orders, and which hosts answer."""
         return order_metrics(self.executor)
 
     def set_tap(self, tap: Tap | None) -> None:

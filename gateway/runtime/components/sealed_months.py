@@ -208,5 +208,5 @@ class SealedMonthsComponent(Component):
         return found + ([concern("sealed.trouble", self.trouble)] if self.trouble else [])
 
     def metrics(self) -> Iterable[Metric]:
-        """Tell how many months are sealed, and how many rows were moved."""
+        """Return how many months are sealed, and how many rows were moved."""
         return sealed_metrics(len(self.months), len(self.missing), self.copied, self.removed)

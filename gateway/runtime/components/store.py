@@ -51,7 +51,7 @@ class StoreComponent(Component):
         return Prepared(apply)
 
     def metrics(self) -> Iterable[Metric]:
-        """Give the lane's figures."""
+        """Return the lane's figures."""
         return lane_metrics(self._context.lane)
 
 

@@ -14,7 +14,7 @@ from gateway.metrics.sources import link_metrics
 from gateway.runtime import tls
 from gateway.runtime.component import Change, Component, Prepared, Services, Stage
 from gateway.settings.diff import Sorted
-from gateway.settings.sections import SmppLink, SmppRoute
+from gateway.settings.sections.smpp import SmppLink, SmppRoute
 from protocols.smpp.alphabets import Alphabet
 from protocols.smpp.client import LinkConfig
 from protocols.smpp.limits import Limits
@@ -85,7 +85,7 @@ class TextsComponent(Component):
         self.client.add_link(changed)
 
     def metrics(self) -> Iterable[Metric]:
-        """Give the figures of each link."""
+        """Return the figures of each link."""
         return link_metrics(self.client)
 
     def set_tap(self, tap: Tap | None) -> None:

@@ -28,5 +28,5 @@ class TracesComponent(Component):
         await self.traces.stop()
 
     def metrics(self) -> Iterable[Metric]:
-        """Tell how many run."""
+        """Return how many run."""
         return trace_metrics(self.traces)

@@ -4,6 +4,7 @@ import asyncio
 from random import Random
 
 import pytest
+from support.patience import PATIENCE
 
 from gateway import background as watching
 from gateway.background import SURPRISES, WITHIN, Background, Record
@@ -88,7 +89,7 @@ async def test_work_at_intervals_outlives_whatever_a_turn_raises(background, tol
         done.set()
 
     task = background.every("sweep", 0.0, turn)
-    await asyncio.wait_for(done.wait(), 10)
+    await asyncio.wait_for(done.wait(), PATIENCE)
     task.cancel()
     assert background.surprises["sweep"] == 3
 

@@ -15,7 +15,7 @@ from gateway.store.batch import Unit
 from gateway.store.errors import OutcomeUnknown, StoreUnavailable
 from gateway.store.tables import marks
 
-SECONDS = 20
+SECONDS = 90
 
 
 class Mark(Unit):

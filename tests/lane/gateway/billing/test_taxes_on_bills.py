@@ -24,7 +24,7 @@ from gateway.billing.content import read_content
 from gateway.billing.pdf import write_pdf
 from gateway.billing.statement import bill_of
 from gateway.billing.text import write_text
-from gateway.billing.words import Writer
+from gateway.billing.writer import Writer
 from gateway.charging.plan_changes import Effective, change_plan
 from gateway.charging.rerate_reading import Wanted, page
 from gateway.ledger.accounts import SERVICE_CHARGES

@@ -12,7 +12,7 @@ from gateway.charging.gy import ccr as gy_ccr
 from gateway.charging.held_reports import UNPRICED
 from gateway.charging.review import BookReport, ReviewRefused
 from gateway.charity.policies import recompute
-from gateway.settings.sections import Charging
+from gateway.settings.sections.charging import Charging
 from gateway.store import tables
 from protocols.diameter.errors import DiameterError
 from protocols.diameter.messages import RequestedServiceUnit, UsedServiceUnit

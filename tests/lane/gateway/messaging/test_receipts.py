@@ -12,7 +12,7 @@ from gateway.messaging.inbound.delivery_receipts import Recorded, RecordReceipts
 from gateway.messaging.queue.crossed_receipts import RECENT, Crossed, SettleCrossed, crossed_receipts
 from gateway.messaging.queue.mt_status import RecordOutcomes, SubmitOutcome
 from gateway.messaging.queue.query_sm import PendingQuery, centres_of
-from gateway.messaging.receipts import MOST_OF_ONE_ID, Receipt
+from gateway.messaging.receipts import MOST_OF_ONE_ID, UNANSWERED, Receipt
 from gateway.messaging.texts import Step
 from gateway.store import schema, tables
 from protocols.smpp.messages import DeliverSm
@@ -98,6 +98,29 @@ def test_early_receipts_of_texts_with_one_message_id_wait_for_the_text_to_their_
     place.answer(second, message_id="1")
     place.answer(first, message_id="1")
     assert states(place, first, second) == ["failed", "submitted"]
+
+
+@pytest.mark.parametrize("answered", ["before", "between", "after"])
+def test_of_two_final_receipts_of_a_text_the_first_counts_whenever_its_answer_comes(place, answered):
+    text_id = out(place, "1" if answered == "before" else None)
+    comes(place, text="id:1 stat:DELIVRD")
+    if answered == "between":
+        place.answer(text_id, message_id="1")
+    comes(place, text="id:1 stat:UNDELIV")
+    if answered == "after":
+        place.answer(text_id, message_id="1")
+    assert place.state(text_id) == "delivered"
+
+
+def test_an_early_receipt_that_nobody_asked_for_in_time_gives_way_to_that_of_the_next_text_under_its_id(place):
+    assert comes(place, text="id:1 stat:UNDELIV") == 0
+    rows = tables.early_receipts
+    with place.writer.begin() as connection:
+        connection.execute(rows.update().values(created_at=rows.c.created_at - UNANSWERED))
+    text_id = out(place)
+    assert comes(place, text="id:1 stat:DELIVRD") == 0
+    place.answer(text_id, message_id="1")
+    assert place.state(text_id) == "delivered"
 
 
 def test_a_receipt_of_a_text_that_is_not_answered_yet_settles_no_other_one_under_its_id(place):

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from sqlalchemy import select, update
 from support.host_orders import OTHER_PLAN, OrderRig, opened
+from support.patience import PATIENCE
 from support.sims_fixture import KI, NUMBER, OPC, QUARANTINE, card
 
 from gateway.messaging.submit import Draft
@@ -26,7 +27,6 @@ from provisioning.masks import mask
 from provisioning.orders import ATTEMPTS, FIRST_DELAY, SAGAS, HostStep, Kind, Mark, OrderRequest, OrderState
 from provisioning.sim_lifecycle import SimState
 
-PATIENCE = 10
 LONG = 3600.0
 """Seconds that no test waits."""
 OPEN, BARRED, SILENT = Condition(Access.OPEN, NUMBER), Condition(Access.BARRED, NUMBER), Condition(Access.BARRED)

@@ -3,7 +3,26 @@
 import msgspec
 import pytest
 
-from gateway.api import answers, row_answers
+from gateway.api.answers import rows as row_answers
+from gateway.api.answers.charity import Cause
+from gateway.api.answers.ledger import AccountBalance
+from gateway.api.answers.nodes import (
+    BackupView,
+    DrainLeft,
+    DrainState,
+    GatewayStatus,
+    Health,
+    HostView,
+    LaneView,
+    NodeProblem,
+    PeerView,
+)
+from gateway.api.answers.orders import OrderRowTaken, OrderTaken, OrderTakenOverHttp
+from gateway.api.answers.sessions import SessionReply
+from gateway.api.answers.subscribers import ImportedRow, ToppedUp
+from gateway.api.answers.texts import Links, LinkView, TakenText
+from gateway.api.answers.traces import StartedTrace, TraceMessage, TraceRow, TraceSeen, UndecodableMessage
+from gateway.api.answers.usage import HeldReportDecided
 from gateway.api.problems import ProblemBody
 from gateway.balance.queries import SubscriberView
 from gateway.charging.review import HeldReport
@@ -49,20 +68,20 @@ LATER = {"unknown", "concerns", "backup", "node", "others", "silent", "concern",
             SubscriberView,
             "subscriber_id msisdn imsi iccid plan status balance reserved currency causes open_sessions plan_version tax",
         ),
-        (answers.NodeProblem, "node code detail"),
-        (answers.Links, "rows silent"),
-        (answers.TraceSeen, "trace rows silent"),
-        (answers.ImportedRow, "outcome subscriber_id message"),
-        (answers.ToppedUp, "subscriber_id balance currency repeated"),
+        (NodeProblem, "node code detail"),
+        (Links, "rows silent"),
+        (TraceSeen, "trace rows silent"),
+        (ImportedRow, "outcome subscriber_id message"),
+        (ToppedUp, "subscriber_id balance currency repeated"),
         (UsageRecord, USAGE),
         (
             HeldReport,
             HELD,
         ),
         (row_answers.UsagePage, "columns rows next"),
-        (answers.HeldReportDecided, "id state record_id price currency"),
+        (HeldReportDecided, "id state record_id price currency"),
         (row_answers.BooksChecked, "ok entries wallets accruals findings unknown"),
-        (answers.AccountBalance, "account currency balance"),
+        (AccountBalance, "account currency balance"),
         (JournalEntry, "id at kind debit credit amount currency event_at record_id base policy share reference"),
         (OutboxEvent, "id topic written_at published_at event"),
         (SimRow, CARD),
@@ -71,37 +90,37 @@ LATER = {"unknown", "concerns", "backup", "node", "others", "silent", "concern",
         (OrderRow, ORDER),
         (OrderView, f"{ORDER} plan reason new_iccid adopt returning steps"),
         (StepView, "name mark attempts at error found"),
-        (answers.OrderTaken, "order state repeated iccid"),
-        (answers.OrderRowTaken, "order state code message"),
-        (answers.OrderTakenOverHttp, "id state kind iccid"),
+        (OrderTaken, "order state repeated iccid"),
+        (OrderRowTaken, "order state code message"),
+        (OrderTakenOverHttp, "id state kind iccid"),
         (SessionRow, SESSION),
         (SessionView, f"{SESSION} realm closed_at last_request_number terminated groups"),
         (GroupView, "rating_group used of_bundle grants"),
         (GrantView, "service_identifiers granted of_bundle reserved"),
-        (answers.SessionReply, "id session_id peer request result result_code detail closed node"),
+        (SessionReply, "id session_id peer request result result_code detail closed node"),
         (TextRow, TEXT),
         (TextView, f"{TEXT} parts"),
-        (answers.TakenText, "id reference state"),
-        (answers.TraceRow, TRACE),
-        (answers.StartedTrace, f"{TRACE} known others silent"),
-        (answers.TraceMessage, "number at way protocol name what sequence status numbers node"),
-        (answers.LinkView, LINK),
-        (answers.PeerView, PEER),
-        (answers.LaneView, "waiting batches units poisoned expired failed_batches unknown restarts"),
+        (TakenText, "id reference state"),
+        (TraceRow, TRACE),
+        (StartedTrace, f"{TRACE} known others silent"),
+        (TraceMessage, "number at way protocol name what sequence status numbers node"),
+        (LinkView, LINK),
+        (PeerView, PEER),
+        (LaneView, "waiting batches units poisoned expired failed_batches unknown restarts"),
         (ForwarderState, "connected connected_since waiting oldest_waiting published last_error"),
         (
-            answers.GatewayStatus,
+            GatewayStatus,
             "state drain node since ready traces lane peers events hosts concerns others silent backup",
         ),
-        (answers.BackupView, "folder safe_until behind trouble"),
-        (answers.HostView, "name reachable trouble"),
-        (answers.DrainState, "left seconds over"),
-        (answers.DrainLeft, "sessions texts orders"),
-        (answers.Health, "ok checks concerns"),
+        (BackupView, "folder safe_until behind trouble"),
+        (HostView, "name reachable trouble"),
+        (DrainState, "left seconds over"),
+        (DrainLeft, "sessions texts orders"),
+        (Health, "ok checks concerns"),
         (Concern, "id words severity runbook concern subject since"),
-        (answers.Cause, "id name country regulator number open statement"),
+        (Cause, "id name country regulator number open statement"),
         (ProblemBody, "type title status code detail"),
-        (answers.UndecodableMessage, "at protocol name reason octets message node"),
+        (UndecodableMessage, "at protocol name reason octets message node"),
     ],
 )
 def test_the_fields_of_an_answer_stand_in_the_order_of_the_interface(kind, names):

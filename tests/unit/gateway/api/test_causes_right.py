@@ -11,8 +11,8 @@ from support.lane_fixture import CAUSE_SEALS
 from support.sims_context_fixture import card, settings_of
 from support.sims_fixture import NUMBER, sim_place
 
-from gateway.api.actions import ACTIONS, ADMIN, OPERATOR, ROLES
-from gateway.api.callers import Caller
+from gateway.api.actions.table import ACTIONS
+from gateway.api.callers import ADMIN, OPERATOR, ROLES, Caller
 from gateway.api.problems import Problem
 from gateway.context import GatewayContext
 from gateway.policies import make_policies

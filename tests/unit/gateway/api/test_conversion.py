@@ -6,13 +6,18 @@ from typing import Annotated
 import msgspec
 import pytest
 from msgspec import Meta
+from support.request_types import request_types
 
-from gateway.api import bill_requests, charity_requests, requests
-from gateway.api.actions import ACTIONS
+from gateway.api.actions.table import ACTIONS
 from gateway.api.conversion import refused_as, to_request, wanted
 from gateway.api.problems import Problem
-from gateway.api.requests import ExportUsage, ListEvents, MaybeText, Text, Time, page_size
+from gateway.api.requests.fields import MaybeText, Text, Time, page_size
+from gateway.api.requests.nodes import BeginDrain, ListEvents
+from gateway.api.requests.texts import SendText
+from gateway.api.requests.usage import ExportUsage
 from gateway.privacy.masks import mask
+
+REQUESTS = request_types()
 
 
 class Word(StrEnum):
@@ -108,10 +113,6 @@ def test_a_place_in_the_events_may_be_the_very_beginning_or_none():
     assert (to_request({"after": 0}, ListEvents).after, to_request({"after": None}, ListEvents).after) == (0, None)
 
 
-KINDS = {**vars(requests), **vars(bill_requests), **vars(charity_requests)}
-REQUESTS = [kind for kind in KINDS.values() if isinstance(kind, type) and issubclass(kind, msgspec.Struct)]
-
-
 @pytest.mark.parametrize("kind", REQUESTS)
 def test_every_field_of_every_request_has_words_for_what_is_wanted(kind):
     for field in msgspec.structs.fields(kind):
@@ -143,7 +144,7 @@ def test_every_action_of_the_table_has_a_request_type_of_those():
 
 @pytest.mark.parametrize("value", [None, "x", "", True, -1, 86_401, 1e308, [], {}])
 def test_a_gateway_leaves_only_for_a_number_of_seconds(value):
-    assert refused({"timeout": value}, requests.BeginDrain) == (
+    assert refused({"timeout": value}, BeginDrain) == (
         "drain.timeout",
         "timeout: give seconds, from 0 to 86400",
     )
@@ -152,7 +153,7 @@ def test_a_gateway_leaves_only_for_a_number_of_seconds(value):
 @pytest.mark.parametrize("given", [None, 1, "text", [], True])
 def test_what_is_no_object_is_refused_with_its_place_and_the_fields_there_are(given):
     with pytest.raises(Problem) as caught:
-        to_request(given, requests.SendText, "messages[2]")
+        to_request(given, SendText, "messages[2]")
     assert (caught.value.code, caught.value.detail.partition(",")[0]) == (
         "sms.fields",
         "messages[2]: give an object with from",
@@ -175,7 +176,7 @@ def test_what_is_no_object_is_refused_with_its_place_and_the_fields_there_are(gi
 def test_a_text_to_be_sent_is_refused_by_its_place_and_field(change, code, detail):
     good = {"from": "TPO", "to": "447700900200", "text": "Thank you!", "reference": None}
     with pytest.raises(Problem) as caught:
-        to_request(good | change, requests.SendText, "messages[0]")
+        to_request(good | change, SendText, "messages[0]")
     assert caught.value.code == code
     assert caught.value.detail.startswith(detail)
 

@@ -8,7 +8,8 @@ from sqlalchemy import insert, select
 from support.lane_fixture import unguard
 from support.sims_context_fixture import card, settings_of
 
-from gateway.api.actions import ACTIONS, ADMIN, VIEWER, Caller
+from gateway.api.actions.table import ACTIONS
+from gateway.api.callers import ADMIN, VIEWER, Caller
 from gateway.api.problems import Problem
 from gateway.context import GatewayContext
 from gateway.ledger import balances as ledger_balances

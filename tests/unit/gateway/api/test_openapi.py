@@ -4,10 +4,12 @@ import msgspec
 import openapi_spec_validator
 import pytest
 
-from gateway.api import conversion, openapi, requests
+from gateway.api import conversion, openapi
+from gateway.api.actions.order_fields import FIELDS
 from gateway.api.conversion import codes_of
 from gateway.api.openapi import ROUTES, codes, document
-from gateway.api.order_requests import FIELDS
+from gateway.api.requests.orders import SimOrder
+from gateway.api.requests.texts import MAX_BODY, SendText
 from gateway.messaging.texts import TextState
 from provisioning.orders import Kind, OrderState
 
@@ -54,17 +56,17 @@ def test_a_route_may_refuse_with_each_code_of_its_request():
     for route in ROUTES:
         if route.request is not None:
             assert {"params.invalid", "body.json", *codes_of(route.request)} <= set(codes(route)[400])
-    assert {"sms.fields", "sms.address", "sms.text", "sms.validity"} <= set(codes_of(requests.SendText))
+    assert {"sms.fields", "sms.address", "sms.text", "sms.validity"} <= set(codes_of(SendText))
 
 
 def test_a_text_to_be_sent_is_described_with_the_fields_and_bounds_of_its_request_type():
-    fields = msgspec.structs.fields(requests.SendText)
+    fields = msgspec.structs.fields(SendText)
     schema = document()["components"]["schemas"]["SendText"]
     described = schema["properties"]
     assert list(described) == [field.encode_name for field in fields]
     assert set(schema["required"]) == {"from", "to", "text"}
     assert schema["additionalProperties"] is False
-    assert (described["text"]["minLength"], described["text"]["maxLength"]) == (1, requests.MAX_BODY)
+    assert (described["text"]["minLength"], described["text"]["maxLength"]) == (1, MAX_BODY)
     assert (described["validity"]["minimum"], described["validity"]["maximum"]) == (60, 2_592_000)
     assert (described["from"]["format"], described["to"]["format"]) == ("sender", "recipient")
     assert {"type": "null"} in described["reference"]["anyOf"]
@@ -75,4 +77,4 @@ def test_an_order_is_described_with_fields_of_its_request_type(kind):
     rows = openapi._order_rows(kind)
     assert len(rows) == (2 if kind is Kind.ACTIVATE else 1)
     described = {name for row in rows for name in row["properties"]}
-    assert described - {"kind"} <= {field.encode_name for field in msgspec.structs.fields(requests.SimOrder)}
+    assert described - {"kind"} <= {field.encode_name for field in msgspec.structs.fields(SimOrder)}

@@ -5,7 +5,8 @@ import pwd
 
 import pytest
 
-from gateway.api.actions import ACTIONS, ADMIN, AUDITOR, BOOKS, JOURNAL, OPERATOR, ROLES, VIEWER, need
+from gateway.api.actions.table import ACTIONS
+from gateway.api.callers import ADMIN, AUDITOR, BOOKS, JOURNAL, OPERATOR, ROLES, VIEWER, need
 from gateway.api.problems import Problem
 from gateway.api.server import _is_named
 

@@ -17,7 +17,7 @@ from gateway.billing.check_bills import wrong_bills
 from gateway.billing.closing import CloseRefused, ReopenMonth
 from gateway.billing.statement import bill_of, credit_note_of
 from gateway.billing.text import write_text
-from gateway.billing.words import Writer
+from gateway.billing.writer import Writer
 from gateway.ledger.books import Books
 from gateway.store.batch import Unit
 from gateway.store.tables import usage

@@ -8,12 +8,12 @@ import pytest
 from pypdf import PdfReader
 
 from gateway.billing.content import PAID_BY_PROMOTION, SECTIONS, Section
-from gateway.billing.languages import LANGUAGES
 from gateway.billing.pdf import write_pdf
 from gateway.billing.statement import Bill, BillItem, BillLine, MonthOfYear, TaxTotal
 from gateway.billing.text import write_text
-from gateway.billing.words import Writer
+from gateway.billing.writer import Writer
 from gateway.charity.choices import Share
+from gateway.languages.bills import WORDS
 from gateway.ledger.postings import POSTINGS, AccountClass
 
 LONDON = ZoneInfo("Europe/London")
@@ -93,7 +93,7 @@ def test_every_kind_of_entry_that_moves_a_wallet_has_a_place_on_bills_and_words_
         PAID_BY_PROMOTION
     }
     assert kinds - set(SECTIONS) == set()
-    for language in LANGUAGES.values():
+    for language in WORDS.values():
         of_usage = {kind for kind, section in SECTIONS.items() if section is Section.USAGE}
-        assert {kind for kind in kinds - of_usage if kind not in language.words} == set()
-        assert set(language.words) == set(LANGUAGES["en"].words)
+        assert {kind for kind in kinds - of_usage if kind not in language} == set()
+        assert set(language) == set(WORDS["en"])

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select, update
 from support.sims_context_fixture import card, serve_plans, settings_of
 
-from gateway.api.actions import ACTIONS
+from gateway.api.actions.table import ACTIONS
 from gateway.api.callers import Caller
 from gateway.balance.opening_balances import Enrol, Enrolment
 from gateway.balance.topups import Payment

@@ -11,12 +11,12 @@ from support.payout_fixture import ANN, BEN, DAY, DECEMBER, NOVEMBER, POUND, Pla
 
 from gateway.billing.giving_pdf import write_pdf
 from gateway.billing.giving_text import write_advice, write_text
-from gateway.billing.languages import LANGUAGES
-from gateway.billing.words import Writer
+from gateway.billing.writer import Writer
 from gateway.charity.causes import Agreement
 from gateway.charity.giving_report import giving_report
 from gateway.charity.months import begin_of, end_of
 from gateway.charity.remittance import remittances
+from gateway.languages.bills import WORDS
 from gateway.store.engine import reading
 from gateway.store.tables import public_sums
 
@@ -146,6 +146,6 @@ def test_a_cause_that_is_told_quarters_has_no_sum_of_a_month(place):
 
 def test_each_language_has_the_same_words_with_the_same_places_for_names():
     def places(language):
-        return {key: sorted(re.findall(r"{\w+}", word)) for key, word in LANGUAGES[language].words.items()}
+        return {key: sorted(re.findall(r"{\w+}", word)) for key, word in WORDS[language].items()}
 
     assert places("en") == places("fr") == places("es")

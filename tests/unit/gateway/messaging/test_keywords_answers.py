@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.languages.gsm_letters import GSM, GSM_EXTENDED, gsm_safe
 from gateway.messaging.keywords.amounts import Money, write_amount
-from gateway.messaging.keywords.answers import GSM, GSM_EXTENDED, bounds, cause_list, gsm_safe, render
+from gateway.messaging.keywords.answers import bounds, cause_list, render
 from gateway.messaging.keywords.catalogue import (
     EVERYWHERE,
     PLACEHOLDERS,

@@ -459,9 +459,9 @@ def test_a_word_that_languages_share_is_answered_in_the_language_of_the_book():
     ],
 )
 def test_long_texts_are_read_in_no_time(text):
-    started = time.perf_counter()
+    started = time.process_time()
     assert isinstance(reading(text), KeywordRequest)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_a_thousand_characters_after_a_keyword_change_nothing_but_a_gift():

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import pytest
 from support.lane_fixture import workplace
+from support.patience import PATIENCE
 
 from gateway.messaging.lane_client import LaneClient
 
@@ -43,7 +44,7 @@ async def outcome(client, unit, *, knows_lost=True):
     said = asyncio.get_running_loop().create_future()
     lost = (lambda: said.set_result("lost")) if knows_lost else None
     client.post(unit, said.set_result, lambda: said.set_result("failed"), lost)
-    return await asyncio.wait_for(said, 10)
+    return await asyncio.wait_for(said, PATIENCE)
 
 
 async def test_an_answer_goes_to_who_waits_for_it_and_a_refused_unit_has_failed(place):

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import asynccontextmanager
 
+from support.patience import PATIENCE
 from support.sims_context_fixture import settings_of
 
 from gateway.background import Background
@@ -12,7 +13,7 @@ from gateway.metrics.registry import Metrics
 from gateway.policies import make_policies
 from gateway.runtime.component import Services
 from gateway.runtime.components.backup import BackupComponent
-from gateway.settings.sections import StoreBackup
+from gateway.settings.sections.store import StoreBackup
 from gateway.store.async_submit import submit
 from gateway.store.recovery.changes import NoteBackup
 from gateway.store.recovery.folder import chains
@@ -56,7 +57,7 @@ async def running(folder):
 
 
 async def until(condition):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110 (of threads)
             await asyncio.sleep(0.01)
 

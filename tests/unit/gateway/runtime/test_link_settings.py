@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.runtime.components.texts import route
-from gateway.settings.sections import SmppLink
+from gateway.settings.sections.smpp import SmppLink
 
 
 def link(**more):

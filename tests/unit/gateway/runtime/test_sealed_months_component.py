@@ -17,7 +17,7 @@ from gateway.metrics.registry import Metrics
 from gateway.policies import make_policies
 from gateway.runtime.component import Services
 from gateway.runtime.components.sealed_months import SealedMonthsComponent
-from gateway.settings.sections import StoreBackup
+from gateway.settings.sections.store import StoreBackup
 from gateway.store.tables import sealed_files, transfers, usage
 
 DAY = 86_400

@@ -3,6 +3,7 @@
 import socket
 
 import pytest
+from support.patience import PATIENCE
 
 from gateway.runtime.systemd import Notify
 
@@ -11,7 +12,7 @@ from gateway.runtime.systemd import Notify
 def manager(tmp_path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(str(tmp_path / "notify"))
-        listener.settimeout(2)
+        listener.settimeout(PATIENCE)
         yield listener
 
 
@@ -29,7 +30,7 @@ def test_an_abstract_address_is_reached(tmp_path):
     name = f"tpo-{tmp_path.name}-{id(tmp_path)}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind("\0" + name)
-        listener.settimeout(2)
+        listener.settimeout(PATIENCE)
         Notify({"NOTIFY_SOCKET": "@" + name}).ready()
         assert listener.recv(64) == b"READY=1"
 

@@ -4,7 +4,7 @@ import pytest
 from support.messaging_fixture import make_text
 
 from gateway.runtime.components.texts import rule
-from gateway.settings.sections import SmppRoute
+from gateway.settings.sections.smpp import SmppRoute
 
 
 @pytest.mark.parametrize("given", ["447700900777", "+447700900777", "00447700900777", "07700900777"])

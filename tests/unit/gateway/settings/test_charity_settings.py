@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.settings.causes_file import CauseEntry
-from gateway.settings.charity_sections import Charity, ComparedPolicy
+from gateway.settings.sections.charity import Charity, ComparedPolicy
 
 AGREEMENT = {"signed": "2026-01-15", "starts": "2026-02-01", "currency": "GBP", "method": "bacs", "transmit_within": 60}
 CAUSE = {"name": "WaterAid", "country": "GB", "regulator": "GB-CHC", "number": "288701"}

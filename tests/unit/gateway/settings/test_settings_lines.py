@@ -4,7 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.notices.kinds import NoticeKind
-from gateway.settings.line_sections import Fraud, FraudLimits, Notices, read_quiet_hours
+from gateway.settings.sections.fraud import Fraud, FraudLimits
+from gateway.settings.sections.notices import Notices, read_quiet_hours
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,10 @@ from gateway.charity.causes import Cause
 from gateway.rating.plan_taxes import PlanTax, Treatment
 from gateway.rating.plans import Bundle, CalledRates, Plan, Rate
 from gateway.settings import ConfigInvalid, Endpoint, Severity, load, shown
-from gateway.settings.sections import DiameterPeer, LinkTls, Mqtt, SmppLink, Tls, Token
+from gateway.settings.sections.api import Token
+from gateway.settings.sections.diameter import DiameterPeer, Tls
+from gateway.settings.sections.events import Mqtt
+from gateway.settings.sections.smpp import LinkTls, SmppLink
 from gateway.settings.top_level import FILES, SECTIONS
 from gateway.settings.values import parse_percent
 

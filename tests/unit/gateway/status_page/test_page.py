@@ -15,8 +15,8 @@ from support.messaging_fixture import FRIEND, TextPlace
 from support.page_views import PEER_FIGURES, full, line, samples
 from support.sims_context_fixture import card, serve_plans, settings_of
 
-from gateway.api.actions import ACTIONS, ADMIN
-from gateway.api.callers import Caller
+from gateway.api.actions.table import ACTIONS
+from gateway.api.callers import ADMIN, Caller
 from gateway.charging.gy.server import Observed
 from gateway.charity.public_sums import SMALLER
 from gateway.concerns import concern

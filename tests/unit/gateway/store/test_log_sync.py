@@ -16,7 +16,7 @@ from gateway.store.log_file import WORTH_A_BATCH
 from gateway.store.log_sync import AwaitDurable
 from gateway.store.tables import marks
 
-SECONDS = 20
+SECONDS = 90
 OURS = 7
 
 

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import msgspec
 import pytest
+from support.patience import PATIENCE
 
 from gateway.store import process_lane
 from gateway.store.batch import Unit
@@ -78,7 +79,7 @@ class PlayedLane:
 
     def __init__(self):
         ours, self.stream = socket_pair()
-        self.stream.settimeout(10)
+        self.stream.settimeout(PATIENCE)
         self.frames, self.heard, self.counters = Frames(TO_LANE), [], LaneCounters()
         self.sleeper = subprocess.Popen(["sleep", "60"])
         self.process = SocketStream(self.sleeper.pid, ours, asyncio.get_running_loop())
@@ -166,12 +167,12 @@ class House:
     async def next_lane(self):
         """Wait until another process was started, and say that it is ready."""
         self.met += 1
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while len(self.lanes) < self.met:  # noqa: ASYNC110 (of a process)
                 await asyncio.sleep(0.005)
         await self.lanes[-1].hear(Begin)
         self.lanes[-1].say(Ready())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while self.lane.in_trouble:  # noqa: ASYNC110 (of a stream)
                 await asyncio.sleep(0.005)
         return self.lanes[-1]
@@ -268,7 +269,7 @@ async def test_what_waits_past_its_deadline_is_refused_and_what_is_out_is_unknow
     played.settle((posted[0][0], 0, 0))
     await played.hear(Tick)
     played.say(Standing(played.counters, False, None))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while house.lane.counters.unknown != unknown + 1:  # noqa: ASYNC110 (of a stream)
             await asyncio.sleep(0.005)
 
@@ -313,7 +314,7 @@ async def test_five_deaths_within_a_minute_end_the_gateway_and_spread_wider_they
         await house.next_lane()
     assert house.ended == []
     house.lanes[-1].die()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while not house.ended:  # noqa: ASYNC110 (of a process)
             await asyncio.sleep(0.005)
     assert isinstance(house.ended[0], LaneLost)
@@ -331,7 +332,7 @@ async def test_a_lane_that_says_nothing_is_called_stuck_and_is_ended_at_last(hou
     assert house.lane.in_trouble
     assert house.alarms == [("store.stalled", "the write lane's process does not answer")]
     played.say(Standing(played.counters, False, None))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while house.lane.in_trouble:  # noqa: ASYNC110 (of a stream)
             await asyncio.sleep(0.005)
     for _ in range(SILENT_TICKS + 1):
@@ -342,14 +343,14 @@ async def test_a_lane_that_says_nothing_is_called_stuck_and_is_ended_at_last(hou
 
 async def test_a_lane_that_is_slow_to_start_is_given_its_time(house):
     house.lanes[0].die()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while len(house.lanes) == 1:  # noqa: ASYNC110 (of a process)
             await asyncio.sleep(0.005)
     for _ in range(STARTING_TICKS):
         house.lane.expire()
     assert house.lanes[1].sleeper.poll() is None
     house.lanes[1].say(Ready())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while house.lane.in_trouble:  # noqa: ASYNC110 (of a stream)
             await asyncio.sleep(0.005)
     house.lane.expire()
@@ -388,7 +389,7 @@ async def test_settings_that_came_into_force_while_a_lane_was_starting_follow_wh
     played.say(Prepared((await played.hear(Prepare)).number, ""))
     number = await preparing
     played.die()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while len(house.lanes) == 1:  # noqa: ASYNC110 (of a process)
             await asyncio.sleep(0.005)
     house.lane.use(number)
@@ -411,7 +412,7 @@ async def test_a_reload_while_the_lane_dies_is_refused(house):
 async def test_what_the_lane_finds_and_tells_of_is_known_here(house):
     (played,) = house.lanes
     played.say(Alarm("store.unavailable", "disk"), Alarm("store.fenced", "by two"), Found(failure(StoreCorrupt("bad"))))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while house.ground.lost is None:  # noqa: ASYNC110 (of a stream)
             await asyncio.sleep(0.005)
     assert house.alarms == [("store.unavailable", "disk"), ("store.fenced", "by two")]

@@ -2,7 +2,7 @@
 
 from support import charging_fixture as charging
 
-from gateway.api.trace_actions import _forms
+from gateway.api.actions.traces import _forms
 from gateway.tracing.matching import ByName, ByNumbers
 from protocols.diameter.codec import encode_message
 from protocols.diameter.generated import encode as diameter_encode

@@ -350,9 +350,9 @@ def test_vendor_zero_under_the_v_flag_is_the_same_avp(codec):
 def test_a_depth_bomb_ends_at_once(codec):
     octets = request_with(nested(5000))
     assert len(octets) > 50_000
-    started = time.perf_counter()
+    started = time.process_time()
     assert refusal(codec, octets).result_code == 5012
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize("where", ["top", "raw group", "class's group"])

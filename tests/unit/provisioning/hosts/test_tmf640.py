@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from provisioning.errors import HostUnavailable
 from provisioning.hosts.interface import ABSENT, Access, Condition, HostLine
-from provisioning.hosts.tmf640 import Lately, Tmf640
+from provisioning.hosts.tmf640 import BoundedDict, Tmf640
 from provisioning.hosts.tmf640_service import (
     MAX_BODY,
     MAX_HINTS,
@@ -320,7 +320,7 @@ def test_a_value_of_any_kind_is_read_or_the_hosts_failure(value):
 
 
 def test_what_was_learnt_is_bounded_and_the_oldest_goes_first():
-    kept = Lately(2)
+    kept = BoundedDict(2)
     for name in ("a", "b", "a", "c"):
         kept.keep(name, 1)
     assert list(kept) == ["a", "c"]

@@ -56,12 +56,12 @@ async def vty(reader, writer):
 
 def test_nobody_listens_at_first_and_nobody_after_the_end():
     wire_tap, heard = WireTap("ctrl"), []
-    wire_tap.hear(b"a", outgoing=True)
+    wire_tap.record(b"a", outgoing=True)
     wire_tap.set_tap(heard.append, "home")
     assert wire_tap.open
-    wire_tap.hear(b"b", outgoing=False, local=("127.0.0.1", 1), remote=("127.0.0.2", 2))
+    wire_tap.record(b"b", outgoing=False, local=("127.0.0.1", 1), remote=("127.0.0.2", 2))
     wire_tap.set_tap(None, "home")
-    wire_tap.hear(b"c", outgoing=True)
+    wire_tap.record(b"c", outgoing=True)
     assert (wire_tap.open, heard) == (
         False,
         [Captured("ctrl", "home", ("127.0.0.1", 1), ("127.0.0.2", 2), False, b"b")],
@@ -76,8 +76,8 @@ def test_a_listener_that_raises_is_taken_away():
         raise ValueError("full")
 
     wire_tap.set_tap(tap, "home")
-    wire_tap.hear(b"a", outgoing=True)
-    wire_tap.hear(b"b", outgoing=True)
+    wire_tap.record(b"a", outgoing=True)
+    wire_tap.record(b"b", outgoing=True)
     assert (len(calls), wire_tap.open) == (1, False)
 
 

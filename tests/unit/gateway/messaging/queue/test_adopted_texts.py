@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from support.messaging_fixture import FRIEND, text_place
+from support.patience import PATIENCE
 from support.querying_smsc import QueryingSmsc, inquiring
 
 from gateway.background import Background
@@ -58,7 +59,7 @@ class Queue:
         return [self.queue.pop().text.id for _ in range(len(self.queue))]
 
     async def until(self, condition):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while not condition():  # noqa: ASYNC110  (a thread reads the store)
                 await asyncio.sleep(0.001)
 

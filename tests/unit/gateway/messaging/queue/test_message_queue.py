@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from support.messaging_fixture import FRIEND, text_place
+from support.patience import PATIENCE
 
 from gateway.background import Background
 from gateway.messaging.queue import message_queue
@@ -68,7 +69,7 @@ class Desk:
     async def all_of(self, way):
         """The ids of the texts of one way, in memory and in the store, in their order; it is read whenever it runs dry."""
         found = []
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while self.queue.first() is not None or self.queue.more:
                 blocked = {other for other in (UK, US) if other != way}
                 while (first := self.queue.first(blocked)) is not None:
@@ -83,7 +84,7 @@ class Desk:
     async def refilled(self):
         before = self.ready
         self.queue.refill()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while self.ready == before:  # noqa: ASYNC110  (a thread reads the store)
                 await asyncio.sleep(0.001)
 
@@ -109,7 +110,7 @@ async def test_a_start_reads_of_what_waits_the_oldest_page_and_goes_on_as_memory
     newer = desk.send()
     assert len(desk.queue) == 2
     found = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while desk.queue.more or desk.queue:
             found += desk.drain()
             desk.queue.refill()
@@ -139,7 +140,7 @@ async def test_it_reads_on_behind_a_full_way_only_while_a_link_has_room_for_none
     desk = Desk(place)
     desk.routes = ROUTES
     await desk.start()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while len(desk.queue) < 4:  # noqa: ASYNC110  (a thread reads the store)
             await asyncio.sleep(0.001)
         for _ in range(10):

@@ -1,0 +1,114 @@
+"""Actions that book what was paid for bills: a bank's file line by line, or one payment of one bill."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+
+from gateway.api.answers.bills import BillPaid, LinePaid, LinesPaid
+from gateway.api.callers import Caller
+from gateway.api.problems import bad_request, conflict, not_found
+from gateway.api.requests.bills import BankLineSaid, PaidLines, PayBillOnce
+from gateway.balance.topups import Payment
+from gateway.billing.bank_lines import BankPayment, Match, matches
+from gateway.billing.payments import PayBill, PaymentRefused, TakeBack
+from gateway.billing.series import BILL
+from gateway.context import GatewayContext
+from gateway.ledger.money import AmountInvalid, format_amount, is_payable, parse_amount
+from gateway.store.errors import StoreError
+from gateway.store.idempotency import KeyConflict
+from gateway.store.tables import bills
+
+BANK: Final = "bank"
+"""The channel of the references that banks give."""
+SECOND: Final = 1_000_000
+NOON: Final = time(12)
+
+
+def book_lines(context: GatewayContext, request: PaidLines, caller: Caller) -> LinesPaid:
+    """Book the lines of a bank's file that pay a bill, or take a payment back; each once, whatever file it is in."""
+    read = [_line(context, said) for said in request.lines]
+    lines = [line for line in read if isinstance(line, BankPayment)]
+    with context.reading() as connection:
+        found = matches(connection, lines)
+    units = [
+        (place, _unit(line, match, caller.name))
+        for place, (line, match) in enumerate(zip(lines, found, strict=True))
+        if not match.why
+    ]
+    answers = dict(zip((place for place, _ in units), context.run_all(unit for _, unit in units), strict=True))
+    booked = iter(
+        [_result(line, match, answers.get(place)) for place, (line, match) in enumerate(zip(lines, found, strict=True))]
+    )
+    return LinesPaid([line if isinstance(line, LinePaid) else next(booked) for line in read])
+
+
+def _line(context: GatewayContext, said: BankLineSaid) -> BankPayment | LinePaid:
+    """Read a line; what is wrong in it is a refusal of its own."""
+    try:
+        amount, day = parse_amount(said.amount), date.fromisoformat(said.date)
+    except (AmountInvalid, ValueError) as error:
+        return LinePaid(said.reference, "refused", message=str(error))
+    zone = ZoneInfo(context.settings.operator.timezone)
+    at = int(datetime.combine(day, NOON, zone).astimezone(UTC).timestamp()) * SECOND
+    return BankPayment(
+        reference=said.reference,
+        amount=amount,
+        currency=said.currency,
+        event_at=min(at, context.clock()),
+        credit=said.credit,
+        returned=said.returned,
+        payer_reference=said.payer_reference,
+        texts=tuple(said.texts),
+    )
+
+
+def _unit(line: BankPayment, match: Match, actor: str) -> PayBill | TakeBack:
+    payment = Payment(BANK, line.reference, line.amount, line.currency)
+    if match.original:
+        return TakeBack(payment, line.event_at, line.payer_reference, actor, match.original)
+    return PayBill(payment, line.event_at, line.payer_reference, actor, match.subscriber_id)
+
+
+def _result(line: BankPayment, match: Match, answer: object) -> LinePaid:
+    if match.why:
+        return LinePaid(line.reference, "unmatched", message=match.why)
+    bill = match.bill or None
+    if isinstance(answer, (PaymentRefused, KeyConflict, StoreError)):
+        return LinePaid(line.reference, "refused", bill, str(answer))
+    if getattr(answer, "repeated", False):
+        return LinePaid(line.reference, "repeated", bill)
+    return LinePaid(line.reference, "taken_back" if match.original else "paid", bill)
+
+
+def pay_bill(context: GatewayContext, request: PayBillOnce, caller: Caller) -> BillPaid:
+    """Book one payment of one bill."""
+    try:
+        amount = parse_amount(request.amount)
+    except AmountInvalid as error:
+        raise bad_request("payment.invalid", str(error)) from None
+    if amount <= 0 or not is_payable(amount, request.currency):
+        raise bad_request("payment.invalid", "amount: more than zero, in whole minor units of its currency")
+    subscriber_id = _payer(context, request.bill)
+    payment = Payment(caller.channel, request.reference, amount, request.currency)
+    result = context.lane.run(PayBill(payment, context.clock(), request.reference, caller.name, subscriber_id))
+    if isinstance(result, (PaymentRefused, KeyConflict)):
+        raise conflict(getattr(result, "code", "payment.reference"), str(result))
+    return BillPaid(
+        request.bill,
+        str(result.subscriber_id),
+        format_amount(result.balance, result.currency),
+        result.currency,
+        result.repeated,
+    )
+
+
+def _payer(context: GatewayContext, bill: int) -> int:
+    own = bills.c
+    wanted = select(own.subscriber_id).where(own.series == BILL, own.number == bill)
+    found: Sequence[int] = context.read(lambda connection: connection.scalars(wanted).all())
+    if not found:
+        raise not_found("bill.unknown", "there is no bill of this number")
+    return found[0]
