@@ -14,6 +14,8 @@ FORMAT: Final = "nacha"
 CREDITS: Final = "220"
 """Service class: credits only."""
 CHECKING_CREDIT: Final = "22"
+MOST: Final = 9_999_999_999 * MICRO // 100
+"""The most that one payment can say, in micro-units: its cents have ten digits."""
 _BLOCK: Final = 10
 _WIDTH: Final = 94
 

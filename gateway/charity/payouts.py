@@ -180,7 +180,7 @@ class MakePayout(Unit):
             for stream in Stream:
                 account = Account(stream, payee.cause, self.currency)
                 payable = standings[account].payable if account in standings else 0
-                amount = payable // step * step
+                amount = min(payable // step * step, nacha.MOST if self.format == nacha.FORMAT else payable)
                 if amount <= 0:
                     if payable < 0:
                         skipped.append(Skipped(stream, payee.cause, payable, "a receivable, against the next payment"))

@@ -42,6 +42,14 @@ def test_a_nacha_file_has_blocks_of_ten_records_and_sums_that_match():
     assert (int(control[4:10]), int(control[10:20]), int(control[32:44])) == (2, 2 * 2100002, 247)
 
 
+def test_the_most_that_a_payment_of_a_nacha_file_can_say_fits_its_record():
+    most = pain001.Payment("T1", nacha.MOST, checked(US), "TPO 2026-11")
+    records = (
+        nacha.written(msgspec.structs.replace(order(payer=US), payments=[most]), "1234567890").decode().splitlines()
+    )
+    assert next(record for record in records if record[0] == "6")[29:39] == "9" * 10
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
