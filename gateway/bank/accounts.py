@@ -39,12 +39,12 @@ class BankAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.iban or f"{self.sort_code}{self.routing}{self.account}"
 
     def is_called(self, number: str) -> bool:
-        """Tell whether a statement's account is this one."""
+        """Return whether a statement's account is this one."""
         return number in {self.known_by, self.account} or number.endswith(f"{self.sort_code}{self.account}")
 
 
 def checked(found: BankAccount) -> BankAccount:
-    """Give an account in its plain form, without spaces and hyphens; AccountInvalid where it cannot be one."""
+    """Return an account in its plain form, without spaces and hyphens; AccountInvalid where it cannot be one."""
     plain = BankAccount(found.name.strip(), *(_plain(getattr(found, name)) for name in _PARTS))
     if not _NAME.fullmatch(plain.name):
         raise AccountInvalid("name: 1 to 70 letters, digits and signs of ASCII")

@@ -41,7 +41,7 @@ class Remittance(msgspec.Struct):
 
 
 def remittances(connection: Connection, begin: int, end: int) -> list[Remittance]:
-    """Give those of every cause to which anything was owed, or paid, of the time from `begin` until before `end`."""
+    """Return those of every cause to which anything was owed, or paid, of the time from `begin` until before `end`."""
     known = {number: its for number, name in account_names(connection).items() if (its := state_of(name))}
     entry = transfers.c
     earlier = case((entry.at < begin, 1), else_=0)
@@ -85,12 +85,12 @@ class Needed(msgspec.Struct):
     gifts_waiting: int = 0
 
     def without(self, owed: int) -> int:
-        """Give all of it, without what matchers owe (at least 0) of the gifts that wait: that is not the company's to have."""
+        """Return all of it, without what matchers owe (at least 0) of the gifts that wait: that is not for the company."""
         return self.due + max(self.gifts_waiting - max(owed, 0), 0)
 
 
 def needed(found: Iterable[Remittance]) -> dict[str, Needed]:
-    """Give by currency what the charity account has to cover: what is payable or instructed, and all gifts that wait."""
+    """Return by currency what the charity account has to cover: what is payable or instructed, and all gifts that wait."""
     sums: dict[str, Needed] = {}
     for line in found:
         of = sums.setdefault(line.account.currency, Needed())

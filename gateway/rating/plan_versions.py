@@ -16,24 +16,24 @@ _decode: Final = msgspec.json.Decoder(Plan).decode
 
 
 def content_of(plan: Plan) -> Content:
-    """Give what the store keeps of a plan."""
+    """Return what the store keeps of a plan."""
     return Content(PLAN, plan.id, canonical(msgspec.structs.replace(plan, version=None)))
 
 
 def plan_of(version: Version) -> Plan | None:
-    """Give the plan that a version was; None where that is not known, or where there was none."""
+    """Return the plan that a version was; None where that is not known, or where there was none."""
     if version.content is None or version.is_gone:
         return None
     return read_content(version.content, version.id)
 
 
 def read_content(content: str, number: int) -> Plan:
-    """Give the plan that a version's content says, with the version's number."""
+    """Return the plan that a version's content says, with the version's number."""
     return msgspec.structs.replace(_decode(content), version=number)
 
 
 def history(versions: Iterable[Version], now: int) -> PlanHistory:
-    """Give the plans in force, those before them that a report may be late enough for, and those that lines keep.
+    """Return the plans in force, those before them that a report may be late enough for, and those that lines keep.
 
     `now` is in microseconds.
     """

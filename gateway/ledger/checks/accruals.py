@@ -15,7 +15,7 @@ CHECK: Final = "policy"
 
 
 def recorded_rates(connection: Connection) -> dict[str, tuple[int, int]]:
-    """Give the rate of each recorded rule, and the tax in its base, in basis points; the latest counts."""
+    """Return the rate of each recorded rule, and the tax in its base, in basis points; the latest counts."""
     found = {}
     for version in read(connection, POLICY):
         if version.content is not None and not version.is_gone:
@@ -25,7 +25,7 @@ def recorded_rates(connection: Connection) -> dict[str, tuple[int, int]]:
 
 
 def by_recorded(connection: Connection, recompute: Recompute) -> Recompute:
-    """Give what computes a tenth again: by the recorded rule, or by the program's where the store has recorded none."""
+    """Return what computes a tenth again: by the recorded rule, or by the program's where the store has recorded none."""
     rates = recorded_rates(connection)
 
     def compute(policy: str, base: int, share: int) -> int | None:

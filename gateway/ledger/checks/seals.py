@@ -1,4 +1,4 @@
-"""Seals that left the house, held against the chains: a cut tail and a chain that was written anew show here (ledger.seals)."""
+"""Seals from elsewhere, held against the chains: a cut tail and a chain that was written anew show here (ledger.seals)."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -42,7 +42,7 @@ def _tree_denied(books: Examined, seal: Seal) -> str | None:
 
 
 def _lost(seal: Seal, node: int, until: int, at: int) -> bool:
-    """Tell whether a link was lost with the store that a backup took the place of; the chain says so itself."""
+    """Return whether a link was lost with the store that a backup took the place of; the chain says so itself."""
     return seal.node == node and seal.sequence > until and seal.day <= rfc3339(at)[:10]
 
 
