@@ -14,7 +14,7 @@ from typing import Any, ClassVar, TypeVar
 from sqlalchemy import Connection
 
 from gateway import versions
-from gateway.balance.standing import check_nothing_needed_goes
+from gateway.balance.still_needed import check_nothing_needed_goes
 from gateway.charity.sealed_causes import CauseSeals
 from gateway.environment import Environment
 from gateway.ledger import accounts

@@ -11,14 +11,13 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.api.action import AsyncAction, Params, RunningAction
+from gateway.api.action import AsyncAction, Elsewhere, Everywhere, Params, RunningAction, Somewhere, Where
 from gateway.api.answers.nodes import NodeProblem
 from gateway.api.callers import Caller, need
 from gateway.api.conversion import to_request
 from gateway.api.node_requests import SILENT, Log, NodeRequest, OtherNodes
 from gateway.api.problems import Problem, bad_request, conflict, not_found
 from gateway.api.requests.fields import MAX_TEXT
-from gateway.api.where import Elsewhere, Everywhere, Somewhere, Where
 from gateway.store.errors import StoreError
 from gateway.store.node_requests import KnownNode
 

@@ -1,4 +1,4 @@
-"""Conversion of a JSON object to an action's request type: done once, at the door, and refused in the interface's own words.
+"""Conversion of a JSON object to an action's request type: done once, as it comes in, and refused in the interface's own words.
 
 Only what this module refuses is a client's mistake in form; any other error behind it is a failure of the gateway.
 """

@@ -13,9 +13,9 @@ from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
+from gateway.api.action import Elsewhere
 from gateway.api.callers import Caller
 from gateway.api.problems import Problem, ProblemBody
-from gateway.api.where import Elsewhere
 from gateway.background import Background
 from gateway.privacy.sealing import Sealer
 from gateway.store.async_read import AsyncRead

@@ -14,13 +14,14 @@ from pathlib import Path
 
 from aiohttp import web
 
-from gateway.api import access, openapi
+from gateway.api import access
 from gateway.api.action import Params, RunningAction
 from gateway.api.actions.table import ACTIONS
 from gateway.api.actions.texts import SmsActions, read_texts
 from gateway.api.answers.nodes import Health
 from gateway.api.callers import ADMIN, AUDITOR, OPERATOR, Caller, need
 from gateway.api.connections import Listener
+from gateway.api.openapi import served
 from gateway.api.problems import Problem, bad_request, not_found
 from gateway.api.web_requests import (
     CALLER,
@@ -101,7 +102,7 @@ class Server:
         app.router.add_post("/v1/sms", self._post_sms)
         app.router.add_post("/v1/sms/batch", self._post_sms_batch)
         app.router.add_get("/v1/sms/{id:(?!batch$)[^/]+}", self._get_sms)
-        app.router.add_routes([openapi.served(), *self._routes])
+        app.router.add_routes([served(), *self._routes])
         self._listeners.append(Listener(app))
         return await self._listeners[-1].on_port(host, port)
 

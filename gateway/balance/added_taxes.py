@@ -6,6 +6,8 @@ from typing import Any, ClassVar, Final
 import msgspec
 from sqlalchemy import select
 
+from gateway.balance import allowance_entries, credit
+from gateway.balance.allowance_entries import AllowanceEntry
 from gateway.balance.wallets import Wallet, WalletRows
 from gateway.ledger import accounts
 from gateway.ledger.added_taxes import ADDED, DONE, AddedTax
@@ -51,14 +53,20 @@ class BookAddedTax(Unit):
         return True
 
     def _book(self, batch: Batch, wallet: Wallet, number: int, of: AddedTax) -> None:
-        books, entries = batch.policy(Books), []
+        """Book each tax; the customer's credit that ends pays it before money that does not."""
+        books, entries, uses = batch.policy(Books), [], list[AllowanceEntry]()
         for place, (line, name) in enumerate(zip(of.lines, accounts_of(of), strict=True)):
+            parts = credit.take_paid(wallet, line.amount)
             wallet.move(-line.amount)
             pair = (wallet.subscriber_id, books.account(name))
-            kind, (debit, credit) = (_ASKED, pair) if line.amount > 0 else (_BACK, pair[::-1])
+            kind, (debit, credited) = (_ASKED, pair) if line.amount > 0 else (_BACK, pair[::-1])
             reference = f"added-tax:{number}:{place}"
-            entries.append(Entry(kind, debit, credit, abs(line.amount), of.currency, self.ends_at, reference=reference))
+            entries.append(
+                Entry(kind, debit, credited, abs(line.amount), of.currency, self.ends_at, reference=reference)
+            )
+            uses += credit.uses(wallet, parts, self.ends_at, reference=reference)
         books.post(batch, entries)
+        allowance_entries.post(batch, uses)
 
 
 def accounts_of(row: AddedTax) -> list[str]:

@@ -43,8 +43,11 @@ class Allowance(msgspec.Struct, omit_defaults=True):
     """What was paid for it, in micro-units; without what credit of the company paid."""
 
     def available(self, service: str, zone: str = "") -> int:
-        """Return the units of a service that nobody holds, in a zone as far as its fair use goes."""
-        return max(0, self.within(zone, service, self.left.get(service, 0) - self.held.get(service, 0)))
+        """Return the units of a service that nobody holds, in a zone as far as its fair use goes.
+
+        Whoever holds some may use them in the zone, too: what two sessions are promised of it is there for both.
+        """
+        return max(0, self.within(zone, service, self.left.get(service, 0)) - self.held.get(service, 0))
 
     def within(self, zone: str, service: str, units: int) -> int:
         """Return how many of so many units may be used in a zone."""

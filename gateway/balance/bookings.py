@@ -206,10 +206,17 @@ def payment(wallet: Wallet, account: Account, amount: int, event_at: int, refere
     return _entry("payment", account(CASH), wallet.subscriber_id, amount, wallet.currency, event_at, reference)
 
 
-def chargeback(wallet: Wallet, account: Account, amount: int, event_at: int, reference: str) -> Entry:
-    """Book what a bank took back of a payment; the wallet may go below zero by it."""
+def chargeback(
+    wallet: Wallet, account: Account, amount: int, event_at: int, reference: str, *, of_top_up: bool
+) -> Booked:
+    """Book what a bank took back of a payment, or of a top-up; the wallet may go below zero by it.
+
+    Credit of a top-up that ends is taken first: its end would take the same money a second time.
+    """
+    parts = credit.take_paid(wallet, amount) if of_top_up else []
     wallet.move(-amount)
-    return _entry("chargeback", wallet.subscriber_id, account(CASH), amount, wallet.currency, event_at, reference)
+    entry = _entry("chargeback", wallet.subscriber_id, account(CASH), amount, wallet.currency, event_at, reference)
+    return Booked([entry], credit.uses(wallet, parts, event_at, reference=reference))
 
 
 def write_off(wallet: Wallet, account: Account, amount: int, now: int, reference: str) -> Entry:

@@ -1,19 +1,36 @@
 """What wallets say of their lines' spending, held against the usage of the month and the decisions that customers took.
 
 A limit that nobody decided, or a sum that usage does not come to, would let a customer be billed too much: `ledger check` names
-the wallet. The sum is that of the latest month; usage of it that was swept is not missed.
+the wallet. Sums are those of the latest month and of the one before; usage of these that was swept is not missed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
+import msgspec
 from sqlalchemy import Connection, func, select
 
-from gateway.balance.spending import AGREED, BILL, NO_LIMIT, BillingMonths, Spending, decode, month_of, period_of
+from gateway.balance.spending import (
+    ABROAD,
+    AGREED,
+    BILL,
+    NO_LIMIT,
+    BillingMonths,
+    Spending,
+    decode,
+    month_of,
+    period_of,
+)
 from gateway.ledger.checks.examined import SHOWN, Finding
-from gateway.store.tables import bill_limits, marks, usage, wallets
+from gateway.store.evidence import DAY_US
+from gateway.store.releases import released
+from gateway.store.sealed_months.parts import Part, parts, unreadable
+from gateway.store.tables import bill_limits, erasures, fraud_cases, marks, usage, wallets
 
+_LIMITS: Final = {BILL: "bill limit", ABROAD: "cap abroad"}
+OPEN: Final = "open"
+"""The state (fraud_cases.state) of a case that nobody has cleared yet."""
 COUNTED_SINCE: Final = "spending.counted_since"
 """The mark of the time (microseconds) from which on wallets count what is charged; without it they always did."""
 
@@ -21,19 +38,25 @@ COUNTED_SINCE: Final = "spending.counted_since"
 def wrong_spending(connection: Connection, months: BillingMonths) -> Iterator[Finding]:
     """Name wallets whose limits or sums are not what decisions and usage say; the first few of each."""
     rows = connection.execute(select(wallets.c.subscriber_id, wallets.c.spending).order_by(wallets.c.subscriber_id))
-    known = {number: decode(spent) if spent else Spending() for number, spent in rows}
+    known: dict[int, Spending] = {}
+    for number, spent in rows:
+        try:
+            known[number] = decode(spent) if spent else Spending()
+        except (msgspec.MsgspecError, TypeError):
+            yield Finding("spending", f"wallet:{number} says what it spent in no words of a gateway")
     yield from islice(_wrong_limits(connection, known), SHOWN)
+    yield from islice(_wrong_bars(connection, known), SHOWN)
     yield from islice(_wrong_sums(connection, known, months), SHOWN)
 
 
-def _wrong_limits(connection: Connection, known: dict[int, Spending]) -> Iterator[Finding]:
+def _wrong_limits(connection: Connection, known: Mapping[int, Spending]) -> Iterator[Finding]:
     limits: dict[int, int] = {}
     of_months: dict[int, dict[int, int]] = {}
-    agreed: set[tuple[int, str]] = set()
-    for row in connection.execute(select(bill_limits).where(bill_limits.c.what == BILL).order_by(bill_limits.c.id)):
-        if row.decision == AGREED:
-            agreed.add((row.subscriber_id, row.period))
-        elif row.period:
+    said_so = select(bill_limits.c.what, bill_limits.c.subscriber_id, bill_limits.c.period)
+    agreed = set(map(tuple, connection.execute(said_so.where(bill_limits.c.decision == AGREED))))
+    decisions = select(bill_limits).where(bill_limits.c.what == BILL, bill_limits.c.decision != AGREED)
+    for row in connection.execute(decisions.order_by(bill_limits.c.id)):
+        if row.period:
             of = of_months.setdefault(row.subscriber_id, {})
             of[month_of(row.period)] = NO_LIMIT if row.amount is None else row.amount
         else:
@@ -51,22 +74,60 @@ def _wrong_limits(connection: Connection, known: dict[int, Spending]) -> Iterato
             spending.months.get(month) != said[month] for month in spending.months.keys() | ahead
         ):
             yield Finding("limit", f"wallet:{number} has bill limits of single months that its customer did not decide")
-        if spending.agreed and (number, period_of(spending.agreed)) not in agreed:
-            yield Finding("limit", f"wallet:{number} may pass its bill limit in a month for which nobody agreed")
+        for what, month in ((BILL, spending.agreed), (ABROAD, spending.cap_agreed)):
+            if month and (what, number, period_of(month)) not in agreed:
+                yield Finding(
+                    "limit", f"wallet:{number} may pass its {_LIMITS[what]} in a month for which nobody agreed"
+                )
 
 
-def _wrong_sums(connection: Connection, known: dict[int, Spending], months: BillingMonths) -> Iterator[Finding]:
-    month = max((spending.month for spending in known.values()), default=0)
-    if not month:
-        return
-    start, end = months.bounds(month)
+def _wrong_bars(connection: Connection, known: Mapping[int, Spending]) -> Iterator[Finding]:
+    """Name wallets that no open case of fraud bars as they say."""
+    own = fraud_cases.c
+    bars = set(connection.scalars(select(own.subscriber_id).where(own.state == OPEN, own.barred == 1)))
+    erased = set(connection.scalars(select(erasures.c.subscriber_id)))
+    for number, spending in known.items():
+        if spending.barred != (number in bars) and number not in erased:
+            yield Finding(
+                "limit", f"wallet:{number} is {'' if spending.barred else 'not '}barred, its cases of fraud say no"
+            )
+
+
+def _wrong_sums(connection: Connection, known: Mapping[int, Spending], months: BillingMonths) -> Iterator[Finding]:
+    """Name wallets that say other sums than usage comes to, in the latest month of all and in the one before."""
     since = connection.execute(select(func.max(marks.c.value)).where(marks.c.name == COUNTED_SINCE)).scalar()
-    if since is not None and start < since:
-        return
+    with parts(connection) as every:
+        readable = [part for part in every if part.month is None or unreadable(part) is None]
+        month = max((spending.month for spending in known.values()), default=0)
+        month = max(month, _latest(readable, months, since or 0))
+        for each in (month, month - 1) if month else ():
+            start, end = months.bounds(each)
+            if since is None or start >= since:
+                kept = len(readable) == len(every) and released(connection).usage_day < start // DAY_US
+                yield from _wrong_month(known, each, _booked(readable, start, end), kept=kept)
+
+
+def _latest(every: Sequence[Part], months: BillingMonths, since: int) -> int:
+    """Return the month of the latest use that was charged and counted; 0 where there is none."""
+    wanted = select(func.max(usage.c.event_at)).where(usage.c.price > 0, usage.c.event_at >= since)
+    return max((months.number(at) for part in every if (at := part.connection.scalar(wanted)) is not None), default=0)
+
+
+def _booked(every: Sequence[Part], start: int, end: int) -> dict[int, int]:
     in_month = (usage.c.event_at >= start, usage.c.event_at < end)
     sums = select(usage.c.subscriber_id, func.sum(usage.c.price)).where(*in_month).group_by(usage.c.subscriber_id)
-    booked = {number: int(amount) for number, amount in connection.execute(sums)}
-    kept = (connection.execute(select(func.min(usage.c.event_at))).scalar() or 0) < start
+    booked: dict[int, int] = {}
+    for part in every:
+        if part.month is None or part.month.usage.overlaps(start, end):
+            for number, amount in part.connection.execute(sums):
+                booked[number] = booked.get(number, 0) + int(amount)
+    return booked
+
+
+def _wrong_month(
+    known: Mapping[int, Spending], month: int, booked: Mapping[int, int], *, kept: bool
+) -> Iterator[Finding]:
+    """Hold the sums of a month against its usage; where some of that may be gone (not `kept`), it is not missed."""
     for number, spending in known.items():
         charged, amount = spending.charged_in(month), booked.get(number, 0)
         if amount > charged or (kept and amount < charged):

@@ -20,11 +20,20 @@ class TenthPart(msgspec.Struct, frozen=True):
 
 
 class Charged(msgspec.Struct, frozen=True):
-    """What a usage record was charged, or should have been: its price, and the parts of its tenth by a policy."""
+    """What a usage record was charged, or should have been: its price, and the parts of its tenth by a policy.
+
+    `passed_on` of the price is what a third party has of it without a tenth: it stands in an entry of its own, and stays.
+    """
 
     price: int
     policy: str
     parts: tuple[TenthPart, ...] = ()
+    passed_on: int = 0
+
+    @property
+    def own(self) -> int:
+        """Return what of the price is ours."""
+        return self.price - self.passed_on
 
     @property
     def tenth(self) -> int:
@@ -49,9 +58,9 @@ def correct(wallet: Wallet, account: Account, correction: Correction) -> list[En
     wallet.given += after.tenth - before.tenth
     revenue, giving = account(REVENUE), account(GIVING)
     entries = [
-        _entry(correction, wallet, "reversal", revenue, wallet.subscriber_id, before.price),
+        _entry(correction, wallet, "reversal", revenue, wallet.subscriber_id, before.own),
         *(_tenth(correction, wallet, "accrual_reversal", part.account, giving, before, part) for part in before.parts),
-        _entry(correction, wallet, "rerated", wallet.subscriber_id, revenue, after.price),
+        _entry(correction, wallet, "rerated", wallet.subscriber_id, revenue, after.own),
         *(_tenth(correction, wallet, "rerated_accrual", giving, part.account, after, part) for part in after.parts),
     ]
     return [entry for entry in entries if entry.amount]
@@ -74,4 +83,4 @@ def _tenth(
     correction: Correction, wallet: Wallet, kind: str, debit: int, credit: int, charged: Charged, part: TenthPart
 ) -> Entry:
     entry = _entry(correction, wallet, kind, debit, credit, part.amount)
-    return msgspec.structs.replace(entry, base=charged.price, policy=charged.policy, share=part.share)
+    return msgspec.structs.replace(entry, base=charged.own, policy=charged.policy, share=part.share)

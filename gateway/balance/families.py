@@ -6,12 +6,12 @@ gave back. A cap counts that by the operator's calendar month. Without a choice 
 causes.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any, ClassVar, Final
 
 import msgspec
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, or_, select, update
 
 from gateway.balance import credit
 from gateway.balance.changes import SubscriberUnknown
@@ -38,6 +38,18 @@ _CURRENT: Final = SelectAmong(
 def families_of(connection: Connection, members: Iterable[int]) -> Mapping[int, Family]:
     """Read who pays for lines beside their own wallets, by member."""
     return {member: Family(payer, cap) for member, payer, cap in _CURRENT.run(connection, members)}
+
+
+def payers_of(connection: Connection, member: int) -> Sequence[int]:
+    """Name everybody who pays for a line, or did."""
+    return connection.scalars(select(families.c.payer_id).where(families.c.member_id == member).distinct()).all()
+
+
+def payer_at(connection: Connection, member: int, at: int) -> int | None:
+    """Say who paid for a line at a time (microseconds), None for nobody."""
+    f = families.c
+    then = (f.member_id == member, f.since <= at, or_(f.until.is_(None), f.until > at))
+    return connection.scalar(select(f.payer_id).where(*then).order_by(f.id.desc()).limit(1))
 
 
 class Loan(msgspec.Struct):

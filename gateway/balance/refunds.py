@@ -4,7 +4,7 @@ The entries of the charge are negated leg by leg, also those of its tenth: nothi
 goes back to those that are still there; money goes back into the credit that paid, or into the wallet where that has ended.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Final
 
 import msgspec
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 
 from gateway.balance import allowance_entries
 from gateway.balance.allowance_entries import AllowanceEntry
-from gateway.balance.allowances import MONEY, Allowance
+from gateway.balance.allowances import MONEY, PROMOTION, Allowance
 from gateway.balance.wallets import Wallet, WalletRows
 from gateway.ledger.allowance_kinds import REFUND, USE
 from gateway.ledger.books import Books
@@ -88,7 +88,7 @@ def charged(connection: Connection, usage_id: int) -> Charged | None:
     uses = select(own.allowance_id, own.service, -own.units).where(
         own.id > usage_id, own.id < usage_id + NEAR, own.usage_id == usage_id, own.kind == USE
     )
-    covers = [Cover(*each) for each in connection.execute(uses)]
+    covers = [Cover(*each) for each in connection.execute(uses.order_by(own.id))]
     first = (row.covered or 0) - sum(each.units for each in covers if each.service == row.service)
     if row.allowance_id is not None and first > 0:
         covers.append(Cover(row.allowance_id, row.service, first))
@@ -127,8 +127,7 @@ class RefundUsage(Unit):
             return RefundRefused("the record was priced anew: give the customer credit instead")
         number = batch.take_id()
         reference, there = f"refund:{number}", {each.id: each for each in wallet.allowances}
-        lapsed = sum(each.units for each in self.of.covers if each.service == MONEY and each.allowance_id not in there)
-        entries = self._entries(batch, wallet, reference, lapsed)
+        entries = self._entries(batch, wallet, reference, self._promotional(there))
         returned, units = self._returned(wallet, there, batch.now, reference)
         batch.policy(Books).post(batch, entries)
         allowance_entries.post(batch, returned)
@@ -138,13 +137,18 @@ class RefundUsage(Unit):
         record(batch, wallet.subscriber_id, REFUNDED, ("", str(self.of.usage_id)), self.actor, self.reason)
         return refunded
 
-    def _entries(self, batch: Batch, wallet: Wallet, reference: str, lapsed: int) -> list[Entry]:
+    def _promotional(self, there: Mapping[int, Allowance]) -> int:
+        """Return what credit of the company paid that has not ended since, in micro-units."""
+        paid = (each for each in self.of.covers if each.service == MONEY and each.allowance_id in there)
+        return sum(each.units for each in paid if there[each.allowance_id].kind == PROMOTION)
+
+    def _entries(self, batch: Batch, wallet: Wallet, reference: str, promotional: int) -> list[Entry]:
         """Negate each leg; what credit of the company paid that has ended is not the customer's any more."""
         kinds = {"charge": "refund", "promotional": "promo_refund", "accrual": "accrual_reversal"}
         entries = []
         for leg in self.of.legs:
             kind = kinds.get(leg.kind)
-            amount = leg.amount - (min(lapsed, leg.amount) if leg.kind == "promotional" else 0)
+            amount = min(leg.amount, promotional) if leg.kind == "promotional" else leg.amount
             if kind is None or not amount:
                 continue
             if leg.kind == "accrual":
@@ -163,16 +167,20 @@ class RefundUsage(Unit):
     def _returned(
         self, wallet: Wallet, there: dict[int, Allowance], now: int, reference: str
     ) -> tuple[list[AllowanceEntry], dict[str, int]]:
+        """Put back what covered and paid, but for what paid a third party: our own part of the price was paid first."""
         entries, units = [], dict[str, int]()
+        own = sum(leg.amount for leg in self.of.legs if leg.kind == "charge")
         for each in self.of.covers:
             allowance = there.get(each.allowance_id)
-            if allowance is None:
+            amount = each.units
+            if each.service == MONEY and (allowance is None or allowance.kind != PROMOTION):
+                amount = min(amount, own)
+                own -= amount
+            if allowance is None or not amount:
                 continue
-            allowance.take(each.service, -each.units)
+            allowance.take(each.service, -amount)
             if each.service != MONEY:
-                units[each.service] = units.get(each.service, 0) + each.units
+                units[each.service] = units.get(each.service, 0) + amount
             owner, usage_id = wallet.subscriber_id, self.of.usage_id
-            entries.append(
-                AllowanceEntry(owner, allowance.id, REFUND, each.service, each.units, now, usage_id, reference)
-            )
+            entries.append(AllowanceEntry(owner, allowance.id, REFUND, each.service, amount, now, usage_id, reference))
         return entries, units

@@ -1,6 +1,6 @@
 """A subscriber's wallet: its balance, what is held of it, allowances, what its line spent; WalletRows keeps it on disk."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -88,10 +88,7 @@ class Wallet(msgspec.Struct):
     @property
     def due_at(self) -> int | None:
         """When (microseconds) something of it ends or is renewed next; None where nothing does."""
-        times = [ends_for_good(allowance) for allowance in self.allowances]
-        if self.renewal is not None and self.renewal.next_at:
-            times.append(self.renewal.next_at)
-        return min(times, default=None)
+        return _due_at(self.allowances, self.renewal)
 
     def add_allowance(self, allowance: Allowance) -> None:
         """Put an allowance beside the others."""
@@ -159,6 +156,21 @@ _decode_counters = msgspec.json.Decoder(dict[str, int]).decode
 _MONTH: Final = "2026-12"
 COUNTED_DAYS: Final = 5
 """A counter of a day is kept until one of a day so much later is begun; that of a month until the one after the next."""
+
+
+def _due_at(allowances: Iterable[Allowance], renewal: Renewal | None) -> int | None:
+    times = [ends_for_good(allowance) for allowance in allowances]
+    if renewal is not None and renewal.next_at:
+        times.append(renewal.next_at)
+    return min(times, default=None)
+
+
+def due_at_of(bundle: bytes | None) -> int | None:
+    """Read from what the column `bundle` holds when something of it is due; ValueError where it holds what no gateway wrote."""
+    if bundle is None:
+        return None
+    held = _decode(bundle)
+    return _due_at(held.allowances, held.renewal)
 
 
 def credit_limit_of(bundle: bytes | None) -> int:

@@ -13,6 +13,9 @@ _UK_ACCOUNT: Final = re.compile(r"[0-9]{8}", re.ASCII)
 _US_ACCOUNT: Final = re.compile(r"[0-9]{4,17}", re.ASCII)
 _NAME: Final = re.compile(r"[ -~]{1,70}", re.ASCII)
 """What every bank takes of a name: printable ASCII."""
+_GB_SORT_CODE: Final = 8
+"""Where an IBAN of the UK has the sort code, behind its country, check digits and bank; the account is the rest."""
+_SORT_CODE_DIGITS: Final = 6
 
 
 class AccountInvalid(ValueError):
@@ -39,12 +42,16 @@ class BankAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.iban or f"{self.sort_code}{self.routing}{self.account}"
 
     def is_called(self, number: str) -> bool:
-        """Return whether a statement's account is this one."""
-        return number in {self.known_by, self.account} or number.endswith(f"{self.sort_code}{self.account}")
+        """Return whether a statement's account is this one; the statement may leave out the bank, or put an IBAN around it."""
+        is_uk = number.startswith("GB") and not self.iban
+        if (number[_GB_SORT_CODE:] if is_uk else number) == self.known_by:
+            return True
+        domestic = self.iban[_GB_SORT_CODE:] if self.iban.startswith("GB") else ""
+        return bool(number) and number in {self.account, domestic, domestic[_SORT_CODE_DIGITS:]}
 
 
 def checked(found: BankAccount) -> BankAccount:
-    """Return an account in its plain form, without spaces and hyphens; AccountInvalid where it cannot be one."""
+    """Give an account in its plain form, without spaces and hyphens; AccountInvalid where it cannot be one."""
     plain = BankAccount(found.name.strip(), *(_plain(getattr(found, name)) for name in _PARTS))
     if not _NAME.fullmatch(plain.name):
         raise AccountInvalid("name: 1 to 70 letters, digits and signs of ASCII")

@@ -21,8 +21,8 @@ STATEMENTS: Final = ("Stmt", "Rpt", "Ntfctn")
 OPENING: Final = ("OPBD", "PRCD")
 """Balances that a statement begins with: that of its day, or that of the one before."""
 CLOSING: Final = "CLBD"
-RETURNED: Final = "RRTN"
-"""The sub-family of bank transaction codes for a transfer that came back, beside `RtrInf`."""
+RETURNED: Final = frozenset({"RRTN", "RPCR", "UPDD", "PRDD", "RCDD"})
+"""Sub-families of bank transaction codes (ISO external code sets) for transfers and debits that came back, beside `RtrInf`."""
 
 
 class BankLine(msgspec.Struct, frozen=True):
@@ -34,7 +34,7 @@ class BankLine(msgspec.Struct, frozen=True):
         amount: micro-units, more than zero; `credit` says that it came in.
         booked_on: YYYY-MM-DD, empty while it is pending.
         status: BOOK, PDNG or INFO.
-        reversal: whether the bank corrects an entry of its own.
+        reversal: whether it takes back an earlier entry, which was the other way round; `credit` is of this one (RvslInd).
         returned: the reason code of a return (such as AC04), `NARR` without one; empty where it is none.
         reference: the bank's own; `end_to_end_id`, `payment_id` and `instruction_id` are the payer's, `mandate_id` of a debit.
         remittance: what the payer wrote, and structured references, at most 140 characters: may name people, never log it.
@@ -55,6 +55,11 @@ class BankLine(msgspec.Struct, frozen=True):
     instruction_id: str = ""
     mandate_id: str = ""
     remittance: str = ""
+
+    @property
+    def came_back(self) -> bool:
+        """Whether it undoes an earlier payment: one was returned, or the bank took its own entry back."""
+        return bool(self.returned) or self.reversal
 
     @property
     def signed(self) -> int:
@@ -198,7 +203,7 @@ def _line(entry: Element, details: Element, account: str, value: int, currency: 
 def _returned(entry: Element, details: Element) -> str:
     """Return why a payment came back."""
     family = text(details, "BkTxCd/Domn/Fmly/SubFmlyCd") or text(entry, "BkTxCd/Domn/Fmly/SubFmlyCd")
-    if details.find("RtrInf") is None and family != RETURNED:
+    if details.find("RtrInf") is None and family not in RETURNED:
         return ""
     return text(details, "RtrInf/Rsn/Cd", 4) or "NARR"
 

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from gateway.billing.payments import PAYMENT
 from gateway.billing.references import bill_numbers
 from gateway.billing.series import BILL
-from gateway.store.tables import bill_events, bills
+from gateway.store.tables import bill_events, bills, payments
 
 
 class BankPayment(msgspec.Struct, frozen=True):
@@ -32,11 +32,15 @@ class BankPayment(msgspec.Struct, frozen=True):
 
 
 class Match(msgspec.Struct, frozen=True):
-    """What a line is: a payment of a subscriber's bill, or the return of a payment (`original`); or why it is neither."""
+    """What a line is: a payment of a subscriber's bill, or the return of a payment (`original`); or why it is neither.
+
+    `channel` is that by which the original was booked: a top-up, too, is known by the reference that its channel gave it.
+    """
 
     subscriber_id: int = 0
     bill: int = 0
     original: str = ""
+    channel: str = ""
     why: str = ""
 
 
@@ -50,14 +54,20 @@ def matches(connection: Connection, lines: Sequence[BankPayment]) -> list[Match]
 
 
 def _match(
-    line: BankPayment, numbers: set[int], owners: Mapping[int, int], originals: Mapping[str, list[str]]
+    line: BankPayment,
+    numbers: set[int],
+    owners: Mapping[int, int],
+    originals: Mapping[str, Mapping[int, tuple[str, str]]],
 ) -> Match:
     if not line.credit:
-        found = originals.get(line.payer_reference, [])
+        found = originals.get(line.payer_reference, {})
         if len(found) == 1:
-            return Match(original=found[0])
+            [(channel, original)] = found.values()
+            return Match(original=original, channel=channel)
         return Match(
-            why="no payment was booked under its reference" if not found else "several payments have its reference"
+            why="no payment was booked under its reference"
+            if not found
+            else "payments of several lines have its reference"
         )
     if line.returned:
         return Match(why="a return of what was paid out")
@@ -74,10 +84,36 @@ def _owners(connection: Connection, numbers: set[int]) -> dict[int, int]:
     return dict(map(tuple, connection.execute(wanted))) if numbers else {}
 
 
-def _originals(connection: Connection, references: set[str]) -> dict[str, list[str]]:
-    own, found = bill_events.c, dict[str, list[str]]()
-    if references:
-        wanted = select(own.reference, own.payment).where(own.event == PAYMENT, own.reference.in_(references))
-        for reference, payment in connection.execute(wanted):
-            found.setdefault(reference, []).append(payment)
+def _originals(connection: Connection, references: set[str]) -> dict[str, dict[int, tuple[str, str]]]:
+    """Return by the payer's reference, and by line, the channel and reference of the payment that was booked last.
+
+    A debit may be collected once more by the same reference. What was no bill's is known by its own: a top-up.
+    """
+    if not references:
+        return {}
+    own, payers = bill_events.c, dict[tuple[int, str], str]()
+    wanted = select(own.reference, own.subscriber_id, own.payment).where(own.event == PAYMENT)
+    for reference, line, payment in connection.execute(wanted.where(own.reference.in_(references)).order_by(own.id)):
+        payers[line, payment] = reference
+    found: dict[str, dict[int, tuple[str, str]]] = {}
+    named = references | {payment for _, payment in payers}
+    for line, channel, payment in _booked(connection, named):
+        reference = payers.get((line, payment), payment)
+        if reference in references:
+            found.setdefault(reference, {})[line] = (channel, payment)
     return found
+
+
+def _booked(connection: Connection, references: set[str]) -> list[tuple[int, str, str]]:
+    """Return the line, the channel and the reference of payments by their references, the earliest first.
+
+    Channels are few, and found one by one: the index begins with them.
+    """
+    own, channels, channel = payments.c, list[str](), connection.execute(select(func.min(payments.c.channel))).scalar()
+    while channel is not None:
+        channels.append(channel)
+        channel = connection.execute(select(func.min(own.channel)).where(own.channel > channel)).scalar()
+    wanted = select(own.subscriber_id, own.channel, own.reference).where(
+        own.channel.in_(channels), own.reference.in_(references), own.amount > 0
+    )
+    return [(row[0], row[1], row[2]) for row in connection.execute(wanted.order_by(own.at, own.id))]

@@ -15,6 +15,7 @@ from gateway.billing.bill_writing import BillWriter
 from gateway.billing.cuts import CLOSED, NOTHING, REOPENED, RUNNING, Close, Cut, close_of, closes, take_cut
 from gateway.billing.reading import Draft
 from gateway.billing.series import BILL
+from gateway.charity.months import following
 from gateway.store.batch import Batch, Unit
 from gateway.store.tables import bill_closes, bills
 
@@ -52,6 +53,9 @@ class BeginClose(Unit):
             return CloseRefused("bill.period", f"{last.period} is closed, and no month before it can be")
         if batch.now < self.until:
             return CloseRefused("bill.early", f"{self.period} is not over")
+        # A month that is left out would stand on the bill of another one, and could never have its own.
+        if last is not None and self.period > following(last.period):
+            return CloseRefused("bill.order", f"{following(last.period)} is closed first: a bill is of one month")
         close = self._begun(batch, last)
         batch.add(bill_closes, close.row())
         return close

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from typing import Any, ClassVar, Final
 
 import msgspec
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
-from gateway.balance import bookings
+from gateway.balance import allowance_entries, bookings
 from gateway.balance.topups import Booked, Payment, PaymentRows
 from gateway.balance.wallets import Wallet, WalletRows
 from gateway.ledger.books import Books
@@ -17,6 +17,8 @@ from gateway.store.idempotency import KeyConflict
 from gateway.store.tables import bill_accounts, bill_events
 
 PAYMENT, CHARGEBACK = "payment", "chargeback"
+BANK: Final = "bank"
+"""The channel of the references that banks give."""
 LARGEST: Final = 1_000_000 * 1_000_000
 """Micro-units: a payment beyond it is a mistake of whoever wrote the file."""
 ACTOR: Final = 64
@@ -53,13 +55,13 @@ class _Money(Unit):
     def _subscriber(self, batch: Batch) -> int | None:
         raise NotImplementedError
 
-    def _references(self) -> tuple[str, ...]:
-        return (self.payment.reference,)
+    def _references(self) -> tuple[tuple[str, str], ...]:
+        return ((self.payment.channel, self.payment.reference),)
 
     def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
-        """Name the references, then the line."""
+        """Name the references, each with its channel, then the line."""
         if isinstance(row_set, PaymentRows):
-            return [(self.payment.channel, reference) for reference in self._references()]
+            return self._references()
         owner = self._subscriber(batch)
         return () if owner is None else (owner,)
 
@@ -115,21 +117,28 @@ class PayBill(_Money):
 
 
 class TakeBack(_Money):
-    """What a bank took back of a payment that was booked under `original`: wallet -> cash, at most what was paid."""
+    """What a bank took back of a payment or top-up that a channel booked as `original`: wallet -> cash, at most what is left.
+
+    What was paid under the payer's reference, less what was taken back of that before, is what is left: a bank may tell of one
+    return in several files by several references, and a debit that was returned may be collected once more by the same one.
+    """
+
+    alone: ClassVar[bool] = True
 
     original: str
+    original_channel: str = BANK
 
-    def _references(self) -> tuple[str, ...]:
-        return (self.payment.reference, self.original)
+    def _references(self) -> tuple[tuple[str, str], ...]:
+        return (*super()._references(), (self.original_channel, self.original))
 
     def _subscriber(self, batch: Batch) -> int | None:
-        paid = batch.row_set(PaymentRows).find(self.payment.channel, self.original)
+        paid = batch.row_set(PaymentRows).find(self.original_channel, self.original)
         return None if paid is None else paid.subscriber_id
 
     def decide(self, batch: Batch) -> Paid | KeyConflict | PaymentRefused:
         """Book it, or tell that it was booked before."""
         payment, rows = self.payment, batch.row_set(PaymentRows)
-        paid = rows.find(payment.channel, self.original)
+        paid = rows.find(self.original_channel, self.original)
         wallet = None if paid is None else batch.row_set(WalletRows).get(paid.subscriber_id)
         if paid is None or wallet is None or paid.amount <= 0:
             return PaymentRefused("payment.original", "no payment was booked under the reference that is taken back")
@@ -138,8 +147,22 @@ class TakeBack(_Money):
             return known
         if known:
             return Paid(wallet.subscriber_id, wallet.currency, wallet.balance, repeated=True)
-        if payment.currency != paid.currency or not 0 < payment.amount <= paid.amount:
-            most = f"{format_amount(paid.amount, paid.currency)} {paid.currency}"
-            return PaymentRefused("payment.amount", f"amount: at most what was paid, {most}")
-        entry = bookings.chargeback(wallet, batch.policy(Books).account, payment.amount, self.event_at, self._reference)
-        return self._post(batch, wallet, CHARGEBACK, entry, -payment.amount)
+        on_bills, taken = self._moved(batch, wallet.subscriber_id)
+        left = (on_bills or paid.amount) - taken
+        if payment.currency != paid.currency or not 0 < payment.amount <= left:
+            most = f"{format_amount(left, paid.currency)} {paid.currency}"
+            return PaymentRefused("payment.amount", f"amount: at most what was paid and not taken back yet, {most}")
+        booked = bookings.chargeback(
+            wallet, batch.policy(Books).account, payment.amount, self.event_at, self._reference, of_top_up=not on_bills
+        )
+        allowance_entries.post(batch, booked.uses)
+        return self._post(batch, wallet, CHARGEBACK, booked.entries[0], -payment.amount)
+
+    def _moved(self, batch: Batch, subscriber_id: int) -> tuple[int, int]:
+        """Return what paid bills under the payer's reference, and what was taken back by it; under the lock of the wallet."""
+        own = bill_events.c
+        wanted = select(own.event, func.sum(own.amount)).where(
+            own.subscriber_id == subscriber_id, own.reference == self.payer_reference
+        )
+        sums = {event: int(amount) for event, amount in batch.connection.execute(wanted.group_by(own.event))}
+        return sums.get(PAYMENT, 0), -sums.get(CHARGEBACK, 0)

@@ -23,7 +23,7 @@ class Previewed(msgspec.Struct):
 
 
 class AlreadyClosed(ValueError):
-    """The month is closed: its bills are there to be shown."""
+    """The month is closed: its bills are there to be shown; or it lies before the first one that was."""
 
 
 def preview(connection: Connection, period: str, until: int, one: int | None = None) -> Previewed:
@@ -44,6 +44,8 @@ def _drafts(connection: Connection, period: str, until: int, one: int | None) ->
     known = closes(connection)
     last = known[-1] if known else None
     if last is not None and (period < last.period or (period == last.period and last.state != REOPENED)):
+        if not any(each.period == period for each in known):
+            raise AlreadyClosed(f"{last.period} is closed, and no month before it can be: {period} has no bills")
         raise AlreadyClosed(f"{period} is closed: its bills are there to be shown")
     before = NOTHING if last is None else last.cut
     only = Slice(take_cut(connection, None, before, until), before)

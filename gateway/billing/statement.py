@@ -5,14 +5,14 @@ Numbers stay numbers here (micro-units, octets, seconds); words and signs are pu
 """
 
 from collections import namedtuple
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, Row, select
 
 from gateway.billing.content import Content, Moved, Section, Used, from_steps, read_content, tax_of
-from gateway.billing.rounding import billed, split, unit_of
+from gateway.billing.rounding import billed, rounded, split, unit_of
 from gateway.billing.series import BILL, CREDIT_NOTE
 from gateway.charity.choices import Share
 from gateway.ledger.added_taxes import ADDED
@@ -26,6 +26,9 @@ _UsageRow: Final[Any] = namedtuple("_UsageRow", [column.name for column in usage
 _EntryRow: Final[Any] = namedtuple("_EntryRow", [column.name for column in transfers.columns])  # type: ignore[misc]  # as above
 _USAGE: Final = SelectAmong(select(usage), usage.c.id, int)
 _ENTRIES: Final = SelectAmong(select(transfers), transfers.c.id, int)
+
+PRICES: Final = ({Section.USAGE, Section.SALES}, {Section.USAGE, Section.SALES, Section.CORRECTIONS})
+"""Sections of a bill that may together be all that its taxes are within."""
 
 
 class BillLine(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -196,12 +199,10 @@ def statement(row: Row[Any], content: Content, notes: Sequence[Note]) -> Bill:
 
     Those stand between the balance that the bill before closed with, and the one that this one begins with.
     """
-    exact = [BillLine(Section.CORRECTIONS, CREDIT_NOTE, note.amount, note=note.number) for note in notes]
-    brought_forward = row.opening - sum(note.amount for note in notes)
-    exact += lines_of(content)
-    opening, amounts, closing = billed(brought_forward, [line.amount for line in exact], row.currency)
-    lines = [msgspec.structs.replace(line, amount=amount) for line, amount in zip(exact, amounts, strict=True)]
-    unit = unit_of(row.currency)
+    unit, exact = unit_of(row.currency), list(lines_of(content))
+    opening, lines = _credited(row.opening - sum(note.amount for note in notes), notes, unit)
+    _, amounts, closing = billed(row.opening, [line.amount for line in exact], row.currency)
+    shown = [msgspec.structs.replace(line, amount=amount) for line, amount in zip(exact, amounts, strict=True)]
     return Bill(
         series=row.series,
         number=row.number,
@@ -214,10 +215,10 @@ def statement(row: Row[Any], content: Content, notes: Sequence[Note]) -> Bill:
         closing=closing,
         due=row.due,
         due_at=row.due_at,
-        lines=lines,
+        lines=[*lines, *shown],
         taxes=[
             TaxTotal(each.jurisdiction, percent(each.rate), gross, gross - tax, tax)
-            for each, gross in zip(content.taxed, _grosses(content, unit), strict=True)
+            for each, gross in zip(content.taxed, _grosses(content, exact, shown, unit), strict=True)
             for tax in (tax_of(msgspec.structs.replace(each, gross=gross), unit),)
         ],
         given=row.given,
@@ -228,11 +229,33 @@ def statement(row: Row[Any], content: Content, notes: Sequence[Note]) -> Bill:
     )
 
 
-def _grosses(content: Content, unit: int) -> list[int]:
-    """Round the prices at each rate, so that they add up to what they come to together."""
+def _credited(balance: int, notes: Iterable[Note], unit: int) -> tuple[int, list[BillLine]]:
+    """Round the balance that is brought forward, and what each credit note moved of it: to what the note itself says."""
+    opening, lines = rounded(balance, unit), list[BillLine]()
+    for note in notes:
+        amount = rounded(balance + note.amount, unit) - rounded(balance, unit)
+        lines.append(BillLine(Section.CORRECTIONS, CREDIT_NOTE, amount, note=note.number))
+        balance += note.amount
+    return opening, lines
+
+
+def _grosses(content: Content, exact: Sequence[BillLine], shown: Sequence[BillLine], unit: int) -> list[int]:
+    """Round the prices at each rate, so that they add up to what they come to together.
+
+    Where these are the prices of the bill, all of them, that is what its lines say they come to: a line is rounded with the
+    balance, and may be a penny beside its own amount.
+    """
     amounts = [each.gross for each in content.taxed]
-    total = sum(amounts)
-    return split(amounts, (total + unit // 2) // unit * unit, unit)
+    total = (sum(amounts) + unit // 2) // unit * unit
+    for sections in PRICES:
+        if amounts and -_sum(exact, sections) == sum(amounts):
+            total = -_sum(shown, sections)
+            break
+    return split(amounts, total, unit)
+
+
+def _sum(lines: Sequence[BillLine], sections: Collection[str]) -> int:
+    return sum(line.amount for line in lines if line.section in sections)
 
 
 def lines_of(content: Content) -> Iterator[BillLine]:

@@ -9,6 +9,7 @@ from gateway.balance.allowances import BUNDLE
 from gateway.balance.bookings import Giving
 from gateway.balance.changes import Change, SubscriberUnknown
 from gateway.balance.endings import leave_bundles
+from gateway.balance.families import payer_at
 from gateway.balance.profiles import ProfileRows
 from gateway.balance.wallets import Wallet
 from gateway.charging.credit_control import ChargingPolicy
@@ -32,7 +33,11 @@ class Effective(StrEnum):
 
 
 def change_plan(batch: Batch, wallet: Wallet, plan: str, effective: Effective) -> str:
-    """Begin a plan, in place of any that waits for the renewal; gives the plan before."""
+    """Begin a plan, in place of any that waits for the renewal; gives the plan before.
+
+    Whoever pays for the line, or did (`balance.families.payers_of`), is among the wallets of the batch: without a choice of the
+    line's own its tenths went to theirs.
+    """
     profiles, policy, owner = batch.row_set(ProfileRows), batch.policy(ChargingPolicy), wallet.subscriber_id
     profiles.drop_waiting(batch, owner)
     profile = profiles.rows[owner]
@@ -42,7 +47,10 @@ def change_plan(batch: Batch, wallet: Wallet, plan: str, effective: Effective) -
     if effective is Effective.PRO_RATA:
 
         def giving(sold_at: int) -> Giving:
-            return policy.tariff.giving(choice_at(profile.choices, sold_at), sold_at, SALE)
+            chosen = choice_at(profile.choices, sold_at)
+            if not chosen and (payer := payer_at(batch.connection, owner, sold_at)) is not None:
+                chosen = choice_at(profiles.rows[payer].choices, sold_at)
+            return policy.tariff.giving(chosen, sold_at, SALE)
 
         booked = leave_bundles(wallet, before, giving, batch.now)
         policy.books.post(batch, booked.entries)

@@ -56,6 +56,8 @@ class Left(StrEnum):
     """A limit of the law, or the customer's own, counts it, and it costs more now, or the line had something taken off within a
     month of it: what was left of the limit by another price is not known any more. Or a cap counts it, and not all usage of its
     month is kept, or some of it was beyond the customer's own limit."""
+    PASSED_ON = "passed_on"
+    """What a third party has of it is another by the right version: that is to be settled with who was called."""
     ENDED = "line_ended"
     """The line has ended and its wallet is settled."""
     GIVEN_BACK = "given_back"
@@ -199,6 +201,8 @@ class RerateSession(Unit):
             rate = rate_by(plan, record.service, record.rating_group, read_key(record.rate_key))
             if rate is None:
                 result.leave(Left.NO_RATE)
+            elif passed_on_by(rate, record) != record.charged.passed_on:
+                result.leave(Left.PASSED_ON)
             elif is_bundled(rate) != record.bundled and self._is_covered_otherwise(batch, plan, record):
                 result.leave(Left.BUNDLE)
             else:
@@ -265,7 +269,8 @@ class RerateSession(Unit):
         running, tenths = RunningTenth(), []
         for record in changed:
             running = RunningTenth() if self.apart else running
-            tenths.append(running.add(prices[record.id], tariff.policy_at(record.event_at, record.service)))
+            own = prices[record.id] - record.charged.passed_on
+            tenths.append(running.add(own, tariff.policy_at(record.event_at, record.service)))
         if not self.apart and tenths:
             _make_up(tenths, self._missing(tariff, prices, sum(tenths)))
         splitting, found = RunningTenth(), []
@@ -281,7 +286,8 @@ class RerateSession(Unit):
                 TenthPart(account, amount, share) for (account, share), amount in zip(shares, amounts, strict=True)
             )
             rule = tariff.policy_at(record.event_at, record.service)
-            found.append(Charged(cost, rule.id, tuple(part for part in parts if part.amount)))
+            kept = tuple(part for part in parts if part.amount)
+            found.append(Charged(cost, rule.id, kept, record.charged.passed_on))
         return found
 
     def _missing(self, tariff: Tariff, prices: dict[int, int], together: int) -> int:
@@ -289,7 +295,7 @@ class RerateSession(Unit):
         begun = {record.rating_group for record in self.records if record.rated_before == 0}
         if any(record.rating_group not in begun or record.version is None for record in self.records):
             return 0  # its first records are not there any more
-        base = sum(prices.get(record.id, record.charged.price) for record in self.records)
+        base = sum(prices.get(each.id, each.charged.price) - each.charged.passed_on for each in self.records)
         others = sum(record.charged.tenth for record in self.records if record.id not in prices)
         rules = {tariff.policy_at(record.event_at, record.service) for record in self.records}
         if len(rules) > 1:
@@ -355,6 +361,13 @@ def is_capped(plan: Plan | None, record: RatedRecord) -> bool:
 def cost_of(rate: Rate, before: int, units: int) -> int:
     """Return what units cost that follow others of their session and rating group."""
     return price(rate, before + units) - price(rate, before)
+
+
+def passed_on_by(rate: Rate, record: RatedRecord) -> int:
+    """Return what a third party has of a record by a rate, without a tenth, in micro-units, as far as no limit is reached."""
+    if rate.service is None or rate.service.tenth:
+        return 0
+    return cost_of(rate.service.rate, record.rated_before, record.units - record.covered)
 
 
 def is_bundled(rate: Rate | None) -> bool:

@@ -137,12 +137,17 @@ def records_of(
     rows: list[Any] = []
     tenths: dict[int, list[TenthPart]] = {}
     policies: dict[int, str] = {}
+    passed_on: dict[int, int] = {}
     for part in found:
         rows += part.connection.execute(select(usage).where(among)).all()
         for usage_id, credit, amount, share, policy in part.connection.execute(_accruals(among)):
             tenths.setdefault(usage_id, []).append(TenthPart(credit, amount, share))
             policies[usage_id] = policy
-    first = {row.id: Charged(row.price, policies.get(row.id, ""), tuple(tenths.get(row.id, ()))) for row in rows}
+        passed_on.update(map(tuple, part.connection.execute(_services(among))))
+    first = {
+        row.id: Charged(row.price, policies.get(row.id, ""), tuple(tenths.get(row.id, ())), passed_on.get(row.id, 0))
+        for row in rows
+    }
     corrected = last_corrections(connection, first)
     limited = [row for row in rows if versions.limits(row)]
     taken_off = _taken_off(found, {row.subscriber_id for row in limited})
@@ -157,6 +162,12 @@ def _accruals(among: ColumnElement[bool]) -> Select[Any]:
     """Select the tenths of usage: an entry stands in the same month as the usage that it is about."""
     t, of = transfers.c, select(usage.c.id).where(among)
     return select(t.usage_id, t.credit, t.amount, t.share, t.policy).where(t.kind == "accrual", t.usage_id.in_(of))
+
+
+def _services(among: ColumnElement[bool]) -> Select[Any]:
+    """Select what third parties have of usage, in entries of their own."""
+    t, of = transfers.c, select(usage.c.id).where(among)
+    return select(t.usage_id, t.amount).where(t.kind == "service", t.usage_id.in_(of))
 
 
 class LastCorrection(msgspec.Struct, frozen=True):
@@ -176,7 +187,9 @@ def last_corrections(connection: Connection, first: Mapping[int, Charged]) -> di
         charged = booked.get(record)
         if charged is None:
             charged = first[record]  # no correction changed anything
-        found[record] = LastCorrection(rerating, version, msgspec.structs.replace(charged, price=price))
+        passed_on = first[record].passed_on
+        charged = msgspec.structs.replace(charged, price=price, passed_on=passed_on)
+        found[record] = LastCorrection(rerating, version, charged)
     return found
 
 

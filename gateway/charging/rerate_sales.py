@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 import msgspec
 from sqlalchemy import Connection, func, select
 
+from gateway.balance.allowances import Allowance
 from gateway.balance.corrections import Charged, Correction, TenthPart, correct
 from gateway.balance.profiles import ProfileRows
-from gateway.balance.wallets import WalletRows
+from gateway.balance.wallets import Wallet, WalletRows
 from gateway.charging.credit_control import ChargingPolicy
 from gateway.charging.request import MICROSECONDS
 from gateway.charging.rerate import ACTOR, Left, Rerated, is_theirs, shares_of
@@ -25,6 +26,10 @@ from gateway.subscribers.status import TERMINATED
 
 SALE = "sale:"
 """How the reference of the sale of a whole bundle begins, before its number: parts of one and add-ons stay as they are."""
+
+
+PRO_RATA = "pro-rata:"
+"""How the reference of what was given back of one begins, before the same number."""
 
 
 class RerateSale(Unit):
@@ -41,6 +46,8 @@ class RerateSale(Unit):
     charged: Charged
     actor: str
     dry_run: bool = False
+    given_back: bool = False
+    """Whether a part of its price was given back, as the plan was changed."""
 
     def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:  # noqa: ARG002  (the signature of a unit)
         """Name the subscriber."""
@@ -65,6 +72,8 @@ class RerateSale(Unit):
             return result
         elif wallet.status == TERMINATED:
             result.leave(Left.ENDED)
+        elif self.given_back or self._is_of_another_price(wallet):
+            result.leave(Left.GIVEN_BACK)
         else:
             price, tariff = plan.bundle.price, policy.tariff
             shares = shares_of(self.charged, self.event_at, profile, tariff)
@@ -86,7 +95,18 @@ class RerateSale(Unit):
                 batch.add(reratings, row)
                 correction = Correction(rerating, None, self.event_at, self.charged, after)
                 policy.books.post(batch, correct(wallet, policy.books.account, correction))
+                allowance = self._allowance(wallet)
+                if allowance is not None and allowance.price:
+                    allowance.price, wallet.changed = price, True  # what is given back of it later is a part of this
         return result
+
+    def _allowance(self, wallet: Wallet) -> Allowance | None:
+        return next((each for each in wallet.allowances if each.id == self.number), None)
+
+    def _is_of_another_price(self, wallet: Wallet) -> bool:
+        """Return whether what is kept of the sale says that it was paid otherwise; of old sales that is not kept."""
+        allowance = self._allowance(wallet)
+        return allowance is not None and allowance.price not in (0, self.charged.price)
 
 
 class SalePage(msgspec.Struct, frozen=True):
@@ -115,6 +135,9 @@ def page_of_sales(connection: Connection, wanted: Wanted, *, after: int, limit: 
                     if number in first:
                         charged = first[number]
                         first[number] = Charged(charged.price, policy, (*charged.parts, TenthPart(*tenth)))
+        back = [f"{PRO_RATA}{number}" for number in first]
+        again = select(t.reference).where(t.kind == "pro_rata", t.reference.in_(back))
+        given_back = {reference for part in found if rows for reference in part.connection.scalars(again)}
     last = last_corrections(connection, first)
     units = []
     for row in rows:
@@ -131,6 +154,7 @@ def page_of_sales(connection: Connection, wanted: Wanted, *, after: int, limit: 
                 charged=first[number] if correction is None else correction.charged,
                 actor=wanted.actor,
                 dry_run=wanted.dry_run,
+                given_back=f"{PRO_RATA}{number}" in given_back,
             )
         )
     return SalePage(units, rows[-1].id if len(rows) == limit else None)

@@ -107,10 +107,16 @@ def is_due(cause: Cause, waits: Iterable[Waiting], today: str) -> bool:
 
 
 def runs(cause: Cause, waits: Iterable[Waiting], period: str) -> str:
-    """Say that a quarter still runs, by whose end a cause is paid and told; empty where it may be paid with a month.
+    """Say that what waits is of a later month, or of a quarter that runs; empty where it may be paid with a month.
 
     What waits from a quarter that is over is paid with any month, and what came since with it.
     """
     first = min((each.oldest for each in waits if each.account.cause == cause.id), default="")
     last = cause.agreement.span_of(first)[1] if cause.agreement and first else ""
-    return f"its quarter runs: it is paid with {last}" if last > period else ""
+    if last <= period:
+        return ""
+    return (
+        f"its quarter runs: it is paid with {last}"
+        if last > first
+        else f"what waits is of {first}: it is paid with that"
+    )

@@ -124,8 +124,7 @@ def _said(line: BankLine, event_at: int) -> Said | None:
     number = (
         payment_number(line.end_to_end_id) or payment_number(line.payment_id) or payment_number(line.instruction_id)
     )
-    came_back = line.returned or line.reversal
-    if number is None or line.status != BOOKED or line.credit != bool(came_back):
+    if number is None or line.status != BOOKED or line.credit != line.came_back:
         return None  # money that came in otherwise, or what the bank took of a return again: a person looks at it
     outcome = RETURNED if line.credit else PAID
     return Said(line.identity, outcome, number, line.amount, line.currency, line.returned, event_at)
@@ -153,6 +152,9 @@ class SettleFile(Unit):
                 counts["repeated"] += 1
                 continue
             found, why = _matched(connection, each)
+            if found and found[0].state == each.outcome:
+                counts["repeated"] += 1
+                continue
             if why:
                 unmatched.append(f"payment {each.number}: {why}")
                 continue
@@ -192,6 +194,8 @@ def _matched(connection: Connection, said: Said) -> tuple[list[Row[Any]], str]:
     found = found or [each for each in payments_of(connection, said.number) if each.state == wanted]
     if not found:
         return [], "it is none of ours"
+    if said.outcome == REJECTED and all(each.state == REJECTED for each in found):
+        return found, ""  # a report may say it of the file, and once more of each payment
     if any(each.state != wanted for each in found):
         return [], f"it is {found[0].state}, not {wanted}"
     if said.currency and any(each.currency != said.currency for each in found):

@@ -1,7 +1,8 @@
 """What a month's giving is told as, by who may know what: three truths from one journal.
 
-The company sees every cause exactly; a cause sees its own money exactly, and nobody else's; the public sees the figures that
-were published (charity.public_sums) and nothing else, of this month and of those before it in the year.
+The company sees every cause exactly, and what nobody chose a cause for; a cause sees its own money exactly, and nobody else's;
+the public sees the figures that were published (charity.public_sums) and nothing else, of this month and of those before it in
+the year.
 """
 
 from datetime import tzinfo
@@ -12,10 +13,9 @@ from sqlalchemy import Connection, case, func, literal, or_, select
 
 from gateway.charity.months import begin_of, end_of, quarter_of
 from gateway.charity.publication import figures_of
-from gateway.charity.remittance import PROFIT_SHARE, remittances
-from gateway.charity.tenth_states import Way, state_of
+from gateway.charity.remittance import PROFIT_SHARE, Holder, holders, remittances
+from gateway.charity.tenth_states import Way
 from gateway.charity.unpaid_reading import ELSEWHERE
-from gateway.ledger.balances import account_names
 from gateway.store.sealed_months.parts import parts
 from gateway.store.tables import transfers
 
@@ -70,6 +70,7 @@ def giving_report(
     if reader == PUBLIC:
         return _public(connection, period, months)
     only = reader.removeprefix(CAUSE) if reader.startswith(CAUSE) else None
+    known = holders(connection, unassigned=only is None)
     lines = [
         ReportLine(
             each.account.cause,
@@ -77,10 +78,10 @@ def giving_report(
             each.account.currency,
             {name: getattr(each, name) for name in AMOUNTS},
         )
-        for each in remittances(connection, begin_of(first, zone), end_of(period, zone))
+        for each in remittances(connection, begin_of(first, zone), end_of(period, zone), unassigned=only is None)
         if only in (None, each.account.cause)
     ]
-    given = [each for each in _given(connection, months, zone) if only in (None, each.cause)]
+    given = [each for each in _given(connection, known, months, zone) if only in (None, each.cause)]
     if first == period:
         return GivingReport(period, reader, lines, given)
     return GivingReport(period, reader, lines, _by_quarter(given), first)
@@ -107,9 +108,8 @@ def _public(connection: Connection, period: str, months: list[str]) -> GivingRep
     return GivingReport(period, PUBLIC, lines, year)
 
 
-def _given(connection: Connection, months: list[str], zone: tzinfo) -> list[MonthGiven]:
+def _given(connection: Connection, known: dict[int, Holder], months: list[str], zone: tzinfo) -> list[MonthGiven]:
     """Add up what was given to each cause, tenths and gifts together, by the month of booking."""
-    known = {number: its for number, name in account_names(connection).items() if (its := state_of(name))}
     entry, begin, end = transfers.c, begin_of(months[0], zone), end_of(months[-1], zone)
     place = literal(0) + sum(
         (case((entry.at >= begin_of(month, zone), 1), else_=0) for month in months[1:]), literal(0)

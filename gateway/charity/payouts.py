@@ -96,6 +96,11 @@ def owner(payout_id: int) -> str:
     return f"payout:{payout_id}"
 
 
+def takes(form: str, account: BankAccount) -> bool:
+    """Return whether payment files of a format can name an account: a routing number stands in those of US banks alone."""
+    return bool(account.routing) == (form == nacha.FORMAT)
+
+
 class MakePayout(Unit):
     """Make the payment file of a currency; one that was made before and not approved is replaced."""
 
@@ -124,6 +129,9 @@ class MakePayout(Unit):
                 skipped.append(Skipped(account.stream, payee.cause, amount, "no bank details are in force"))
                 continue
             to = opened(sealer, payee.cause, self.currency, details[1])
+            if not takes(self.format, to):
+                skipped.append(Skipped(account.stream, payee.cause, amount, f"its account is none of {self.format}"))
+                continue
             paid = Paid(batch.take_id(), account.stream, payee.cause, amount)
             what = "gifts" if account.stream is Stream.GIFT else "tenths"
             payments.append(Payment(end_to_end_id(paid.id), amount, to, f"{self.payer.name[:60]} {what} {self.period}"))
@@ -225,12 +233,15 @@ class ApprovePayout(Unit):
         return Payout(row.id, self.sha256, [Paid(each.id, each.stream, each.cause, each.amount) for each in found], [])
 
     def _instruct(self, batch: Batch, found: Iterable[Row[Any]]) -> str:
-        """Move what is in the file, unless less than that is payable by now: then say so."""
+        """Move what is in the file, unless less than that is payable by now, or to another account: then say so."""
         standings, moves = read_standings(batch.connection), []
         for payment in found:
             account = Account(Stream(payment.stream), payment.cause, payment.currency)
             if standings[account].payable < payment.amount:
                 return "less is payable than the file pays, since something was taken back: make it anew"
+            details = in_force(batch.connection, payment.cause, payment.currency, batch.now)
+            if details is None or details[0] != payment.details_id:
+                return f"other bank details of {payment.cause} are in force by now: make it anew"
             standings[account].move(Way.INSTRUCT, payment.amount)
             moves.append((Move(account, Way.INSTRUCT, payment.amount), payment))
         for move, payment in moves:

@@ -6,10 +6,10 @@ Whoever has the seals' journal reckons the same.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, Row, func, insert, select
 
 from gateway.charity.confirmation import lock_standings, read_standings, save_standings
 from gateway.charity.standings import Account, Standing
@@ -17,6 +17,7 @@ from gateway.charity.tenth_states import State, Stream, account_of
 from gateway.ledger.accounts import PROFIT_SHARE, UNASSIGNED
 from gateway.ledger.books import Books
 from gateway.ledger.entries import Entry
+from gateway.ledger.money import format_amount
 from gateway.rating.prices import half_even
 from gateway.store.batch import Batch, Unit
 from gateway.store.tables import charity_month_sums, charity_months, profit_shares
@@ -74,8 +75,15 @@ class ShareBooked(msgspec.Struct, frozen=True):
     repeated: bool
 
 
+class ShareRefused(msgspec.Struct, frozen=True):
+    """Why no share was booked, by a stable code."""
+
+    code: str
+    why: str
+
+
 class BookProfitShare(Unit):
-    """Book a profit share, once for a period and for ever."""
+    """Book a profit share, once for a period and for ever: neither for a month of a year that was shared, nor the reverse."""
 
     alone: ClassVar[bool] = True
 
@@ -87,19 +95,30 @@ class BookProfitShare(Unit):
     parts: dict[str, int]
     actor: str
 
-    def decide(self, batch: Batch) -> ShareBooked:
+    def decide(self, batch: Batch) -> ShareBooked | ShareRefused:
         """Book it as confirmed: the company's own money stands behind it."""
         connection = batch.connection
         lock_standings(connection)
-        known = select(profit_shares.c.period).where(profit_shares.c.period == self.period)
-        if connection.execute(known).scalar() is not None:
-            return ShareBooked(repeated=True)
+        for known in connection.execute(select(profit_shares)):
+            if overlap(known.period, self.period):
+                return self._known(known)
+        if self.share and not self.parts:
+            return ShareRefused(
+                "profit.nothing", f"nothing was confirmed in {self.period} to divide it by: take a year"
+            )
         standings = read_standings(connection)
         batch.policy(Books).post(batch, self._entries(batch, standings))
         save_standings(connection, standings)
         row = (self.period, batch.now, self.actor, self.basis, self.amount, self.share, self.currency)
         connection.execute(insert(profit_shares).values(row))
         return ShareBooked(repeated=False)
+
+    def _known(self, known: Row[Any]) -> ShareBooked | ShareRefused:
+        """Answer for a share that has months of this one: the same is booked already, another one would be given twice."""
+        if (known.period, known.basis, known.amount) == (self.period, self.basis, self.amount):
+            return ShareBooked(repeated=True)
+        what = f"{format_amount(known.amount, known.currency)} {known.currency}"
+        return ShareRefused("profit.booked", f"of {known.period} the share of a {known.basis} of {what} is booked")
 
     def _entries(self, batch: Batch, standings: dict[Account, Standing]) -> Sequence[Entry]:
         books, entries = batch.policy(Books), []
@@ -118,3 +137,9 @@ class BookProfitShare(Unit):
 def months_of(period: str) -> tuple[str, str]:
     """Return the first and the last month of a year (2026) or a month (2026-11)."""
     return (period, period) if "-" in period else (f"{period}-01", f"{period}-12")
+
+
+def overlap(one: str, other: str) -> bool:
+    """Return whether two periods have a month in common."""
+    (first, last), (begin, end) = months_of(one), months_of(other)
+    return first <= end and begin <= last

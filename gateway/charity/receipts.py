@@ -60,10 +60,14 @@ class Receipt(msgspec.Struct, frozen=True):
 
 
 class Senders(msgspec.Struct, frozen=True):
-    """By what a bank's lines are known: the campaigns' ids, with their currencies, and the company's own word."""
+    """By what a bank's lines are known: the campaigns' ids, with their currencies, and the company's own word.
+
+    `currencies` are those of the accounts that causes are paid from: money in another one is none that stands in them.
+    """
 
     campaigns: Mapping[str, str] = {}
     own: str = ""
+    currencies: frozenset[str] = frozenset()
 
 
 NOBODY: Final = Senders()
@@ -83,6 +87,8 @@ def receipt_of(line: BankLine, senders: Senders, event_at: int) -> Receipt | str
     is_own = bool(senders.own) and senders.own.lower() in words
     if len(named) + is_own != 1:
         return "it names several campaigns or senders" if named else None
+    if line.currency not in senders.currencies:
+        return f"charity.accounts has none in {line.currency}"
     campaign = named[0] if named else ""
     if campaign and senders.campaigns[campaign] != line.currency:
         return f"campaign {campaign} is in {senders.campaigns[campaign]}"

@@ -10,7 +10,7 @@ from datetime import date
 from typing import ClassVar, Final, TextIO
 
 import msgspec
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from gateway.charity.causes import REGISTERED, Register, Registration
 from gateway.store.batch import Batch, Unit
@@ -72,7 +72,11 @@ def _digits(number: str) -> str:
 
 
 class ImportRegister(Unit):
-    """Keep what an extract says of the numbers of our causes, in the place of what an earlier one said."""
+    """Keep what an extract says of the numbers of our causes, in the place of what an earlier one said.
+
+    Gives the day of the one that is kept where that is newer: then this one changes nothing, or a charity that was removed
+    since would be paid again.
+    """
 
     alone: ClassVar[bool] = True
 
@@ -80,9 +84,12 @@ class ImportRegister(Unit):
     extracted_on: str
     entries: list[Row]
 
-    def decide(self, batch: Batch) -> None:
+    def decide(self, batch: Batch) -> str:
         """Write them."""
         connection, own = batch.connection, register_entries.c
+        latest = connection.execute(select(func.max(own.extracted_on)).where(own.regulator == self.regulator)).scalar()
+        if latest is not None and latest > self.extracted_on:
+            return str(latest)
         connection.execute(delete(register_entries).where(own.regulator == self.regulator))
         rows = [
             {
@@ -97,6 +104,7 @@ class ImportRegister(Unit):
         ]
         if rows:
             connection.execute(insert(register_entries), rows)
+        return ""
 
 
 def with_absent(rows: Iterable[Row], wanted: Iterable[str]) -> list[Row]:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, case, func, or_, select
 from gateway.charity.standings import Account
 from gateway.charity.tenth_states import State, Stream, Way, state_of
 from gateway.charity.unpaid_reading import ELSEWHERE
+from gateway.ledger.accounts import UNASSIGNED
 from gateway.ledger.balances import account_names
 from gateway.store.sealed_months.parts import parts
 from gateway.store.tables import transfers
@@ -40,9 +41,26 @@ class Remittance(msgspec.Struct):
         return lines == self.closing == sum(self.states.values())
 
 
-def remittances(connection: Connection, begin: int, end: int) -> list[Remittance]:
-    """Return those of every cause to which anything was owed, or paid, of the time from `begin` until before `end`."""
-    known = {number: its for number, name in account_names(connection).items() if (its := state_of(name))}
+Holder = tuple[Stream, State, str]
+"""What an account of the journal holds: of which stream, in which state, for which cause."""
+
+
+def holders(connection: Connection, *, unassigned: bool = False) -> dict[int, Holder]:
+    """Return the accounts of causes by their numbers; with `unassigned` also that of tenths for which nobody chose one."""
+    names = account_names(connection)
+    known = {number: its for number, name in names.items() if (its := state_of(name))}
+    if unassigned:
+        held = (Stream.TENTH, State.ACCRUED, UNASSIGNED)
+        known |= {number: held for number, name in names.items() if name == UNASSIGNED}
+    return known
+
+
+def remittances(connection: Connection, begin: int, end: int, *, unassigned: bool = False) -> list[Remittance]:
+    """Return those of every cause to which anything was owed, or paid, of the time from `begin` until before `end`.
+
+    With `unassigned` what is held of tenths for which nobody chose a cause stands among them.
+    """
+    known = holders(connection, unassigned=unassigned)
     entry = transfers.c
     earlier = case((entry.at < begin, 1), else_=0)
     debited, credited = (case((side.in_(list(known)), side), else_=0) for side in (entry.debit, entry.credit))
@@ -85,12 +103,12 @@ class Needed(msgspec.Struct):
     gifts_waiting: int = 0
 
     def without(self, owed: int) -> int:
-        """Return all of it, without what matchers owe (at least 0) of the gifts that wait: that is not for the company."""
+        """Give all of it, without what matchers owe (at least 0) of the gifts that wait: that is not the company's to have."""
         return self.due + max(self.gifts_waiting - max(owed, 0), 0)
 
 
 def needed(found: Iterable[Remittance]) -> dict[str, Needed]:
-    """Return by currency what the charity account has to cover: what is payable or instructed, and all gifts that wait."""
+    """Give by currency what the charity account has to cover: what is payable or instructed, and all gifts that wait."""
     sums: dict[str, Needed] = {}
     for line in found:
         of = sums.setdefault(line.account.currency, Needed())

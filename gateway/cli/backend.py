@@ -62,7 +62,7 @@ def _own_context(client_settings: Settings) -> Iterator[Ask]:
     from gateway.api.callers import ADMIN, Caller  # noqa: PLC0415  (as above)
     from gateway.api.json_values import check_value  # noqa: PLC0415  (as above)
     from gateway.api.problems import Problem  # noqa: PLC0415  (as above)
-    from gateway.balance.standing import StillNeeded  # noqa: PLC0415  (as above)
+    from gateway.balance.still_needed import StillNeeded  # noqa: PLC0415  (as above)
     from gateway.context import GatewayContext  # noqa: PLC0415  (a daemon that runs needs none of this here)
     from gateway.policies import make_policies  # noqa: PLC0415  (as above)
     from gateway.privacy.access import CAUSES  # noqa: PLC0415  (as above)

@@ -48,7 +48,7 @@ def _read(file: Path) -> Iterator[Line]:
 
 def _counts(line: BankLine) -> bool:
     """Return whether a line may be of bills: what is pending is not booked yet, and what we paid out is none of theirs."""
-    return line.status == BOOKED and (line.credit or bool(line.returned))
+    return line.status == BOOKED and (line.credit or line.came_back)
 
 
 def _from_bank(line: BankLine) -> Line:
@@ -57,7 +57,7 @@ def _from_bank(line: BankLine) -> Line:
         "amount": format_amount(line.amount, line.currency),
         "currency": line.currency,
         "date": line.booked_on,
-        "credit": line.credit != line.reversal,
+        "credit": line.credit,
         "returned": line.returned,
         "payer_reference": line.end_to_end_id,
         "texts": [line.remittance],
@@ -69,7 +69,9 @@ def _from_csv(text: TextIO) -> Iterator[Line]:
     if rows.fieldnames is None or not set(COLUMNS) <= set(rows.fieldnames):
         raise BankFileInvalid(f"the first line names the columns {', '.join(COLUMNS)}")
     for row in rows:
-        amount = (row["amount"] or "").strip()
+        if not all(row[name] for name in COLUMNS[:-1]) or row["bill"] is None:
+            raise BankFileInvalid(f"line {rows.line_num} has not all of {', '.join(COLUMNS)}; only bill may be empty")
+        amount = row["amount"].strip()
         yield {
             "reference": row["reference"],
             "amount": amount.lstrip("-"),

@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from gateway.balance.standing import StillNeeded, check_nothing_needed_goes
+from gateway.balance.still_needed import StillNeeded, check_nothing_needed_goes
 from gateway.balance.tax_areas import unknown_areas
 from gateway.context import cause_seals_of, key_file
 from gateway.privacy.pseudonyms import KeyInvalid

@@ -19,13 +19,14 @@ from gateway.ledger.checks.charges import usage_is_charged
 from gateway.ledger.checks.choices import choices_kept
 from gateway.ledger.checks.entries import numbered_once, postings_allowed, well_formed
 from gateway.ledger.checks.evidence import rows_proved
-from gateway.ledger.checks.examined import Check, Examined, Finding, Progress, ReadChoices, Recompute, every
+from gateway.ledger.checks.examined import Check, Examined, Finding, Progress, ReadChoices, Recompute, every, finish
 from gateway.ledger.checks.gifts import gifts_match
 from gateway.ledger.checks.guards import guards_there
 from gateway.ledger.checks.holds import holds_match
 from gateway.ledger.checks.left_out import none_where_left_out
 from gateway.ledger.checks.prices import prices_right, unknown_versions
 from gateway.ledger.checks.references import booked_once
+from gateway.ledger.checks.refunds import refunds_right
 from gateway.ledger.checks.reratings import reratings_right
 from gateway.ledger.checks.sales import sales_right
 from gateway.ledger.checks.sealed_files import sums_match, wrong_files
@@ -65,6 +66,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     sales_right,
     policies_unchanged,
     reratings_right,
+    refunds_right,
     allowances_match,
     states_match,
     taxes_right,
@@ -175,18 +177,11 @@ def _nothing(_policy: str, _base: int, _share: int) -> int | None:
     return None
 
 
-_UNREADABLE: Final = (msgspec.MsgspecError, ValueError, TypeError, LookupError, ArithmeticError)
 _LOOKS: Final = {look.__name__: look for look in (*PROOFS, *CHECKS)}
 
 
 def _look(books: Examined, look: Check) -> list[Finding]:
-    """Run a check; one that cannot go on, since somebody wrote what no gateway writes, has found that."""
-    found: list[Finding] = []
-    try:
-        found.extend(look(books))
-    except _UNREADABLE as error:
-        what = f"{look.__name__} cannot be finished: something that it reads is not as a gateway writes it"
-        found.append(Finding("unreadable", f"{what} ({type(error).__name__})"))
+    found = finish(look.__name__, [books.connection, *books.journals], lambda: look(books))
     books.progress(look.__name__, 0)
     return found
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, inspect
 from gateway.ledger.accounts import HIGHEST_SYSTEM
 from gateway.ledger.postings import POSTINGS, AccountClass, Evidence, Posting
 from gateway.store.append_only import APPEND_ONLY, recreate
-from gateway.store.constraints import check_names, set_checks, set_unique, without_unique
+from gateway.store.constraints import checks_of, essence, set_checks, set_unique, without_unique
 from gateway.store.tables import transfers
 
 TABLE: Final = str(transfers.name)
@@ -74,9 +74,11 @@ def wanted_checks(connection: Connection) -> dict[str, str]:
 
 
 def missing_constraints(connection: Connection) -> list[str]:
-    """Name what the store should refuse by, and does not."""
-    lacking = sorted(checks().keys() - check_names(connection, TABLE))
-    return [*lacking, *(f"unique references of {table}" for table in without_unique(connection, TABLE))]
+    """Name what the store should refuse by, and does not: what is not there, or says something else under its name."""
+    there = checks_of(connection, TABLE)
+    lacking = sorted(name for name, said in checks().items() if essence(there.get(name, "")) != essence(said))
+    tables = without_unique(connection, TABLE, UNIQUE_COLUMNS, unique_condition())
+    return [*lacking, *(f"unique references of {table}" for table in tables)]
 
 
 def _sides(posting: Posting) -> str:

@@ -21,6 +21,8 @@ SMALLEST: Final = 8
 """The height of a kept subtree, at least: 256 leaves, 1.5 ms to be made again."""
 MOST_ROOTS: Final = 16
 """A power of two: as many subtrees are kept of a day at most, 2 MiB; the largest days have higher ones in return."""
+MOST: Final = 1 << 26
+"""Numbers of a tree at most: of a first one of a large store the latest, as each takes 32 octets while it is made."""
 ROUNDS: Final = 4
 IN_MEMORY: Final = 1 << 25
 """Octets of leaves up to which no file is made for them."""

@@ -6,7 +6,7 @@ everything in the store was put right.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar, Final
@@ -165,6 +165,14 @@ def tree_of_day(connection: Connection, node: int, day: str) -> RowTree | None:
     own = row_trees.c
     row = connection.execute(select(own.ranges, own.roots).where(own.node == node, own.day == day)).one_or_none()
     return None if row is None else RowTree(msgspec.json.decode(row.ranges, type=list[tuple[int, int]]), row.roots)
+
+
+def trees(connection: Connection) -> Iterator[tuple[int, str, int, list[tuple[int, int]]]]:
+    """Return node, day, last number and ranges of numbers of each tree that is kept, in the order of nodes and days."""
+    own = row_trees.c
+    wanted = select(own.node, own.day, own.upto, own.ranges).order_by(own.node, own.day)
+    for node, day, upto, ranges in connection.execute(wanted):
+        yield node, day, upto, msgspec.json.decode(ranges, type=list[tuple[int, int]])
 
 
 def append_missing(path: Path, known: Sequence[Seal]) -> int:

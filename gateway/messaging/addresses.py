@@ -1,4 +1,4 @@
-"""Phone numbers and other addresses of texts in one form, whatever door they come by: E.164 digits, short codes, names.
+"""Phone numbers and other addresses of texts in one form, whatever interface they come by: E.164 digits, short codes, names.
 
 A number is read by the country of the link that it came by, or of the operator. What an SMSC says is taken as well as it can be
 read; what somebody asks us to send to or from is refused where it cannot be.

@@ -1,4 +1,4 @@
-"""What every unit of texts is decided with: the charging desk, the keyword book, and how the company hears of texts."""
+"""What every unit of texts is decided with: charging, the keyword book, and how events of texts are published."""
 
 from collections.abc import Callable, Mapping
 from functools import cached_property

@@ -16,24 +16,39 @@ _decode: Final = msgspec.json.Decoder(Plan).decode
 
 
 def content_of(plan: Plan) -> Content:
-    """Return what the store keeps of a plan."""
+    """Give what the store keeps of a plan."""
     return Content(PLAN, plan.id, canonical(msgspec.structs.replace(plan, version=None)))
 
 
+class ContentUnreadable(ValueError):
+    """What stands for a plan's version is no plan: somebody changed it."""
+
+
 def plan_of(version: Version) -> Plan | None:
-    """Return the plan that a version was; None where that is not known, or where there was none."""
+    """Return the plan that a version was; None where that is not known, or where there was none. ContentUnreadable."""
     if version.content is None or version.is_gone:
         return None
     return read_content(version.content, version.id)
 
 
+def plan_if_any(version: Version) -> Plan | None:
+    """Return the plan that a version was; None also where its content was changed to what is no plan."""
+    try:
+        return plan_of(version)
+    except ContentUnreadable:
+        return None
+
+
 def read_content(content: str, number: int) -> Plan:
-    """Return the plan that a version's content says, with the version's number."""
-    return msgspec.structs.replace(_decode(content), version=number)
+    """Return the plan that a version's content says, with the version's number. ContentUnreadable."""
+    try:
+        return msgspec.structs.replace(_decode(content), version=number)
+    except msgspec.MsgspecError as error:
+        raise ContentUnreadable(f"version {number} of a plan has a content that is none: {error}") from None
 
 
 def history(versions: Iterable[Version], now: int) -> PlanHistory:
-    """Return the plans in force, those before them that a report may be late enough for, and those that lines keep.
+    """Give the plans in force, those before them that a report may be late enough for, and those that lines keep.
 
     `now` is in microseconds.
     """

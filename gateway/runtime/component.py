@@ -27,9 +27,9 @@ NetworkEvent = NodeEvent | LinkEvent | QueryEvent | TextEvent
 class Stage(IntEnum):
     """When a component stops: the stages follow each other, the components of one stop together (decision 012)."""
 
-    DOORS = 1
+    INITIATORS = 1
     """What begins something: timers, orders, reloads, traces."""
-    GOODBYES = 2
+    CONNECTIONS = 2
     """Peers and links are left in order, while their last answers still go out."""
     WORKERS = 3
     """What still has to be delivered: events."""

@@ -33,7 +33,7 @@ class Drain(Component):
     """The last phase before the end; it is entered once, and not left again."""
 
     name: ClassVar[str] = "drain"
-    stage: ClassVar[Stage] = Stage.DOORS
+    stage: ClassVar[Stage] = Stage.INITIATORS
 
     def __init__(
         self, services: Services, *, texts: Callable[[], int], orders: Callable[[], int], end: Callable[[], None]
@@ -67,7 +67,7 @@ class Drain(Component):
         }
 
     def begin(self, seconds: float) -> None:
-        """Close the doors and wait at most so long for what runs; a second call only sets the time anew."""
+        """Refuse what is new and wait at most so long for what runs; a second call only sets the time anew."""
         self._context.draining = True
         self._until = self._loop.time() + seconds
         self._log("daemon.draining", {"seconds": seconds})
@@ -75,7 +75,7 @@ class Drain(Component):
             self._task = self._background.keep("draining", self._wait)
 
     async def stop(self) -> None:
-        """Wait no longer; the doors stay closed."""
+        """Wait no longer; what is new stays refused."""
         self._over.set()
         if self._task is not None:
             self._task.cancel()

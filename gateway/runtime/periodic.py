@@ -80,7 +80,7 @@ class PeriodicWork(Component):
     """The gateway's timers; what one of them fails at is told, and tried again at one of its next turns."""
 
     name: ClassVar[str] = "periodic work"
-    stage: ClassVar[Stage] = Stage.DOORS
+    stage: ClassVar[Stage] = Stage.INITIATORS
 
     def __init__(
         self,

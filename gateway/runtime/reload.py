@@ -34,7 +34,7 @@ class Reload(Component):
     """Reloads, one after the other, of the components in their order."""
 
     name: ClassVar[str] = "reload"
-    stage: ClassVar[Stage] = Stage.DOORS
+    stage: ClassVar[Stage] = Stage.INITIATORS
 
     def __init__(
         self,

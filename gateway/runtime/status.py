@@ -4,16 +4,14 @@ from collections.abc import Callable, Sequence
 
 from msgspec import structs
 
-from gateway.api.action import AsyncAction, RunningAction
+from gateway.api.action import AsyncAction, Everywhere, RunningAction
 from gateway.api.answers.nodes import BackupView, DrainState, GatewayStatus, HostView, LaneView, NodeProblem, PeerView
 from gateway.api.callers import VIEWER, Caller
 from gateway.api.requests.nodes import ShowStatus
-from gateway.api.times import since
-from gateway.api.where import Everywhere
 from gateway.concerns import Concern
 from gateway.context import GatewayContext
 from gateway.events.forwarder import Forwarder
-from gateway.events.times import MICROSECONDS, rfc3339
+from gateway.events.times import MICROSECONDS, rfc3339, since
 from gateway.sims.order_executor import OrderExecutor
 from protocols.diameter.node import Node
 

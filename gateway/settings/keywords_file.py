@@ -20,7 +20,7 @@ from gateway.messaging.keywords.catalogue import (
 )
 from gateway.messaging.keywords.normalize import joined, tokens
 from gateway.rating.paid_service_limits import limit_of
-from gateway.settings.cross_checks import Found
+from gateway.settings.checks.found import Found
 from gateway.settings.error_messages import Report
 from gateway.settings.problems import KeyPath, did_you_mean, dotted
 from gateway.settings.sections.section import Section

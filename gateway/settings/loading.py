@@ -17,7 +17,8 @@ from gateway.rating.plan_history import PlanHistory
 from gateway.rating.plans import Plan
 from gateway.rating.taxes import Jurisdiction
 from gateway.settings.causes_file import CAUSES_FILE, causes_from
-from gateway.settings.cross_checks import CHECKS, Found
+from gateway.settings.checks.found import Found
+from gateway.settings.checks.table import CHECKS
 from gateway.settings.error_messages import Report, explain
 from gateway.settings.keywords_file import KEYWORDS_FILE, check_keywords, keywords_from
 from gateway.settings.own_files import check_files

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from gateway.settings.cross_checks import Found, secrets_in
+from gateway.settings.checks.found import Found
+from gateway.settings.checks.secrets import secrets_in
 from gateway.settings.error_messages import Report
 from gateway.settings.problems import KeyPath, dotted
 from gateway.settings.sections.section import Section

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from itertools import combinations
 from typing import Annotated, Final, Literal, get_args
 
 import msgspec
-from pydantic import AfterValidator, Field, PlainValidator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, model_validator
 
 from gateway.rating.calendars import DAY_MINUTES, public_holidays
 from gateway.rating.plan_taxes import STANDARD, PlanTax, Treatment
@@ -64,6 +65,17 @@ def _zone(name: str) -> str:
     return "" if name == HOME else name
 
 
+class AddOnEntry(BundleEntry):
+    """What may be bought beside the bundle."""
+
+    @model_validator(mode="after")
+    def _does_not_go_on(self) -> "AddOnEntry":
+        if self.roll_over:
+            message = "roll_over is for the bundle: what is left of an add-on ends with it"
+            raise ValueError(message)
+        return self
+
+
 class IncomingEntry(Section):
     """What the called customer pays for calls and texts that come in; nothing unless it is set."""
 
@@ -107,7 +119,20 @@ def _network(value: str) -> str:
 
 ANY_NETWORK: Final = "*"
 Deck = Annotated[dict[str, CalledRates], PlainValidator(parse_deck)]
+
+
+def _each_number_once(value: object) -> object:
+    """Refuse first digits that are given with and without a plus sign: which price counts would be anybody's guess."""
+    numbers = set(value) if isinstance(value, dict) else set()
+    for number in sorted(filter(lambda each: isinstance(each, str), numbers)):
+        if number.startswith("+") and number.removeprefix("+") in numbers:
+            message = f"{number} is given twice, with and without its plus sign"
+            raise ValueError(message)
+    return value
+
+
 Called = Annotated[str, AfterValidator(_destination)]
+Destinations = Annotated[dict[Called, CalledEntry], BeforeValidator(_each_number_once)]
 Network = Annotated[str, AfterValidator(_network)]
 
 
@@ -180,6 +205,10 @@ class CapEntry(Section):
             yield Cap(self.month, services, monthly=True)
 
 
+def _named(cap: Cap) -> str:
+    return f"the {'month' if cap.monthly else 'day'} of {', '.join(cap.services)}"
+
+
 def _place(value: str) -> str:
     try:
         public_holidays(value, 2026)
@@ -198,7 +227,7 @@ class ZoneEntry(Section):
     sms: RateEntry
     rating_groups: dict[RatingGroup, OrFree] = Field(default_factory=dict)
     incoming: IncomingEntry = IncomingEntry()
-    destinations: dict[Called, CalledEntry] = Field(default_factory=dict)
+    destinations: Destinations = Field(default_factory=dict)
     deck: Deck = Field(default_factory=dict)
     bundle: bool = False
 
@@ -233,6 +262,9 @@ class RoamingEntry(Section):
 
     @model_validator(mode="after")
     def _each_network_once(self) -> "RoamingEntry":
+        if HOME in self.zones:
+            message = f"zones.{HOME}: that is how the networks at home are named: give the zone another name"
+            raise ValueError(message)
         seen: set[str] = set()
         for network in [*self.home, *(network for zone in self.zones.values() for network in zone.networks)]:
             if network in seen:
@@ -282,10 +314,10 @@ class PlanEntry(Section):
     rating_groups: dict[RatingGroup, OrFree] = Field(default_factory=dict)
     bundle: BundleEntry | None = None
     incoming: IncomingEntry = IncomingEntry()
-    destinations: dict[Called, CalledEntry] = Field(default_factory=dict)
+    destinations: Destinations = Field(default_factory=dict)
     deck: Deck = Field(default_factory=dict)
     roaming: RoamingEntry | None = None
-    add_ons: dict[Id, BundleEntry] = Field(default_factory=dict)
+    add_ons: dict[Id, AddOnEntry] = Field(default_factory=dict)
     tax: TaxEntry | None = None
     grandfathered: Annotated[int, PlainValidator(_kept_until)] = 0
 
@@ -334,7 +366,20 @@ class PlanEntry(Section):
                 message = f"caps: {', '.join(cap.services)} has two for a {'month' if cap.monthly else 'day'}"
                 raise ValueError(message)
             seen.add(same)
+        for first, then in combinations(self.ordered_caps(), 2):
+            mine, others = set(first.services), set(then.services)
+            if mine & others and not mine <= others:
+                message = (
+                    f"caps: {_named(then)} counts a part of what {_named(first)} counts, so that what is paid would depend on "
+                    "what is used first: have it count all of these services, or none"
+                )
+                raise ValueError(message)
         return self
+
+    def ordered_caps(self) -> tuple[Cap, ...]:
+        """Return the caps in the order in which they count: those of a day first, and of these those of fewer services."""
+        caps = (cap for entry in self.caps for cap in entry.caps())
+        return tuple(sorted(caps, key=lambda cap: (cap.monthly, len(cap.services))))
 
     def _rates(self) -> Iterator[tuple[str, RateEntry]]:
         """Return each rate that is written in the plan, and where."""
@@ -363,7 +408,7 @@ class PlanEntry(Section):
             add_ons={name: entry.bundle() for name, entry in self.add_ons.items()},
             periods=tuple(entry.period(name) for name, entry in self.periods.items()),
             holidays=self.holidays,
-            caps=tuple(sorted((cap for entry in self.caps for cap in entry.caps()), key=lambda cap: cap.monthly)),
+            caps=self.ordered_caps(),
             tax=None if self.tax is None else self.tax.tax(),
             kept_until=self.grandfathered,
         )

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from gateway.balance import allowance_entries, endings
-from gateway.balance.families import families_of, return_lent
+from gateway.balance.families import families_of, payers_of, return_lent
 from gateway.balance.open_subscriber import Opening, open_subscriber
 from gateway.balance.profiles import ProfileRows
 from gateway.balance.wallets import Wallet, WalletRows
@@ -233,6 +233,12 @@ class Replan(LineStep):
     """The line has another plan, from when on the order says."""
 
     touches: ClassVar[tuple[type, ...]] = (*LineStep.touches, ProfileRows)
+
+    def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
+        """Name whoever pays for the line, or did, too: its tenths may have gone to their causes."""
+        named = tuple(super().keys(row_set, batch))
+        owner = named[0] if named and isinstance(row_set, WalletRows) else None
+        return named if not isinstance(owner, int) else (*named, *payers_of(batch.connection, owner))
 
     def effect(self, batch: Batch, order: Order, sim: Sim) -> list[Text]:
         """Begin the plan."""

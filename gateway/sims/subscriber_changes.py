@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from gateway.balance.changes import Change, SubscriberUnknown
+from gateway.balance.families import payers_of
 from gateway.balance.profiles import ProfileRows
 from gateway.balance.wallets import WalletRows
 from gateway.charging.plan_changes import Effective, change_plan
@@ -81,6 +82,11 @@ class ChangePlan(_LineChange):
 
     plan: str
     effective: Effective = Effective.NOW
+
+    def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
+        """Name whoever pays for the line, or did, too: its tenths may have gone to their causes."""
+        owner = self._owner(batch) if isinstance(row_set, WalletRows) else None
+        return super().keys(row_set, batch) if owner is None else (owner, *payers_of(batch.connection, owner))
 
     def change(self, batch: Batch, owner: int, sim: Sim | None) -> None:
         """Begin the plan."""

@@ -106,13 +106,37 @@ def drop(connection: Connection, table: str) -> None:
 
 
 def missing(connection: Connection) -> list[str]:
-    """Name the triggers that are not there, or do not work."""
-    there = (
-        "SELECT name FROM main.sqlite_schema WHERE type = 'trigger'"
-        if connection.dialect.name == "sqlite"
-        else "SELECT tgname FROM pg_trigger WHERE tgenabled IN ('O', 'A') AND tgparentid = 0 AND NOT tgisinternal"
-    )
-    return sorted(names() - set(connection.execute(text(there)).scalars()))
+    """Name the triggers that are not there, are switched off, or do otherwise than ours under their names."""
+    if connection.dialect.name == "sqlite":
+        there = dict(map(tuple, connection.execute(text(_FILE_TRIGGERS))))
+        ours = (statement for table in APPEND_ONLY for statement in _statements("sqlite", table))
+        return sorted(each.split()[2] for each in ours if there.get(each.split()[2]) != each)
+    body = _SERVER_FUNCTION.split("$$")[1]
+    good = connection.execute(text(_SERVER_TRIGGERS), {"function": FUNCTION, "body": body}).scalars()
+    return sorted(names() - set(good))
+
+
+def strange(connection: Connection) -> list[str]:
+    """Name triggers, and a server's rules, that no step of the tables made: they do something whenever rows are written."""
+    there = _FILE_TRIGGERS if connection.dialect.name == "sqlite" else _SERVER_STRANGERS
+    return sorted({name for name, *_ in connection.execute(text(there))} - names())
+
+
+_FILE_TRIGGERS: Final = "SELECT name, sql FROM main.sqlite_schema WHERE type = 'trigger'"
+_SERVER_TRIGGERS: Final = """
+SELECT t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid
+WHERE c.oid = to_regclass(quote_ident(c.relname)) AND t.tgenabled IN ('O', 'A') AND t.tgparentid = 0 AND NOT t.tgisinternal
+AND p.proname = :function AND p.prosrc = :body AND t.tgqual IS NULL AND t.tgattr::text = ''
+AND t.tgname = c.relname || CASE t.tgtype WHEN 11 THEN '_kept' WHEN 19 THEN '_unchanged' END
+AND encode(t.tgargs, 'hex') = encode(convert_to(c.relname, 'UTF8'), 'hex') || '00'
+AND NOT EXISTS (SELECT 1 FROM pg_trigger part WHERE part.tgparentid = t.oid AND part.tgenabled NOT IN ('O', 'A'))
+"""
+"""Those that are ours: of the right table, event (pg_trigger.tgtype: for each row, before, delete or update) and function."""
+_SERVER_STRANGERS: Final = """
+SELECT t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+WHERE c.relnamespace = current_schema()::regnamespace AND t.tgparentid = 0 AND NOT t.tgisinternal
+UNION ALL SELECT rulename FROM pg_rules WHERE schemaname = current_schema()
+"""
 
 
 def _statements(dialect: str, table: str) -> tuple[str, str]:

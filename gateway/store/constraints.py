@@ -17,11 +17,15 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, text
 
 PREFIX: Final = "ck_"
 _FIRST: Final = ", CONSTRAINT " + PREFIX
 _NAMED: Final = re.compile(r"CONSTRAINT (ck_\w+) CHECK")
+_CAST: Final = re.compile(r"::(character varying|\w+)(\[\])?")
+_WORD: Final = re.compile(r"'[^']*'|\w+|[<>=]+")
+_SPELLING: Final = frozenset({"IN", "=", "ANY", "ARRAY", "NOT", "VALID", "CHECK", "TRUE", "true", "INCLUDE"})
+"""What a server writes otherwise, or leaves out: a list of values, the type of one, the signs of a whole condition."""
 
 
 def set_checks(connection: Connection, table: str, checks: Mapping[str, str]) -> None:
@@ -55,6 +59,11 @@ def checks_of(connection: Connection, table: str) -> dict[str, str]:
     )
     rows = connection.execute(found, {"table": table})
     return {name: condition for name, condition in rows if name.startswith(PREFIX)}
+
+
+def essence(condition: str) -> list[str]:
+    """Return what of a condition is the same in the words of both stores: names, values and comparisons, in their order."""
+    return [each for each in _WORD.findall(_CAST.sub("", condition)) if each not in _SPELLING]
 
 
 def _text_of(connection: Connection, table: str) -> str:
@@ -100,14 +109,22 @@ def _set_unique(connection: Connection, table: str, columns: str, condition: str
     return True
 
 
-def without_unique(connection: Connection, table: str) -> list[str]:
-    """Name the table, or those of its partitions, that lack the unique index."""
-    tables = _partitions(connection, table) or [table]
-    return [
-        each
-        for each in tables
-        if unique_name(each) not in {index["name"] for index in inspect(connection).get_indexes(each)}
-    ]
+def without_unique(connection: Connection, table: str, columns: str, condition: str) -> list[str]:
+    """Name the table, or those of its partitions, that lack the unique index, or have another one under its name."""
+    wanted = essence(f"{columns} WHERE {condition}")
+    return [each for each in _partitions(connection, table) or [table] if _index_of(connection, each) != wanted]
+
+
+def _index_of(connection: Connection, table: str) -> list[str]:
+    """Return what of the text of a table's unique index is the same on both stores; nothing where it has none."""
+    on_file = "SELECT sql FROM main.sqlite_schema WHERE type = 'index' AND name = :name AND tbl_name = :table"
+    on_server = (
+        "SELECT pg_get_indexdef(indexrelid) FROM pg_index "
+        "WHERE indexrelid = to_regclass(:name) AND indrelid = to_regclass(:table) AND indisvalid"
+    )
+    found = text(on_file if connection.dialect.name == "sqlite" else on_server)
+    made = connection.execute(found, {"name": unique_name(table), "table": table}).scalar() or ""
+    return essence(made.partition("(")[2]) if made.startswith("CREATE UNIQUE INDEX ") else []
 
 
 def copy_unique(connection: Connection, partition: str, template: str) -> None:

@@ -36,6 +36,8 @@ _OF_THE_UNIT: Final = {
 }
 _SCHEMA_WORDS: Final = ("no such table", "no such column", "has no column named", "no such index", "transaction")
 """How SQLITE_ERROR, which alone says little, tells of tables that are gone and of transactions that are not as they were."""
+_NO_TEXT: Final = "Could not decode to UTF-8"
+"""How the module tells of a value that stands as text, and is none: whoever reads that row fails, and nobody else."""
 _STATES_OF_THE_UNIT: Final = ("21", "22", "23", "44", "P0")
 """Classes of SQLSTATE: cardinality, data, integrity constraint, WITH CHECK OPTION, an error raised by a trigger."""
 _SYNTAX_STATES: Final = {"42601", "42883", "42804", "42846", "42P18", "42702"}
@@ -125,7 +127,9 @@ def _of_sqlite(error: sqlite3.Error) -> StoreError:
 
 
 def _of_sqlite_module(error: sqlite3.Error) -> StoreError:
-    """Take what the module raises by itself: a statement with wrong values, or a connection that was closed."""
+    """Take what the module raises by itself: a statement with wrong values, text that is none, a connection that was closed."""
+    if str(error).startswith(_NO_TEXT):
+        return UnitPoisoned(_told(error))
     unit = isinstance(error, (sqlite3.ProgrammingError, sqlite3.DataError, sqlite3.IntegrityError))
     if unit and "closed" not in str(error) and "thread" not in str(error):
         return UnitPoisoned(_told(error))

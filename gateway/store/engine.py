@@ -12,7 +12,7 @@ import os
 import socket
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -108,6 +108,33 @@ def sort_on_disk(connection: Connection) -> None:
     """
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("PRAGMA temp_store=FILE")
+
+
+@contextmanager
+def part_of_transaction(connection: Connection) -> Iterator[None]:
+    """Have a server go on with the transaction after a statement of the block failed; SQLite does so by itself."""
+    with nullcontext() if connection.dialect.name == "sqlite" else connection.begin_nested():
+        yield
+
+
+@contextmanager
+def read_any_text(connections: Iterable[Connection]) -> Iterator[None]:
+    """Have connections to SQLite give text that is no UTF-8 as far as it is, in the block, and not refuse its row.
+
+    Each text then costs a call more.
+    """
+    raw: list[Any] = [each.connection.dbapi_connection for each in connections]
+    for each in raw:
+        each.text_factory = _any_text
+    try:
+        yield
+    finally:
+        for each in raw:
+            each.text_factory = str
+
+
+def _any_text(octets: bytes) -> str:
+    return octets.decode("utf-8", "replace")
 
 
 @contextmanager

@@ -14,8 +14,6 @@ from gateway.store.nodes import SPAN_BITS
 from gateway.store.tables import chains, evidence, nodes
 
 PAGE: Final = 5000
-LAST: Final = (1 << 63) - 1
-"""The greatest identifier that a column holds."""
 LINKS: Final = 200
 """Links of one page: some megabytes where batches are full."""
 
@@ -45,8 +43,9 @@ class Chain:
             for number, at, rows, said in page:
                 sequence = number - first
                 wrong = _gap(reached + 1, sequence)
-                if said != self._digester.head(head, self.node, sequence, at, rows) and wrong is None:
-                    wrong = f"link {sequence} was changed"
+                octets = isinstance(rows, bytes) and isinstance(at, int) and isinstance(head, bytes)
+                if not octets or said != self._digester.head(head, self.node, sequence, at, rows):
+                    wrong = wrong or f"link {sequence} was changed"
                 yield Link(sequence, _decoded(rows), wrong)
                 reached, head = sequence, said
         self.wrong = self._end(Tip(reached, head))
@@ -74,7 +73,7 @@ def _decoded(rows: bytes) -> list[Rows]:
     """Read the rows of a link; of one that was changed they may be nothing that can be read."""
     try:
         return read_rows(rows)
-    except ValueError:
+    except (ValueError, TypeError):
         return []
 
 
@@ -101,33 +100,44 @@ def is_of_another_key(connection: Connection, digester: Digester) -> bool:
     return bool(firsts or ends) and not begun and not ended
 
 
-def outside(connection: Connection, covered: Covered, known: Sequence[int]) -> Iterator[int]:
-    """Give identifiers of a table that are of none of these nodes, a page of them at most for each gap."""
+def outside(connection: Connection, covered: Covered, known: Sequence[int]) -> Iterator[Any]:
+    """Return identifiers of a table that are of none of these nodes, a page of them at most for each gap.
+
+    Such as are no numbers, which SQLite takes for a column of numbers, are behind the greatest of them.
+    """
     identifier = covered.columns[0].name
-    bounds = [-LAST, *(edge << SPAN_BITS for node in known for edge in (node, node + 1)), LAST]
-    for low, high in zip(bounds[::2], bounds[1::2], strict=True):
-        where = f"{identifier} >= {low} AND {identifier} < {high}"
+    edges = [edge << SPAN_BITS for node in known for edge in (node, node + 1)]
+    gaps = zip([None, *edges[1::2]], [*edges[::2], None], strict=True)
+    for where in (*(_between(identifier, low, high) for low, high in gaps), f"{identifier} IS NULL"):
         wanted = f"SELECT {identifier} FROM {covered.table.name} WHERE {where} ORDER BY 1 LIMIT {PAGE}"  # noqa: S608  (ours)
         yield from (number for (number,) in _fetch(connection, wanted))
+
+
+def _between(identifier: str, low: int | None, high: int | None) -> str:
+    """Return a condition: from `low` on, below `high`; None sets no bound, so that what is no number is among them, too."""
+    bounds = (f"{identifier} {sign} {bound}" for sign, bound in ((">=", low), ("<", high)) if bound is not None)
+    return " AND ".join(bounds) or f"{identifier} IS NOT NULL"
 
 
 def pages_of(connection: Connection, covered: Covered, node: int | None = None) -> Iterator[Sequence[tuple[Any, ...]]]:
     """Give what is proved of a table's rows in the order of their identifiers: of those that a node numbered, or of all.
 
-    Of two rows with one identifier, which a server's months may have, one may be left out.
+    Of two rows with one identifier, which a server's months may have, one may be left out. Of all rows those whose identifier
+    is no number come last, a page of them at most.
     """
     columns = ", ".join(f'"{column.name}"' for column in covered.columns)
     identifier = covered.columns[0].name
-    after, last = (-LAST, LAST) if node is None else ((node << SPAN_BITS) - 1, ((node + 1) << SPAN_BITS) - 1)
+    low, high = (None, None) if node is None else (node << SPAN_BITS, (node + 1) << SPAN_BITS)
+    where = _between(identifier, low, high)
     while True:
-        where = f"{identifier} > {after} AND {identifier} <= {last}"
         wanted = f"SELECT {columns} FROM {covered.table.name} WHERE {where} ORDER BY {identifier} LIMIT {PAGE}"  # noqa: S608
         page = _fetch(connection, wanted)
         if page:
             yield page
-        if len(page) < PAGE:
+        if len(page) < PAGE or not isinstance(page[-1][0], (int, float)):
             return
-        after = page[-1][0]
+        after = _between(identifier, None, high)
+        where = f"{identifier} > {page[-1][0]} AND {after}"
 
 
 def _fetch(connection: Connection, wanted: str) -> Sequence[tuple[Any, ...]]:

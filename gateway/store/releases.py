@@ -5,6 +5,7 @@ the first of them. It goes only once a seal stands for it (ledger.seals): no day
 was booked after the latest one, as a late report may be.
 """
 
+from collections.abc import Collection
 from datetime import date
 from typing import Final
 
@@ -102,16 +103,18 @@ def record_restore(connection: Connection, key: bytes, now: int) -> None:
         Evidence(key, node).append(connection, {str(releases.name): [row]}, now)
 
 
-def released(connection: Connection) -> Released:
-    """Read what is released."""
-    by_node = select(releases.c.node, func.max(releases.c.until)).where(releases.c.content == UNPROVED)
-    unproved = connection.execute(by_node.group_by(releases.c.node))
-    restores = select(releases.c.node, releases.c.until, releases.c.at).where(releases.c.content == RESTORED)
+def released(connection: Connection, doubtful: Collection[int] = ()) -> Released:
+    """Read what is released, but for rows that are `doubtful`, by their numbers."""
+    r, sound = releases.c, releases.c.id.not_in(list(doubtful))
+    by_node = select(r.node, func.max(r.until)).where(r.content == UNPROVED, sound)
+    unproved = connection.execute(by_node.group_by(r.node))
+    restores = select(r.node, r.until, r.at).where(r.content == RESTORED, sound)
+    until = connection.scalar(select(func.max(r.until)).where(r.content == USAGE, sound))
     return Released(
-        _until(connection, USAGE),
+        -1 if until is None else int(until),
         {row[0]: row[1] for row in unproved},
         [(node, until, at) for node, until, at in connection.execute(restores)],
-        frozenset(connection.scalars(select(releases.c.until).where(releases.c.content == CHOICE))),
+        frozenset(connection.scalars(select(r.until).where(r.content == CHOICE, sound))),
     )
 
 

@@ -173,11 +173,14 @@ def sweep_sessions(connection: Connection, before: int, limit: int) -> int:
 
 
 def sweep_keys(connection: Connection, before: int, limit: int) -> int:
-    """Delete idempotency keys that were used before a time; an import's key stays for ever."""
+    """Delete idempotency keys that were used before a time; that of an import, and of a record given back, stays for ever.
+
+    Both are done once, and a record may be kept longer than keys are.
+    """
     key = (idempotency_keys.c.scope, idempotency_keys.c.key)
     due = (
         select(*key)
-        .where(text("scope <> 'import'"), idempotency_keys.c.created_at < before)
+        .where(text("scope <> 'import'"), idempotency_keys.c.scope != "refund", idempotency_keys.c.created_at < before)
         .order_by(idempotency_keys.c.created_at)
         .limit(limit)
     )

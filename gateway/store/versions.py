@@ -122,6 +122,18 @@ def read(connection: Connection, kind: str, *, prepared: Mapping[int, int] | Non
     return [Version(*row) for row in rows if row[4] is not None]
 
 
+def changed(connection: Connection, kind: str) -> dict[int, str]:
+    """Return the versions of a kind whose content is not the one that was recorded, or is gone, with its hash."""
+    v = versions.c
+    found = (
+        select(v.id, v.hash, contents.c.content)
+        .join_from(versions, contents, contents.c.hash == v.hash, isouter=True)
+        .where(v.kind == kind, v.hash.is_not(None))
+    )
+    rows = connection.execute(found)
+    return {number: hash_ for number, hash_, content in rows if content is None or digest(content) != hash_}
+
+
 def known_names(connection: Connection, kind: str) -> dict[str, Version]:
     """Give the latest version of each name that is in force, but for those that are gone."""
     latest = {version.name: version for version in read(connection, kind)}

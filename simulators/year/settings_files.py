@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 import yaml
 
-from gateway.cli.init import initial_folder
+from gateway.cli.commands.init import initial_folder
 from gateway.settings import Settings, load
 from simulators.bank import Account
 

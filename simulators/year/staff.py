@@ -38,7 +38,7 @@ class Staff:
     """What people do, and the bank that they do it with; `folder` keeps the bank's files."""
 
     def __init__(self, bank: Bank, folder: Path) -> None:
-        """Begin with an empty desk."""
+        """Begin with nothing to do."""
         self.bank = bank
         self._folder = folder
         self._lines: dict[str, Line] = {}

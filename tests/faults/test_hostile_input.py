@@ -10,7 +10,8 @@ from support.doors import every_action, refusal, tcp_door, unix_door
 from support.gateways import subscribers
 from support.sms_gateway import TOKENS, SmsGateway
 
-from gateway.api.openapi import ROUTES, codes
+from gateway.api.described_routes import ROUTES
+from gateway.api.openapi import codes
 
 pytestmark = pytest.mark.xdist_group("hostile_input")
 

@@ -17,7 +17,7 @@ from gateway.ledger.check import some_of
 from gateway.ledger.check_process import CheckProcess
 from gateway.ledger.checks.evidence import WORDS
 from gateway.store.batch import Unit
-from gateway.store.evidence import COVERED, DAY_US
+from gateway.store.evidence import COVERED, DAY_US, Evidence
 from gateway.store.sweeper import Retention, Sweep
 from gateway.store.tables import metadata
 
@@ -231,6 +231,86 @@ def test_two_rows_that_change_places_are_both_named(place):
     found = findings(place, *(f"UPDATE sealed_choices SET id = {to} WHERE id = {number}" for number, to in steps))
     named = {detail for check_name, detail in found if check_name == "evidence"}
     assert named == {f"choice {number} was changed since it was booked" for number in (first, second)}
+
+
+@pytest.mark.parametrize("table", ["subscriptions", "transfers", "wallets"])
+@pytest.mark.parametrize("to", [(1 << 63) - 1, -(1 << 63) + 1, -(1 << 63), -7])
+def test_a_row_invented_at_the_end_of_all_numbers_is_named(place, table, to):
+    key, number = row_of(place, table)
+    names = ", ".join(f'"{column}"' for column in columns_of(table))
+    row = f"INSERT INTO {table} ({key}, {names}) SELECT {to}, {names} FROM {table} WHERE {key} = {number}"
+    found = findings(place, row, look=check_evidence)
+    assert ("evidence", f"{WORDS[table]} {to} was not booked by a gateway: nothing proves it") in found
+
+
+DOUBLE = (
+    "INSERT INTO payments SELECT channel, 'more', subscriber_id, amount, currency, at, {} FROM payments WHERE id = {}"
+)
+
+
+def test_a_payment_whose_number_is_none_is_named(place):
+    if place.writer.dialect.name != "sqlite":
+        return  # a server takes nothing but numbers, SQLite anything for one that is no key of its table
+    number = one(place, "SELECT max(id) FROM payments")
+    for value, said in (("'abc'", "abc"), ("x'00ff'", r"b'\x00\xff'"), ("1.5", "1.5")):
+        found = findings(place, DOUBLE.format(value, number), look=check_evidence)
+        assert ("evidence", f"payment {said} was not booked by a gateway: nothing proves it") in found
+
+
+@pytest.mark.parametrize("table", ["accounts", "versions"])
+def test_an_account_or_version_that_a_start_makes_again_was_taken_away_before_and_is_named(place, table):
+    number = one(place, f"SELECT max(id) FROM {table}")
+    changed = "" if table == "accounts" else ", valid_from = valid_from + 1"
+    with place.writer.connect() as connection:
+        connection.execute(text(f"UPDATE {table} SET id = id{changed} WHERE id = {number}"))
+        row = tuple(connection.execute(text(f"SELECT * FROM {table} WHERE id = {number}")).one())
+        Evidence(EVIDENCE_KEY, place.node.id).append(connection, {table: [row]}, 1)
+        found = [each.detail for each in check_evidence(connection, EVIDENCE_KEY)]
+        connection.rollback()
+    assert found == [f"{WORDS[table]} {number} was booked anew: the one that had its number before was taken away"]
+
+
+CONTENT = "UPDATE contents SET content = '{' WHERE hash = (SELECT hash FROM versions WHERE id = {plan})"
+UNREADABLE = [
+    (CONTENT, "version {plan} of plan"),
+    ("UPDATE wallets SET bundle = {octets} WHERE subscriber_id = {wallet}", "wallet {wallet} was changed"),
+    (
+        "UPDATE transfers SET amount = 9223372036854775807 WHERE id IN ({topup}, {topup} + 1)",
+        "entry {topup} was changed",
+    ),
+]
+OF_A_FILE = [
+    ("UPDATE transfers SET amount = 'abc' WHERE id = {topup}", "entry {topup} was changed"),
+    ("UPDATE transfers SET amount = 9e999 WHERE id = {topup}", "entry {topup} was changed"),
+    ("UPDATE transfers SET reference = CAST(x'ff41' AS TEXT) WHERE id = {topup}", "entry {topup} was changed"),
+    ("UPDATE usage SET plan = CAST(x'ff41' AS TEXT) WHERE id = {usage}", "record {usage} was changed"),
+    ("UPDATE evidence SET rows = CAST(x'ff41' AS TEXT) WHERE id = {link}", "link 2 was changed"),
+]
+
+
+@pytest.mark.parametrize(("damage", "words"), [*UNREADABLE, *OF_A_FILE])
+def test_a_row_of_what_cannot_be_read_or_summed_is_named_as_any_other(place, damage, words):
+    on_disk = place.writer.dialect.name == "sqlite"
+    if (damage, words) in OF_A_FILE and not on_disk:
+        return  # a server takes none of these
+    asked = {"plan": "max(id) FROM versions WHERE kind = 'plan'",
+             "wallet": "max(subscriber_id) FROM wallets", "topup": "max(id) FROM transfers WHERE kind = 'topup'",
+             "usage": "max(id) FROM usage", "link": "min(id) + 1 FROM evidence"}  # fmt: skip
+    numbers = {name: one(place, f"SELECT {what}") for name, what in asked.items()}
+    for name, number in (numbers | {"octets": "x'ff'" if on_disk else r"'\xff'"}).items():
+        damage, words = damage.replace(f"{{{name}}}", str(number)), words.replace(f"{{{name}}}", str(number))
+    assert any(words in detail for _, detail in findings(place, damage))
+
+
+def test_rows_that_an_invented_release_would_excuse_are_named_as_well(place):
+    record, choice = (one(place, f"SELECT max(id) FROM {table}") for table in ("usage", "sealed_choices"))
+    release = "INSERT INTO releases SELECT {}, 1, '{}', node, {} FROM chains"
+    found = findings(place, release.format(5, "usage", 60_000), release.format(6, "choice", choice),
+                     f"DELETE FROM usage WHERE id = {record}", f"DELETE FROM sealed_choices WHERE id = {choice}",
+                     look=check_evidence)  # fmt: skip
+    invented = {f"release {number} was not booked by a gateway: nothing proves it" for number in (5, 6)}
+    missing = {f"{what} is missing: it was booked, and is gone" for what in (f"record {record}", f"choice {choice}")}
+    assert {detail for _, detail in found} == invented | missing
 
 
 WHOLE_CHARGE = "usage_id = (SELECT max(usage_id) FROM transfers WHERE kind = 'charge')"

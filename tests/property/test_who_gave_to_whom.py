@@ -30,7 +30,7 @@ from gateway.ledger import accounts
 from gateway.ledger.money import MICRO
 from gateway.metrics.registry import Metrics
 from gateway.privacy.pseudonyms import Pseudonyms
-from gateway.status_page.collect import given
+from gateway.status_page.stored import given
 from gateway.store.engine import reading
 from gateway.store.tables import marks, nodes, outbox, publications
 

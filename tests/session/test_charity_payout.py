@@ -95,6 +95,9 @@ def test_a_months_tenths_are_confirmed_paid_by_two_people_and_stand_on_the_banks
         gateway.tpo(
             "charity", "register", tmp_path / "register.csv", "--regulator", "GB-CHC", "--as-of", f"{period}-01"
         )
+        (tmp_path / "us.json").write_text('{"name": "A", "routing": "021000021", "account": "12345"}')
+        refused = gateway.tpo("charity", "bank", "wateraid", "--details", tmp_path / "us.json", ok=(1,))
+        assert "give a sort code and account, or an IBAN" in refused.stderr
         proposed = gateway.json("charity", "bank", "wateraid", "--details", tmp_path / "account.json")["details"]
         assert gateway.tpo("charity", "bank", "--approve", proposed, ok=(1,)).returncode == 1
         assert gateway.json("charity", "bank", "--show", proposed)["account"] == "12345678"

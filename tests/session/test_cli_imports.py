@@ -7,7 +7,7 @@ import gateway.api.answers
 SCRIPT = """
 import importlib, os, pkgutil, sys
 import gateway.cli
-names = [each.name for each in pkgutil.iter_modules(gateway.cli.__path__, "gateway.cli.") if "__" not in each.name]
+names = [each.name for each in pkgutil.walk_packages(gateway.cli.__path__, "gateway.cli.") if "__" not in each.name]
 for name in [*names, "gateway.api.actions.table", "gateway.context", "gateway.runtime.daemon"]:
     if not (pid := os.fork()):
         importlib.import_module(name)

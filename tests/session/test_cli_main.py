@@ -157,7 +157,7 @@ def test_config_may_stand_at_either_end(capsys):
 
 def test_a_guest_command_is_found_and_a_broken_one_leaves_the_rest(monkeypatch, capsys):
     guests = [
-        EntryPoint("guest", "gateway.cli.config:app", groups.ENTRY_POINTS),
+        EntryPoint("guest", "gateway.cli.commands.config:app", groups.ENTRY_POINTS),
         EntryPoint("broken", "no.such.module:app", groups.ENTRY_POINTS),
         EntryPoint("config", "no.such.module:app", groups.ENTRY_POINTS),
     ]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import main
-from gateway.cli.init import NETWORK, SETTINGS
+from gateway.cli.commands.init import NETWORK, SETTINGS
 from gateway.settings import load
 
 ROOT = Path(__file__).parents[2]

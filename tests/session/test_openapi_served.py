@@ -10,7 +10,8 @@ from support.patience import PATIENCE
 from support.sims_context_fixture import TOKENS, sims_context
 from support.sms_gateway import SmsGateway
 
-from gateway.api.openapi import ROUTES, codes, document
+from gateway.api.described_routes import ROUTES
+from gateway.api.openapi import codes, document
 from gateway.api.problems import ProblemBody
 from simulators.host_api import HostApi
 

@@ -14,6 +14,7 @@ from support.sealing import at, folder, months_of, seal_all
 
 from gateway.charity.policies import recompute
 from gateway.ledger.checks.examined import every
+from gateway.store.errors import StoreCorrupt
 from gateway.store.sealed_months.records import digest
 
 SEALED_BY = at(2024, 3, 1)
@@ -91,6 +92,33 @@ def test_who_also_changes_what_the_store_notes_of_a_file_is_found_by_its_rows(pl
         connection.execute(text(changed), {"sha256": digest(file), "file": file.name})
     says(place, "sealed: .* has rows of .* micro-units, sealed were")
     says(place, "wallet: ")
+
+
+@pytest.mark.parametrize("note", ["first_at = first_at + 1", "last_at = last_at - 1", "first_at = NULL"])
+def test_the_times_that_reports_find_a_file_by_are_held_against_its_rows(place, note):
+    with place.writer.begin() as connection:
+        connection.execute(text(f"UPDATE sealed_files SET {note} WHERE period = '2023-11' AND content = 'usage'"))
+    says(place, r"^sealed: 2023-11-usage-\w+\.db has rows of the times")
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (
+            "DELETE FROM sealed_files WHERE period = '2023-11' AND content = 'usage'",
+            "of 2023-11 it names the transfers alone",
+        ),
+        (
+            "UPDATE sealed_files SET ranges = '[' WHERE content = 'usage'",
+            "what is noted of the file of usage of 2023-11",
+        ),
+    ],
+)
+def test_a_note_of_a_file_that_is_gone_or_none_is_trouble_of_the_store_that_names_it(place, damage, words):
+    with place.writer.begin() as connection:
+        connection.execute(text(damage))
+    with pytest.raises(StoreCorrupt, match=words):
+        findings(place)
 
 
 def test_a_file_that_is_missing_is_swapped_or_no_database_any_more_is_named_and_the_others_are_still_checked(place):

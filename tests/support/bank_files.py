@@ -4,15 +4,27 @@ NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:"
 
 
 def entry(
-    amount, *, credit=True, currency="GBP", day="2026-12-04", reference="", details="", status="BOOK", newer=True
+    amount,
+    *,
+    credit=True,
+    currency="GBP",
+    day="2026-12-04",
+    reference="",
+    details="",
+    status="BOOK",
+    newer=True,
+    reversal=False,
+    family="",
 ):
-    """Write an entry; `details` are whole TxDtls."""
+    """Write an entry; `details` are whole TxDtls, `family` is the sub-family of its bank transaction code."""
     state = f"<Cd>{status}</Cd>" if newer else status
     own = f"<AcctSvcrRef>{reference}</AcctSvcrRef>" if reference else ""
     parts = f"<NtryDtls>{details}</NtryDtls>" if details else ""
+    back = "<RvslInd>true</RvslInd>" if reversal else ""
+    code = f"<Domn><Cd>PMNT</Cd><Fmly><Cd>IDDT</Cd><SubFmlyCd>{family}</SubFmlyCd></Fmly></Domn>" if family else ""
     return (
         f'<Ntry><Amt Ccy="{currency}">{amount}</Amt><CdtDbtInd>{"CRDT" if credit else "DBIT"}</CdtDbtInd>'
-        f"<Sts>{state}</Sts><BookgDt><Dt>{day}</Dt></BookgDt>{own}<BkTxCd/>{parts}</Ntry>"
+        f"{back}<Sts>{state}</Sts><BookgDt><Dt>{day}</Dt></BookgDt>{own}<BkTxCd>{code}</BkTxCd>{parts}</Ntry>"
     )
 
 

@@ -97,7 +97,7 @@ class Place(Workplace):
         return self.lane.run(ApprovePayout(made.sha256, "ben"))
 
     def settle(self, *statements):
-        senders = Senders({"winter-2026": "GBP"}, "charity-account")
+        senders = Senders({"winter-2026": "GBP"}, "charity-account", frozenset({"GBP"}))
         read = said_by_statements((each for data in statements for each in camt.read(data)), senders)
         return self.lane.run(SettleFile(read.said, read.days, read.receipts))
 

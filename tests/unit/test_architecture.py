@@ -21,3 +21,11 @@ def test_the_picture_is_drawn_from_the_contracts():
 @pytest.mark.parametrize("named", sorted(set(re.findall(r"`([a-z_/]+\.(?:py|yaml))`", PAGE))))
 def test_each_file_that_is_named_is_there(named):
     assert any((ROOT / folder / named).is_file() for folder in (*FOLDERS, "provisioning/hosts")), named
+
+
+def test_each_decision_is_in_the_index_once_by_its_title():
+    folder = ROOT / "docs/decisions"
+    titles = {page.name: page.read_text().splitlines()[0].removeprefix("# ") for page in folder.glob("[0-9]*.md")}
+    listed = re.findall(r"^- \[(.+)\]\((.+)\)$", (folder / "README.md").read_text(), re.MULTILINE)
+    wanted = sorted((title, name) for name, title in titles.items())
+    assert sorted(listed) == wanted, "name it in docs/decisions/README.md, under its subject"

@@ -13,7 +13,7 @@ from gateway.api.problems import bad_request, conflict, not_found
 from gateway.api.requests.bills import BankLineSaid, PaidLines, PayBillOnce
 from gateway.balance.topups import Payment
 from gateway.billing.bank_lines import BankPayment, Match, matches
-from gateway.billing.payments import PayBill, PaymentRefused, TakeBack
+from gateway.billing.payments import BANK, PayBill, PaymentRefused, TakeBack
 from gateway.billing.series import BILL
 from gateway.context import GatewayContext
 from gateway.ledger.money import AmountInvalid, format_amount, is_payable, parse_amount
@@ -21,28 +21,35 @@ from gateway.store.errors import StoreError
 from gateway.store.idempotency import KeyConflict
 from gateway.store.tables import bills
 
-BANK: Final = "bank"
-"""The channel of the references that banks give."""
 SECOND: Final = 1_000_000
 NOON: Final = time(12)
 
 
 def book_lines(context: GatewayContext, request: PaidLines, caller: Caller) -> LinesPaid:
     """Book the lines of a bank's file that pay a bill, or take a payment back; each once, whatever file it is in."""
-    read = [_line(context, said) for said in request.lines]
-    lines = [line for line in read if isinstance(line, BankPayment)]
+    results = dict[int, LinePaid]()
+    lines = dict[int, BankPayment]()
+    for place, said in enumerate(request.lines):
+        read = _line(context, said)
+        if isinstance(read, LinePaid):
+            results[place] = read
+        else:
+            lines[place] = read
+    # What came in is booked before what was taken back is looked for: a file may have both of one payment.
+    for credit in (True, False):
+        results |= _booked(
+            context, {place: line for place, line in lines.items() if line.credit == credit}, caller.name
+        )
+    return LinesPaid([results[place] for place in range(len(request.lines))])
+
+
+def _booked(context: GatewayContext, lines: dict[int, BankPayment], actor: str) -> dict[int, LinePaid]:
+    """Book lines, each by its place in the file, and tell what became of each."""
     with context.reading() as connection:
-        found = matches(connection, lines)
-    units = [
-        (place, _unit(line, match, caller.name))
-        for place, (line, match) in enumerate(zip(lines, found, strict=True))
-        if not match.why
-    ]
-    answers = dict(zip((place for place, _ in units), context.run_all(unit for _, unit in units), strict=True))
-    booked = iter(
-        [_result(line, match, answers.get(place)) for place, (line, match) in enumerate(zip(lines, found, strict=True))]
-    )
-    return LinesPaid([line if isinstance(line, LinePaid) else next(booked) for line in read])
+        found = dict(zip(lines, matches(connection, list(lines.values())), strict=True))
+    units = {place: _unit(lines[place], match, actor) for place, match in found.items() if not match.why}
+    answers = dict(zip(units, context.run_all(units.values()), strict=True))
+    return {place: _result(lines[place], match, answers.get(place)) for place, match in found.items()}
 
 
 def _line(context: GatewayContext, said: BankLineSaid) -> BankPayment | LinePaid:
@@ -51,6 +58,8 @@ def _line(context: GatewayContext, said: BankLineSaid) -> BankPayment | LinePaid
         amount, day = parse_amount(said.amount), date.fromisoformat(said.date)
     except (AmountInvalid, ValueError) as error:
         return LinePaid(said.reference, "refused", message=str(error))
+    if not is_payable(amount, said.currency):
+        return LinePaid(said.reference, "refused", message="amount: in whole minor units of its currency")
     zone = ZoneInfo(context.settings.operator.timezone)
     at = int(datetime.combine(day, NOON, zone).astimezone(UTC).timestamp()) * SECOND
     return BankPayment(
@@ -68,7 +77,7 @@ def _line(context: GatewayContext, said: BankLineSaid) -> BankPayment | LinePaid
 def _unit(line: BankPayment, match: Match, actor: str) -> PayBill | TakeBack:
     payment = Payment(BANK, line.reference, line.amount, line.currency)
     if match.original:
-        return TakeBack(payment, line.event_at, line.payer_reference, actor, match.original)
+        return TakeBack(payment, line.event_at, line.payer_reference, actor, match.original, match.channel)
     return PayBill(payment, line.event_at, line.payer_reference, actor, match.subscriber_id)
 
 

@@ -1,6 +1,7 @@
 """Actions about the account that causes are paid from: what comes into it, and whether it covers what is owed."""
 
 from datetime import date, datetime, time, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, func, select
@@ -22,9 +23,12 @@ from gateway.charity.receipts import (
 )
 from gateway.charity.remittance import Needed, needed, remittances
 from gateway.context import GatewayContext
-from gateway.ledger.money import AmountInvalid, format_amount, is_payable, parse_amount
+from gateway.ledger.money import MICRO, AmountInvalid, format_amount, is_payable, parse_amount
 from gateway.store.idempotency import KeyConflict
 from gateway.store.tables import charity_balances
+
+LARGEST: Final = 1_000_000_000 * MICRO
+"""Micro-units: a receipt beyond it is a mistake of whoever typed it."""
 
 
 def list_campaigns(context: GatewayContext, _request: Nothing, caller: Caller) -> CampaignRows:
@@ -66,6 +70,9 @@ def book_match_paid(context: GatewayContext, request: requests.BookMatchPaid, ca
 
 def book_transfer(context: GatewayContext, request: requests.BookTransfer, caller: Caller) -> ReceiptBooked:
     """Book what the company moved into the charity account, or took out of it; once for its reference."""
+    known = {account.currency for account in context.settings.charity.accounts} or {context.settings.operator.currency}
+    if request.currency not in known:
+        raise conflict("charity.currency", f"currency: causes are paid from accounts in {', '.join(sorted(known))}")
     money = (request.amount, request.currency)
     return _book(context, caller, "", money, request.reference, request.day, back=request.back)
 
@@ -98,6 +105,8 @@ def _amount(text: str, currency: str) -> int:
         raise bad_request("charity.amount", f"amount: {error}") from None
     if amount <= 0 or not is_payable(amount, currency):
         raise bad_request("charity.amount", "amount: give more than zero, in whole minor units of the currency")
+    if amount > LARGEST:
+        raise bad_request("charity.amount", "amount: at most a billion; more than that is a slip of the hand")
     return amount
 
 

@@ -10,7 +10,7 @@ from gateway.api.requests.charity import ReportDocument
 from gateway.billing.giving_text import write_text
 from gateway.billing.writer import Writer
 from gateway.charity.giving_report import CAUSE, PUBLIC, GivingReport, giving_report
-from gateway.charity.months import end_of
+from gateway.charity.months import begin_of, end_of
 from gateway.context import GatewayContext
 from gateway.ledger.money import format_amount
 
@@ -19,6 +19,7 @@ def report_document(context: GatewayContext, request: ReportDocument, caller: Ca
     """Make a report; all but the public's needs the right to see causes, and is noted."""
     if request.reader != PUBLIC:
         record_look(context, caller, "charity.report")
+    need_begun(context, request.period)
     names = {cause.id: cause.name for cause in context.settings.causes.values()}
     zone, span = ZoneInfo(context.settings.operator.timezone), None
     if request.reader.startswith(CAUSE):
@@ -27,6 +28,12 @@ def report_document(context: GatewayContext, request: ReportDocument, caller: Ca
         span = told_span(context, request.reader.removeprefix(CAUSE), request.period)
     found = context.read(lambda connection: giving_report(connection, request.period, request.reader, zone, span))
     return _shown(context, found, request.format, names, Writer(request.language, zone))
+
+
+def need_begun(context: GatewayContext, period: str) -> None:
+    """Refuse a month that is to come: what is owed today is no sum of it."""
+    if begin_of(period, ZoneInfo(context.settings.operator.timezone)) > context.clock():
+        raise conflict("charity.runs", f"{period} has not begun")
 
 
 def told_span(context: GatewayContext, cause: str, period: str) -> tuple[str, str]:

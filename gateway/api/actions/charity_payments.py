@@ -229,7 +229,9 @@ def _read(context: GatewayContext, data: bytes) -> Statements:
     except BankFileInvalid as error:
         raise bad_request("bank.file", f"file: {error}") from None
     _check_account(context, statements)
-    senders = Senders(campaigns_of(context), context.settings.charity.transfer_word)
+    charity = context.settings.charity
+    currencies = frozenset(account.currency for account in charity.accounts)
+    senders = Senders(campaigns_of(context), charity.transfer_word, currencies)
     return said_by_statements(statements, senders, ZoneInfo(context.settings.operator.timezone))
 
 
@@ -258,6 +260,7 @@ def propose_bank(context: GatewayContext, request: requests.ProposeBank, caller:
     except msgspec.DecodeError:
         names = ", ".join(field.name for field in msgspec.structs.fields(BankAccount))
         raise bad_request("bank.details", f"account: give a JSON object with texts of {names}") from None
+    _check_paid_from(context, request.currency, account)
     sealed = bank_details.seal(context.sealer, request.cause, request.currency, account)
     return _details(
         context,
@@ -265,6 +268,16 @@ def propose_bank(context: GatewayContext, request: requests.ProposeBank, caller:
         "proposed",
         context.lane.run(ProposeDetails(request.cause, request.currency, sealed, caller.name)),
     )
+
+
+def _check_paid_from(context: GatewayContext, currency: str, account: BankAccount) -> None:
+    """Refuse an account that no file of the charity account in this currency could pay."""
+    ours = next((each for each in context.settings.charity.accounts if each.currency == currency), None)
+    if ours is None:
+        raise conflict("bank.currency", f"currency: charity.accounts has none in {currency} that it could be paid from")
+    if not payouts.takes(ours.format, account):
+        wanted = "a routing number and account" if ours.format == "nacha" else "a sort code and account, or an IBAN"
+        raise bad_request("bank.details", f"account: causes are paid in {currency} by {ours.format}: give {wanted}")
 
 
 def approve_bank(context: GatewayContext, request: requests.ApproveBank, caller: Caller) -> BankDetails:

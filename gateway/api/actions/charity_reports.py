@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from sqlalchemy import Connection, select
 
-from gateway.api.actions.charity_documents import told_span
+from gateway.api.actions.charity_documents import need_begun, told_span
 from gateway.api.actions.charity_months import today
 from gateway.api.actions.charity_payments import is_day, record_look
 from gateway.api.answers.charity import (
@@ -34,7 +34,15 @@ from gateway.charity.confirmation import read_standings
 from gateway.charity.months import begin_of, end_of
 from gateway.charity.policies import GROSS, NET, POLICIES, SALE, USAGE, WHOLE, Policy
 from gateway.charity.policy_comparison import compare
-from gateway.charity.profit_share import BookProfitShare, NotConfirmed, divide, months_of, share_of, weights
+from gateway.charity.profit_share import (
+    BookProfitShare,
+    NotConfirmed,
+    ShareRefused,
+    divide,
+    months_of,
+    share_of,
+    weights,
+)
 from gateway.charity.publication import figures_of
 from gateway.charity.register import ImportRegister, Row, age, read_register, with_absent
 from gateway.charity.remittance import Remittance, remittances
@@ -78,6 +86,7 @@ def _cause(context: GatewayContext, cause: Cause, register: Register, asking: As
         closed_on=closed_on,
         asked_until=asked_until,
         after_asking=context.settings.charity.after_asking if asking else "",
+        registered_as=found.name if found else "",
     )
 
 
@@ -99,8 +108,8 @@ def _day(at: int, zone: ZoneInfo) -> str:
 
 def import_register(context: GatewayContext, request: requests.ImportRegister) -> RegisterImported:
     """Keep what an extract says of our causes' numbers; those that it does not have are absent from it."""
-    if not is_day(request.extracted_on):
-        raise bad_request("charity.day", f"extracted_on: give {DAY_WANTED}")
+    if not is_day(request.extracted_on) or request.extracted_on > today(context):
+        raise bad_request("charity.day", f"extracted_on: give {DAY_WANTED}, today or before")
     wanted = [
         cause.number
         for cause in context.settings.causes.values()
@@ -111,7 +120,9 @@ def import_register(context: GatewayContext, request: requests.ImportRegister) -
     except msgspec.ValidationError as error:
         raise bad_request("charity.register", f"rows: {error}") from None
     entries = with_absent((row for row in rows if row.number in wanted), wanted)
-    context.lane.run(ImportRegister(request.regulator, request.extracted_on, entries))
+    newer = context.lane.run(ImportRegister(request.regulator, request.extracted_on, entries))
+    if newer:
+        raise conflict("charity.register.older", f"the extract of {newer} is newer, and counts")
     missing = [each.number for each in entries if each.status != REGISTERED]
     standing = len(entries) - len(missing)
     told = {"regulator": request.regulator, "extracted_on": request.extracted_on}
@@ -122,6 +133,7 @@ def import_register(context: GatewayContext, request: requests.ImportRegister) -
 def list_remittances(context: GatewayContext, request: requests.Remittances, caller: Caller) -> RemittanceRows:
     """Return what a month came to for each cause, or for one; a copy goes to that cause alone."""
     record_look(context, caller, "charity.remittance")
+    need_begun(context, request.period)
     zone = ZoneInfo(context.settings.operator.timezone)
     span = told_span(context, request.cause, request.period) if request.cause else (request.period, request.period)
     begin, end = begin_of(span[0], zone), end_of(span[1], zone)
@@ -131,6 +143,8 @@ def list_remittances(context: GatewayContext, request: requests.Remittances, cal
         waits = {each.account: each for each in waiting(connection, context.settings.causes, day)}
     if request.cause:
         found = [line for line in found if line.account.cause == request.cause]
+        if not found and request.cause not in context.settings.causes:
+            raise not_found("cause.unknown", "cause: there is none of this id, in its file or in the books")
     assert all(line.is_exact for line in found)
     rows = [_remittance(line, waits.get(line.account)) for line in found]
     writer = Writer(request.language, zone) if request.language else None
@@ -191,7 +205,10 @@ def profit_share(context: GatewayContext, request: requests.ProfitShare, caller:
     repeated = False
     if request.book:
         unit = BookProfitShare(request.period, request.basis, amount, share, currency, parts, caller.name)
-        repeated = context.lane.run(unit).repeated
+        done = context.lane.run(unit)
+        if isinstance(done, ShareRefused):
+            raise conflict(done.code, done.why)
+        repeated = done.repeated
         if not repeated:
             told = {"period": request.period, "causes": len(parts), "by": caller.name}
             context.log("charity.profit.booked", told)
@@ -222,6 +239,7 @@ def _turnover(connection: Connection, begin: int, end: int, currency: str) -> in
 
 def report(context: GatewayContext, request: requests.Report, caller: Caller) -> CharityReport:
     """Return what a month's tenths came to by cause, and what another rule would have given; beside it what was published."""
+    need_begun(context, request.period)
     if request.public:
         return CharityReport(request.period, None, [], _published(context, request.period))
     record_look(context, caller, "charity.report")
@@ -278,6 +296,8 @@ def _policy(content: dict[str, object]) -> Policy:
         raise bad_request("charity.policy", f"policy: {error}") from None
     if found.base not in (GROSS, NET) or not 0 <= found.rate <= WHOLE or not 0 <= found.tax <= WHOLE:
         raise bad_request("charity.policy", "policy: base is gross or net, rate and tax are 0 to 10000 basis points")
+    if (found.base == NET) != bool(found.tax):
+        raise bad_request("charity.policy", "policy: a net base says its tax, and no other one does")
     if not {*found.exclusions} <= {USAGE, SALE}:
         raise bad_request("charity.policy", "policy: exclusions are usage or sale; by service they are not compared")
     return found

@@ -18,7 +18,6 @@ from gateway.events.times import rfc3339
 from gateway.privacy.access import CAUSES
 from gateway.subscribers.identifier_history import MSISDN
 
-MAX_ACTOR: Final = 64
 _DAY_US: Final = 86_400_000_000
 
 
@@ -31,7 +30,7 @@ def declare(context: GatewayContext, request: gift_requests.DeclareGiftAid, call
         person, covers_from = checked(person), _covers_from(request.covers_from, context.clock())
     except DeclarationInvalid as error:
         raise bad_request("gift-aid.invalid", str(error)) from None
-    said = (request.channel, request.wording, caller.name[:MAX_ACTOR])
+    said = (request.channel, request.wording, caller.actor)
     made = context.lane.run(DeclareGiftAid(MSISDN, line, request.cause, person, covers_from, *said))
     if isinstance(made, SubscriberUnknown):
         raise not_found("subscriber.unknown", str(made))

@@ -1,5 +1,6 @@
 """Actions about the books: the check, totals and taxes of months, balances, the journal and its export."""
 
+from collections.abc import Callable, Iterable
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,7 @@ from gateway.api.line_numbers import named
 from gateway.api.problems import bad_request, not_found
 from gateway.api.requests.fields import MAX_ROWS, Nothing, page_size
 from gateway.api.requests.ledger import MAX_BALANCES, CheckLedger, ExportJournal, ListBalances, ReadJournal, ShowTotals
+from gateway.balance.check_due_times import wrong_due_times
 from gateway.balance.check_spending import wrong_spending
 from gateway.billing.check_bills import wrong_bills
 from gateway.charging.check_sessions import wrong_sessions
@@ -23,6 +25,7 @@ from gateway.charity.sealed_causes import read_all
 from gateway.context import GatewayContext
 from gateway.ledger import balances, check, journal, months
 from gateway.ledger.check_process import CheckProcess
+from gateway.ledger.checks.examined import Finding, finish
 from gateway.ledger.export.pages import ExportPage, Wanted, export
 from gateway.ledger.money import format_amount
 from gateway.ledger.seals import Seal, SealKey, kept, read_file
@@ -51,12 +54,14 @@ def check_ledger(context: GatewayContext, request: CheckLedger) -> BooksChecked:
             beside=beside,
         )
         months = context.policy(ChargingPolicy).tariff.months
-        findings = [
-            *report.findings,
-            *wrong_sessions(connection),
-            *wrong_spending(connection, months),
-            *wrong_bills(connection),
-        ]
+        others: dict[str, Callable[[], Iterable[Finding]]] = {
+            "wrong_sessions": lambda: wrong_sessions(connection),
+            "wrong_spending": lambda: wrong_spending(connection, months),
+            "wrong_due_times": lambda: wrong_due_times(connection),
+            "wrong_bills": lambda: wrong_bills(connection),
+        }
+        found = (finding for name, look in others.items() for finding in finish(name, [connection], look))
+        findings = [*report.findings, *found]
     return BooksChecked(not findings, report.entries, report.wallets, report.accruals, findings, report.unknown)
 
 

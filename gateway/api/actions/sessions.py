@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 import msgspec
 from sqlalchemy import Connection
 
-from gateway.api.action import AsyncAction, RunningAction
+from gateway.api.action import AsyncAction, Elsewhere, RunningAction, Somewhere
 from gateway.api.answers.nodes import NodeProblem
 from gateway.api.answers.sessions import SessionReply, Sessions
 from gateway.api.callers import MAX_ACTOR, OPERATOR, VIEWER, Caller
@@ -16,7 +16,6 @@ from gateway.api.line_numbers import subscriber_of
 from gateway.api.problems import Problem, bad_request, conflict, not_found
 from gateway.api.requests.fields import MAX_ROWS, page_size
 from gateway.api.requests.sessions import SESSION_ID, ListSessions, NameSession
-from gateway.api.where import Elsewhere, Somewhere
 from gateway.charging import queries as charging_queries
 from gateway.charging.gy.reauth_abort import AskByOthers, CommandResult, Reply, SessionCommand, SessionRequests
 from gateway.charging.session import Session

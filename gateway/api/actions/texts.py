@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from msgspec import UNSET, structs
 
-from gateway.api.action import AsyncAction, RunningAction
+from gateway.api.action import AsyncAction, Elsewhere, Everywhere, RunningAction, Somewhere
 from gateway.api.answers.nodes import NodeProblem
 from gateway.api.answers.rows import Texts
 from gateway.api.answers.texts import Links, LinkView, TakenText, TakenTexts, UnmatchedReceiptView
@@ -15,10 +15,8 @@ from gateway.api.line_numbers import named
 from gateway.api.problems import Problem, bad_request, conflict, draining, not_found
 from gateway.api.requests.fields import Nothing, page_size
 from gateway.api.requests.texts import RECIPIENT, SENDER, ListTexts, OrderLink, SendText, ShowText
-from gateway.api.times import since
-from gateway.api.where import Elsewhere, Everywhere, Somewhere
 from gateway.context import GatewayContext
-from gateway.events.times import rfc3339
+from gateway.events.times import rfc3339, since
 from gateway.messaging import addresses
 from gateway.messaging.queries import TextRow, TextView, latest, show
 from gateway.messaging.smsc_client import SmscClient

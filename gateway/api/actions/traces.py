@@ -9,7 +9,7 @@ import phonenumbers
 from msgspec import structs
 from sqlalchemy import Connection, or_, select
 
-from gateway.api.action import AsyncAction, RunningAction
+from gateway.api.action import AsyncAction, Everywhere, RunningAction
 from gateway.api.answers.nodes import NodeProblem
 from gateway.api.answers.traces import (
     StartedTrace,
@@ -24,7 +24,6 @@ from gateway.api.callers import ADMIN, OPERATOR, VIEWER, Caller, need
 from gateway.api.problems import bad_request, conflict, not_found
 from gateway.api.requests.fields import Nothing
 from gateway.api.requests.traces import ListUndecodable, ShowTrace, StartTrace, StopTrace
-from gateway.api.where import Everywhere
 from gateway.context import GatewayContext
 from gateway.events.times import rfc3339
 from gateway.messaging.smsc_client import SmscClient

@@ -6,6 +6,8 @@ import msgspec
 class CauseRow(msgspec.Struct, frozen=True):
     """A cause and whether it may be paid today: `obstacle` says why not, `register` what its register said, how long ago.
 
+    `registered_as` is the name that the register has under its number: whoever vets the cause compares it with `name`.
+
     `successor_by` is who named its successor, when, and by what. Of a closed cause without one: since which day it is closed,
     until which its customers were asked to choose another (empty while they are being asked), and what becomes of what it
     cannot be paid then: `held` or `unassigned`.
@@ -30,6 +32,7 @@ class CauseRow(msgspec.Struct, frozen=True):
     closed_on: str = ""
     asked_until: str = ""
     after_asking: str = ""
+    registered_as: str = ""
 
 
 class CauseRows(msgspec.Struct, frozen=True):

@@ -201,8 +201,11 @@ class NamePack(msgspec.Struct, frozen=True):
     ]
 
 
-class AuditSample(msgspec.Struct, frozen=True):
-    """How many bills of a closed month are drawn, by which seed; `named`: with their causes, for an auditor alone."""
+class AuditSample(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many bills of a closed month are drawn, by which seed; `named`: with their causes, for an auditor alone.
+
+    A name that is none is refused: what was meant by it would be drawn otherwise, and a month has only so many samples.
+    """
 
     period: Period
     seed: Annotated[

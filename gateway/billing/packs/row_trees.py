@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, func, literal_column, select
 
 from gateway.billing.packs.reading import EntryRow, UsageRow
 from gateway.billing.packs.row_leaves import RowLeaves
-from gateway.ledger.row_tree import HASH, Leaves, Numbers, Shuffle, beside, height_of, levels_of
+from gateway.ledger.row_tree import HASH, MOST, Leaves, Numbers, Shuffle, beside, height_of, levels_of
 from gateway.ledger.seals import RowTree, tree_of_day
 from gateway.privacy.pseudonyms import derive
 from gateway.store.nodes import SPAN_BITS
@@ -26,8 +26,6 @@ WINDOW_BITS: Final = 10
 """Numbers are looked at in windows of so many; one without a row (a start skips up to a million numbers) is left out."""
 AT_ONCE: Final = 16
 """Windows that are read at once."""
-MOST: Final = 1 << 26
-"""Numbers of a tree at most: of a first one of a large store the latest, as each takes 32 octets while it is made."""
 _ROWS: Final = (transfers, usage, bills)
 _USAGE: Final = SelectAmong(select(usage), usage.c.id, int)
 _ENTRIES: Final = SelectAmong(select(transfers), transfers.c.id, int)

@@ -12,13 +12,15 @@ from typing import Any, Final
 from sqlalchemy import Connection, select
 
 from gateway.billing.content import Content, read_content
-from gateway.billing.packs.verify import Branch, joined, leaf
+from gateway.billing.packs.verify import joined, leaf
 from gateway.billing.series import CREDIT_NOTE
 from gateway.privacy.pseudonyms import derive
 from gateway.store.tables import bills
 
 STREAMED: Final = {"yield_per": 1000}
 SALT: Final = 16
+Branch = tuple[bytes, dict[str, list[int]]]
+"""Its hash, and by currency the sums of all below it, as `verify.leaf` has them."""
 Step = list[Any]
 """A branch beside the way to the root: its hash in hexadecimal digits, and its sums."""
 

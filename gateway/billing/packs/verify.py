@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 Row: TypeAlias = dict[str, Any]
-Branch: TypeAlias = tuple[bytes, dict[str, list[int]]]
 Node: TypeAlias = Any
 ROWS = ("bills", "usage", "rates", "entries", "tenths", "sessions", "policies", "payments", "seals")
 TEXTS = ("README.md", "CLAIM.txt", "verify.py", "statement.json", "commitment.json", "commitment.sig")
@@ -99,11 +98,11 @@ def is_near(charge: Node, policies: Row) -> bool:
     due, wide = (tenth(policies[next(iter(rules))], base) if rules else 0), 1 if sum(shares) == WHOLE else 10
     near = all(abs(part - due * share // WHOLE) <= 2 for share, part in zip(shares, parts, strict=True))
     return near and sum(shares) <= WHOLE and len(rules) <= 1 and abs(sum(parts) - due) <= wide
-def leaf(bill: Row) -> Branch:
+def leaf(bill: Row) -> Node:
     """Give the leaf of a bill, and its sums: by currency what was given, what was taken back, how many bills, and who gave."""
     said, given = digest(0, bytes.fromhex(bill["salt"]), canonical([bill[name] for name in LEAF])), bill["given"]
     return said, {bill["currency"]: [max(given, 0), max(-given, 0), 1, int(given > 0)]}
-def joined(one: Branch, other: Branch) -> Branch:
+def joined(one: Node, other: Node) -> Node:
     """Join two branches: a hash of both, and of the sums of both."""
     pairs = {key: (one[1].get(key, [0] * 4), other[1].get(key, [0] * 4)) for key in sorted({*one[1], *other[1]})}
     sums = {key: [a + b for a, b in zip(*pair, strict=True)] for key, pair in pairs.items()}
@@ -148,7 +147,7 @@ def read(folder: Path) -> tuple[dict[str, bytes], str]:
     """Read a pack, hold each file against the manifest and that against its signature; gives the files and the key."""
     octets, names = (folder / "manifest.json").read_bytes(), {*TEXTS, *(f"{name}.jsonl" for name in ROWS)}
     for name in sorted(names ^ {each.name for each in folder.iterdir()} - {"manifest.json", "signature.txt"}):
-        raise Failed(f"{name}: is missing, or does not belong here")
+        raise Failed(f"{name}: {'is missing' if name in names else 'does not belong here'}")
     files = {name: (folder / name).read_bytes() for name in sorted(names)}
     signed = (folder / "signature.txt").read_bytes().decode("latin-1")
     right = is_signed(signed[:64], b"tpo-pack/1 " + hashlib.sha256(octets).hexdigest().encode(), signed[65:-1])
@@ -273,23 +272,24 @@ class Pack:
             self.unsealed += not right
             seen.add(one)
 def main() -> int:
-    """Check the pack beside this file."""
-    parser = argparse.ArgumentParser()
+    """Check a pack: the one beside this file, or in a folder."""
+    parser, here = argparse.ArgumentParser(), Path(__file__).parent
+    parser.add_argument("folder", nargs="?", type=Path, default=here, help="the pack: else this file's own folder")
     parser.add_argument("--key", help="the public key that you have from elsewhere")
     parser.add_argument("--commitment", type=Path, help="the commitment.json that you were given before the seed was chosen")
     parser.add_argument("--seals", type=Path, help="seals that left the company day by day, one a line")
     parser.add_argument("--unsealed", action="store_true", help="let rows pass that were booked since the last seal")
     asked = parser.parse_args()
     try:
-        pack = Pack(*read(Path(__file__).resolve().parent), unsealed=asked.unsealed)
-        need(asked.key in (None, pack.key), "manifest.json", 1, "is signed with another key than yours")
-        right = asked.commitment is None or asked.commitment.read_bytes() == pack.files["commitment.json"]
+        pack = Pack(*read(asked.folder), unsealed=asked.unsealed)
+        need((asked.key or pack.key).lower() == pack.key, "manifest.json", 1, "is signed with another key than yours")
+        right = not asked.commitment or asked.commitment.read_bytes() == pack.files["commitment.json"]
         need(right, "commitment.json", 1, "is not the one that you were given before")
-        left = list(map(json.loads, asked.seals.read_text().splitlines())) if asked.seals else pack.rows["seals"]
+        left = [json.loads(line or "0") for line in asked.seals.read_text().splitlines()] if asked.seals else pack.rows["seals"]
         for number, seal in enumerate(pack.rows["seals"], 1):
             need(seal in left, "seals.jsonl", number, "is none of the seals that you were given day by day")
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        print("FAIL", error if isinstance(error, Failed) else f"this is no whole pack: {type(error).__name__}: {error}")
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        print("FAIL", error if isinstance(error, Failed) else f"this cannot be read: {type(error).__name__}: {error}")
         return 1
     counts, rates = [f"{len(pack.rows[name])} {name}" for name in SEALED], [row["rate"] for row in pack.rows["usage"]]
     print(f"PASS {', '.join(counts)}, {rates.count(None)} unpriced, {pack.unsealed} unsealed; signed with {pack.key}")

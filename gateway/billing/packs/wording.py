@@ -8,7 +8,7 @@ README: Final = """\
 Confidential. It names no customer and no number; who holds somebody's bill beside it may still find that bill's rows by their
 sums. Keep it as you would keep the bills, and delete it when you are done.
 
-    python3 verify.py --key KEY [--commitment FILE] [--seals FILE]
+    python3 verify.py [FOLDER] --key KEY [--commitment FILE] [--seals FILE]
 
 needs Python 3.11 or newer and nothing else, and no network. Take verify.py from the gateway's own source where you can: a pack
 that lies could bring a verifier that lies. KEY is the company's public key, which you have from elsewhere.

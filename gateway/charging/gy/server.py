@@ -129,7 +129,7 @@ class CreditControlServer:
             self._alarm(alarm, {"peer": request.peer, "session_id": session_id.decode("latin-1")})
 
     def _failed(self, request: Request, error: StoreError | None, started: float) -> None:
-        """Nothing was committed: 5012 for a request that cannot be, 3004 for bad times, silence and a closed door for doubt."""
+        """Nothing was committed: 5012 for a request that cannot be, 3004 for bad times; in doubt the connection is closed."""
         if isinstance(error, OutcomeUnknown):
             request.drop_connection("the outcome of a commit is unknown")
         elif isinstance(error, UnitPoisoned):

@@ -1,12 +1,13 @@
 """Rules of the tenth by their recorded versions: an accrual is computed again by the rule that it was booked by."""
 
-import json
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 from sqlalchemy import Connection
 
 from gateway.ledger.checks.examined import Examined, Finding, Recompute
+from gateway.ledger.checks.rules import read_rule
 from gateway.ledger.checks.tenths import WHOLE
 from gateway.rating.prices import half_even
 from gateway.store.versions import POLICY, read
@@ -15,17 +16,20 @@ CHECK: Final = "policy"
 
 
 def recorded_rates(connection: Connection) -> dict[str, tuple[int, int]]:
-    """Return the rate of each recorded rule, and the tax in its base, in basis points; the latest counts."""
+    """Return the rate of each recorded rule, and the tax in its base, in basis points; the latest counts.
+
+    Of a content that was changed, which another check names, there may be none to read.
+    """
     found = {}
     for version in read(connection, POLICY):
-        if version.content is not None and not version.is_gone:
-            said = json.loads(version.content)
-            found[version.name] = int(said["rate"]), int(said.get("tax", 0))
+        with suppress(KeyError, ValueError, TypeError):
+            if (said := read_rule(version)) is not None:
+                found[version.name] = int(said["rate"]), int(said.get("tax", 0))
     return found
 
 
 def by_recorded(connection: Connection, recompute: Recompute) -> Recompute:
-    """Return what computes a tenth again: by the recorded rule, or by the program's where the store has recorded none."""
+    """Give what computes a tenth again: by the recorded rule, or by the program's where the store has recorded none."""
     rates = recorded_rates(connection)
 
     def compute(policy: str, base: int, share: int) -> int | None:

@@ -3,8 +3,8 @@
 Links and rows are read once, beside each other, in the order of their identifiers, node by node.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from gateway.ledger.checks.examined import Examined, Finding
 from gateway.store.evidence import COVERED, DIGEST_SIZE, Covered, Digester, Rows
@@ -13,7 +13,7 @@ from gateway.store.nodes import SPAN_BITS
 from gateway.store.releases import Released, released
 from gateway.store.sealed_months.parts import Part
 from gateway.store.sealed_months.records import TABLES
-from gateway.store.tables import choices
+from gateway.store.tables import choices, releases
 
 NAMED: Final = 100
 """Rows of a table that are named, of each kind of finding; of more their number is told."""
@@ -47,6 +47,10 @@ WORDS: Final = {
 CHANGED: Final = "was changed since it was booked"
 MISSING: Final = "is missing: it was booked, and is gone"
 INVENTED: Final = "was not booked by a gateway: nothing proves it"
+ANEW: Final = "was booked anew: the one that had its number before was taken away"
+_UNCHANGING: Final[Mapping[str, int]] = {"accounts": 0, "versions": 1}
+"""Tables whose rows take the lowest free number, and do not change but for so many last columns, which are filled once: a
+gateway that starts makes an account or version again that it misses, under the number that it had."""
 
 
 class _Found:
@@ -63,6 +67,10 @@ class _Found:
         rows = self._rows.setdefault(what, [])
         if len(rows) < NAMED:
             rows.append(number)
+
+    def wrong(self) -> set[int]:
+        """Return the identifiers of rows that are there, and not as they should be."""
+        return {number for what in (CHANGED, INVENTED) for number in self._rows.get(what, ())}
 
     def findings(self) -> Iterator[Finding]:
         """Name them."""
@@ -135,21 +143,33 @@ def _in_order(parts: Sequence[Part], table: str, node: int) -> Iterator[Part]:
 
 def rows_proved(books: Examined) -> Iterable[Finding]:
     """Name every row of a covered table that is not as its link says, and every link that is not as it was made."""
-    if books.key is not None:
-        yield from _Proof(books, books.key).findings()
+    if books.key is None:
+        return
+    proof = _Proof(books, books.key)
+    found = list(proof.findings())
+    if doubtful := proof.wrong_rows(str(releases.name)):  # what they release may be missing for no reason
+        found = list(_Proof(books, books.key, doubtful).findings())
+    yield from found
 
 
 class _Proof:
     """One look at all chains and all covered rows."""
 
-    def __init__(self, books: Examined, key: bytes) -> None:
+    def __init__(self, books: Examined, key: bytes, doubtful: Collection[int] = ()) -> None:
+        """Take the books; `doubtful` are releases that nothing proves."""
         self._books, self._digester = books, Digester(key)
-        self._released: Released = released(books.connection)
+        self._released: Released = released(books.connection, doubtful)
         self._found = {table: _Found(table) for table in COVERED}
         self._latest: dict[str, dict[int, dict[int, bytes]]] = {
             table: {} for table, covered in COVERED.items() if covered.changes
         }
         """By table and node what the latest links say of rows that change."""
+        self._earlier: dict[str, dict[int, list[bytes]]] = {table: {} for table in _UNCHANGING}
+        """By table and number what each link says of rows that hardly change, in their order."""
+
+    def wrong_rows(self, table: str) -> set[int]:
+        """Return the identifiers of a table's rows that were changed or invented, as far as they are named."""
+        return self._found[table].wrong()
 
     def findings(self) -> Iterator[Finding]:
         """Look at each node's chain and rows, then at the rows that are of no node, and at those that change."""
@@ -186,6 +206,9 @@ class _Proof:
                 elif said.table in self._latest:
                     of_node = self._latest[said.table].setdefault(node, {})
                     of_node.update((number, digest) for number, digest, _ in said)
+                    if said.table in self._earlier:
+                        for number, digest, _ in said:
+                            self._earlier[said.table].setdefault(number, []).append(digest)
         for table, of_table in rows.items():
             while (row := of_table.next) is not None:
                 self._unproved(table, *row)
@@ -228,8 +251,18 @@ class _Proof:
                     found.add(number, INVENTED)
                 elif not any(of_node.get(number) == digest for of_node in said):
                     found.add(number, CHANGED)
+                elif table in _UNCHANGING and not self._was_so(table, row, digest):
+                    found.add(number, ANEW)
                 missing.discard(number)
         for number in sorted(missing):
             (gone,) = self._digester.digests(table, [(number,)])
             if not any(of_node.get(number) == gone for of_node in said):
                 found.add(number, MISSING)
+
+    def _was_so(self, table: str, row: tuple[Any, ...], digest: bytes) -> bool:
+        """Return whether all links say the same of a row, or of what it was before its last columns were filled."""
+        filled_later, said = _UNCHANGING[table], self._earlier[table].get(row[0], [])
+        if not filled_later:
+            return len(said) == 1
+        (before,) = self._digester.digests(table, [row[:-filled_later]])
+        return all(each in (digest, before) for each in said)

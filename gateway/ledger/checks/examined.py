@@ -10,6 +10,8 @@ from sqlalchemy import Connection, Select
 from gateway.ledger.balances import add, entry_totals
 from gateway.ledger.checks.rules import Rule, recorded_rules
 from gateway.ledger.seals import Seal
+from gateway.store.engine import part_of_transaction, read_any_text, storing
+from gateway.store.errors import UnitPoisoned
 from gateway.store.nodes import SPAN_BITS
 from gateway.store.sealed_months.parts import Part
 
@@ -122,3 +124,33 @@ def every(look: Callable[[Connection], Iterable[Finding]]) -> Check:
 
     check.__name__ = look.__name__
     return check
+
+
+UNREADABLE: Final = (msgspec.MsgspecError, ValueError, TypeError, LookupError, ArithmeticError, UnitPoisoned)
+"""What reading raises where somebody wrote what no gateway writes; UnitPoisoned where a store itself stumbles over it."""
+
+
+def finish(name: str, connections: Sequence[Connection], look: Callable[[], Iterable[Finding]]) -> list[Finding]:
+    """Return all that a check finds; one that cannot go on has found that, beside what it found until then.
+
+    SQLite keeps octets as text that are none, and its driver refuses a row that has such: then the check begins anew, and reads
+    them with a mark in place of each. Other troubles of the store are raised as StoreError.
+    """
+    found, why = _tried(connections[0], look)
+    if isinstance(why, UnitPoisoned) and connections[0].dialect.name == "sqlite":
+        with read_any_text(connections):
+            found, why = _tried(connections[0], look)
+    if why is not None:
+        what = f"{name} cannot be finished: something that it reads is not as a gateway writes it"
+        found.append(Finding("unreadable", f"{what} ({type(why).__name__})"))
+    return found
+
+
+def _tried(connection: Connection, look: Callable[[], Iterable[Finding]]) -> tuple[list[Finding], Exception | None]:
+    found: list[Finding] = []
+    try:
+        with storing(), part_of_transaction(connection):
+            found.extend(look())
+    except UNREADABLE as error:
+        return found, error
+    return found, None

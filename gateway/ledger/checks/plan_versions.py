@@ -6,7 +6,7 @@ from typing import Final
 from sqlalchemy import Connection, func, select
 
 from gateway.rating.grandfathering import version_for
-from gateway.rating.plan_versions import plan_of
+from gateway.rating.plan_versions import plan_if_any
 from gateway.rating.plans import Plan, Rate, caps_of
 from gateway.store.tables import nodes, subscriptions
 from gateway.store.versions import PLAN, Version, read
@@ -28,8 +28,8 @@ class PlanVersions:
         self._versions: dict[int, Version] = {}
         self._plans: dict[int, Plan | None] = {}
         self._by_name: dict[str, list[Version]] = {}
-        for version in read(connection, PLAN):
-            self._versions[version.id], self._plans[version.id] = version, plan_of(version)
+        for version in read(connection, PLAN):  # of one that was changed, which another check names, nothing is known
+            self._versions[version.id], self._plans[version.id] = version, plan_if_any(version)
             self._by_name.setdefault(version.name, []).append(version)
         self._spans = {version.id: self._span(place, version) for places in self._by_name.values()
                        for place, version in enumerate(places)}  # fmt: skip

@@ -43,7 +43,7 @@ def wrong_reratings(
     yield from _strangers(entries, {f"rerate:{row.id}" for row in rows})
     if not rows:
         return
-    records, first = _records(journals), _first_tenths(journals)
+    records, first, services = _records(journals), _first_tenths(journals), _passed_on(journals)
     sales, plans = _sales(journals), PlanVersions(connection)
     prices = Prices(plans)
     for usage_id, group in groupby(rows, key=lambda row: row.record_id):
@@ -62,8 +62,10 @@ def wrong_reratings(
             if sale is not None and (plan is None or plan.bundle is None or plan.bundle.price != row.price):
                 yield CHECK, f"{what} priced a bundle {row.price} micro-units, which version {row.version} did not ask"
             mine = entries.get(f"rerate:{row.id}", [])
-            yield from _wrong_entries(what, row, mine, None if stood is None else tenth)
-            if not _has_its_tenth(row.price, mine, recompute, rules, record.service if record is not None else None):
+            passed_on = services.get(usage_id, 0)
+            yield from _wrong_entries(what, row, mine, None if stood is None else tenth, passed_on)
+            service = record.service if record is not None else None
+            if not _has_its_tenth(row.price - passed_on, mine, recompute, rules, service):
                 yield CHECK, f"{what} books a tenth that is not that of {row.price} micro-units"
             if mine:
                 tenth = _by_account(mine, "rerated_accrual")
@@ -86,16 +88,20 @@ def _wrong_entries(
     row: Any,  # noqa: ANN401  (a row)
     entries: list[Any],
     tenth_before: dict[int, int] | None,
+    passed_on: int,
 ) -> _Found:
-    """Hold the entries of a rerating against it; without any nothing may have changed."""
+    """Hold the entries of a rerating against it; without any nothing may have changed.
+
+    What is `passed_on` of its record's price stands in an entry of its own, and stays.
+    """
     if not entries:
         if row.price != row.price_before:
             yield CHECK, f"{what} has no entries, and changed the price from {row.price_before} to {row.price}"
         return
     for kind, amount in (("reversal", row.price_before), ("rerated", row.price)):
         booked = sum(entry.amount for entry in entries if entry.kind == kind)
-        if booked != amount:
-            yield CHECK, f"{what} books {booked} micro-units as {kind}, it says {amount}"
+        if booked != amount - passed_on:
+            yield CHECK, f"{what} books {booked} micro-units as {kind}, it says {amount - passed_on}"
     wallets = {side for entry in entries for side in (entry.debit, entry.credit) if side >= HIGHEST_SYSTEM}
     if len(wallets) > 1 or any(entry.usage_id not in (None, row.record_id) for entry in entries):
         yield CHECK, f"{what} has entries of another record or wallet"
@@ -174,6 +180,13 @@ def _records(journals: Sequence[Connection]) -> dict[int, Any]:
     )
     of = u.id.in_(select(reratings.c.record_id))
     return {row.id: row for journal in journals for row in journal.execute(select(*columns).where(of))}
+
+
+def _passed_on(journals: Sequence[Connection]) -> dict[int, int]:
+    """Return what third parties have of records that were priced anew, by their numbers."""
+    t = transfers.c
+    wanted = select(t.usage_id, t.amount).where(t.kind == "service", t.usage_id.in_(select(reratings.c.record_id)))
+    return {number: amount for journal in journals for number, amount in journal.execute(wanted)}
 
 
 def _first_tenths(journals: Sequence[Connection]) -> dict[int, dict[int, int]]:

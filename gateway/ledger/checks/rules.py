@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, Connection, and_, false, or_
 
 from gateway.store.tables import usage
-from gateway.store.versions import POLICY, read
+from gateway.store.versions import GONE, POLICY, Version, read
 
 SALE: Final = "sale"
 USAGE: Final = "usage"
@@ -39,11 +39,19 @@ def recorded_rules(connection: Connection) -> list[Rule]:
     rules: list[Rule] = []
     for version in read(connection, POLICY):
         rules = [each._replace(until=version.valid_from) if _ends(each, version.name) else each for each in rules]
-        if version.content is not None and not version.is_gone:
-            said = json.loads(version.content)
+        if (said := read_rule(version)) is not None:
             exclusions, begins = frozenset(said.get("exclusions", ())), said.get("effective_from", 0)
             rules.append(Rule(version.name, exclusions, begins, version.valid_from, None))
     return rules if any(each.exclusions for each in rules) else []
+
+
+def read_rule(version: Version) -> dict[str, Any] | None:
+    """Return what a version says of a rule; None where it is gone, or was changed to what nobody can read."""
+    try:
+        said = json.loads(version.content or GONE)
+    except ValueError:
+        return None
+    return said if isinstance(said, dict) else None
 
 
 def _ends(rule: Rule, name: str) -> bool:

@@ -1,11 +1,12 @@
 """What `ledger check` proves of sealed months: each file is the one that was sealed, and has the rows that were."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import pairwise
 
 from sqlalchemy import Connection, Table, func, or_, select, text
 
-from gateway.ledger.checks.examined import SHOWN, Examined, Finding
+from gateway.ledger.checks.examined import SHOWN, Examined, Finding, finish
 from gateway.store.sealed_months.parts import Part, unreadable
 from gateway.store.sealed_months.records import SealedFile, SealedMonth, damage, folder_of, is_in, store_of
 from gateway.store.sealed_months.sums import sums
@@ -29,8 +30,13 @@ def wrong_files(connection: Connection, found: Sequence[Part]) -> tuple[list[str
         if damages and unreadable(part) is not None:
             continue
         readable.append(part)
-        wrong += _other_rows(part)
+        look = partial(_findings_of, part)
+        wrong += [finding.detail for finding in finish("wrong_files", [part.connection], look)]
     return wrong, readable
+
+
+def _findings_of(part: Part) -> Iterator[Finding]:
+    return (Finding("sealed", said) for said in _other_rows(part))
 
 
 def sums_match(books: Examined) -> Iterator[Finding]:
@@ -79,6 +85,8 @@ def _other_rows(part: Part) -> Iterator[str]:
             yield f"{file.file} has {count} rows, sealed were {file.rows}"
         if amounts != file.amounts:
             yield f"{file.file} has rows of {amounts} micro-units, sealed were {file.amounts}"
+        if (times := _times(part.connection, table)) != (file.first_at, file.last_at):
+            yield f"{file.file} has rows of the times (microseconds) {times}, sealed were {(file.first_at, file.last_at)}"
         within = or_(*((table.c.id > after) & (table.c.id <= last) for after, last in file.ranges))
         for number in part.connection.scalars(select(table.c.id).where(~within).order_by(table.c.id).limit(SHOWN)):
             yield f"{file.file} has {number}, which is no number of its month"
@@ -86,6 +94,13 @@ def _other_rows(part: Part) -> Iterator[str]:
 
 def _counted(connection: Connection, table: Table) -> int:
     return connection.execute(select(func.count()).select_from(table)).scalar_one()
+
+
+def _times(connection: Connection, table: Table) -> tuple[int | None, int | None]:
+    """Return when the first and the last of a table's entries were booked, or its use was: reports go by that."""
+    time = transfers.c.at if table is transfers else usage.c.event_at
+    first, last = connection.execute(select(func.min(time), func.max(time))).one()
+    return first, last
 
 
 def _amounts(connection: Connection, table: Table, amount: str) -> dict[str, int]:

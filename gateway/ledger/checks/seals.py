@@ -1,13 +1,17 @@
-"""Seals from elsewhere, held against the chains: a cut tail and a chain that was written anew show here (ledger.seals)."""
+"""Seals that left the house, held against the chains: a cut tail and a chain that was written anew show here (ledger.seals)."""
 
 from collections.abc import Iterator
 from itertools import islice
 
+from sqlalchemy import exists, or_, select
+
 from gateway.events.times import rfc3339
 from gateway.ledger.checks.examined import SHOWN, Examined, Finding
-from gateway.ledger.seals import Seal, SealKey, kept, tree_of_day
+from gateway.ledger.row_tree import MOST
+from gateway.ledger.seals import Seal, SealKey, kept, tree_of_day, trees
 from gateway.store.evidence_reading import head_of
 from gateway.store.releases import released
+from gateway.store.tables import transfers, usage
 
 
 def seals_match(books: Examined) -> Iterator[Finding]:
@@ -17,18 +21,47 @@ def seals_match(books: Examined) -> Iterator[Finding]:
 
 
 def _wrong(books: Examined, key: SealKey) -> Iterator[Finding]:
-    restored = released(books.connection).restored
-    for seal in dict.fromkeys([*kept(books.connection), *books.seals]):
+    restored, stored = released(books.connection).restored, kept(books.connection)
+    days = {(seal.node, seal.day) for seal in stored}
+    for seal in dict.fromkeys([*stored, *books.seals]):
         which = f"the seal of node {seal.node} for {seal.day}"
+        lost = any(_lost(seal, *each) for each in restored)
         if not key.is_signed(seal):
             yield Finding("seal", f"{which} was not made with this gateway's key, or was changed")
-        elif (why := _denied(books, seal)) is not None and not any(_lost(seal, *each) for each in restored):
+        elif (why := _denied(books, seal)) is not None and not lost:
             yield Finding("seal", f"{which} says that its link {seal.sequence} was there: {why}")
-    for seal in kept(books.connection):
+        elif (seal.node, seal.day) not in days and not lost:
+            yield Finding("seal", f"{which} left the house, and is gone from the store")
+    for seal in stored:
         if (why := _tree_denied(books, seal)) is not None:
             yield Finding(
                 "seal", f"the tree of the rows of node {seal.node} for {seal.day}: {why}: no pack can prove them"
             )
+    yield from _wrong_trees(books, {(seal.node, seal.day) for seal in stored if seal.rows})
+
+
+def _wrong_trees(books: Examined, sealed: set[tuple[int, str]]) -> Iterator[Finding]:
+    """Name trees that no seal stands for, or that leave out rows behind those of the one before: a day between is gone."""
+    reached: dict[int, int] = {}
+    for node, day, upto, ranges in trees(books.connection):
+        what = f"the tree of the rows of node {node} for {day}"
+        if (node, day) not in sealed:
+            yield Finding("seal", f"{what} is under no seal: that is gone, or the tree was invented")
+            continue
+        if upto != ranges[-1][1]:
+            yield Finding("seal", f"{what} ends with number {ranges[-1][1]}, and says {upto}")
+        begins, last = ranges[0][0], reached.get(node, ranges[0][0] - 1)
+        left_out = begins > last + 1 and ranges[-1][1] - begins + 1 < MOST and _has_rows(books, last, begins)
+        if begins <= last or left_out:
+            yield Finding("seal", f"{what} begins with number {begins}, the one before ends with {last}")
+        reached[node] = ranges[-1][1]
+
+
+def _has_rows(books: Examined, after: int, before: int) -> bool:
+    """Return whether there are rows that a day's tree has, with numbers between two."""
+    between = (exists().where(table.c.id > after, table.c.id < before) for table in (transfers, usage))
+    wanted = select(or_(*between))
+    return any(journal.scalar(wanted) for journal in books.journals)
 
 
 def _tree_denied(books: Examined, seal: Seal) -> str | None:
@@ -42,8 +75,8 @@ def _tree_denied(books: Examined, seal: Seal) -> str | None:
 
 
 def _lost(seal: Seal, node: int, until: int, at: int) -> bool:
-    """Return whether a link was lost with the store that a backup took the place of; the chain says so itself."""
-    return seal.node == node and seal.sequence > until and seal.day <= rfc3339(at)[:10]
+    """Return whether a seal, or its link, was lost with the store that a backup took the place of; the chain says so itself."""
+    return seal.node == node and seal.sequence >= until and seal.day <= rfc3339(at)[:10]
 
 
 def _denied(books: Examined, seal: Seal) -> str | None:

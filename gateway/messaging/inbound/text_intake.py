@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from gateway.messaging.inbound import deliver_sm
-from gateway.messaging.inbound.in_hand import InHand, Known, LostAnswers
 from gateway.messaging.inbound.mo_delivery import Arrival, Arrived, TakeArrival, opts
+from gateway.messaging.inbound.pending_requests import Known, LostAnswers, PendingRequests
 from gateway.messaging.inbound.redelivery import Drops
 from gateway.messaging.inbound.responses import acknowledge, drop, refuse
 from gateway.messaging.inbound.senders import last_arrival
@@ -37,7 +37,7 @@ class TextIntake:
         """Take the policy of the moment, the lane, a clock in microseconds, the queue of texts out, and who hears of events."""
         self._policy, self._post, self._clock = policy, post, clock
         self._enqueue, self._on_event = enqueue, on_event
-        self._drops, self._in_hand, self._lost_answers = Drops(), InHand(), LostAnswers()
+        self._drops, self._pending, self._lost_answers = Drops(), PendingRequests(), LostAnswers()
         self.arrived = 0
         """Texts and parts that came since the start."""
         self.silences: Counter[str] = Counter()
@@ -67,14 +67,14 @@ class TextIntake:
         self.arrived += 1
         came = self._read(link, message)
         known, place = (link.smsc, came.digest), 0
-        if self._in_hand.has(known):  # by whatever link
+        if self._pending.has(known):  # by whatever link
             if not opts(came, self._policy()):
-                self._in_hand.join(known, request)
+                self._pending.join(known, request)
                 return
             place = self.arrived  # the lane sees whether another STOP or START came in between
         if known in self._lost_answers:
             came = msgspec.structs.replace(came, unanswered=True)
-        key, end = self._in_hand.begin(known, request, place), self._in_hand.end
+        key, end = self._pending.begin(known, request, place), self._pending.end
         self._post(
             TakeArrival(came),
             lambda arrived: self._done(came, known, arrived, end(key)),

@@ -1,4 +1,4 @@
-"""Read what a text asks for: `read(text, book)` answers any text with exactly one wish, and never raises.
+"""Read what a text asks for: `read(text, book)` answers any text with exactly one request, and never raises.
 
 Before the keyword may stand what customers call us, or the short code (`TPO STOP`); what a phone adds at the end (`Sent from my
 phone`), and kisses, mean nothing. A cause and an amount are a gift without GIVE too: nothing is taken without a YES.

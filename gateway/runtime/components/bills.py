@@ -31,7 +31,7 @@ class BillsComponent(Component):
     """Runs the close that was begun by somebody, or by a gateway whose work this one has taken over, one at a time."""
 
     name: ClassVar[str] = "bills"
-    stage: ClassVar[Stage] = Stage.DOORS
+    stage: ClassVar[Stage] = Stage.INITIATORS
 
     def __init__(self, services: Services) -> None:
         """Take what it works with; nothing is done before `start`."""

@@ -35,7 +35,7 @@ class DiameterComponent(Component):
     """The Diameter node with credit control as its one application."""
 
     name: ClassVar[str] = "diameter"
-    stage: ClassVar[Stage] = Stage.GOODBYES
+    stage: ClassVar[Stage] = Stage.CONNECTIONS
 
     def __init__(self, services: Services, settings: Diameter) -> None:
         """Make it from the settings in force; OSError where a certificate does not load."""

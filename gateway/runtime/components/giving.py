@@ -35,7 +35,7 @@ class GivingComponent(Component):
     """
 
     name: ClassVar[str] = "giving"
-    stage: ClassVar[Stage] = Stage.DOORS
+    stage: ClassVar[Stage] = Stage.INITIATORS
 
     def __init__(self, services: Services, smsc_client: SmscClient) -> None:
         """Take what it works with; nothing is done before `start`."""

@@ -25,7 +25,7 @@ class OrdersComponent(Component):
     """The order executor with all hosts; there may be none."""
 
     name: ClassVar[str] = "orders"
-    stage: ClassVar[Stage] = Stage.DOORS
+    stage: ClassVar[Stage] = Stage.INITIATORS
     # An order's steps speak with the clients of sessions and send texts: none begins while those are left.
 
     def __init__(self, services: Services, smsc_client: SmscClient, diameter: DiameterComponent | None) -> None:

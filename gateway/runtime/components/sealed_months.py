@@ -53,7 +53,7 @@ class SealedMonthsComponent(Component):
     """One turn each minute: what was begun goes on, what is past retention goes, and what is over is sealed."""
 
     name: ClassVar[str] = "sealed months"
-    stage: ClassVar[Stage] = Stage.DOORS
+    stage: ClassVar[Stage] = Stage.INITIATORS
 
     def __init__(self, services: Services, store: Path) -> None:
         """Take the store's file; nothing is done before `start`."""

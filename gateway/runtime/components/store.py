@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from prometheus_client.core import Metric
 
-from gateway.balance.standing import check_nothing_needed_goes
+from gateway.balance.still_needed import check_nothing_needed_goes
 from gateway.context import GatewayContext, OpenAccounts
 from gateway.metrics.sources import lane_metrics
 from gateway.runtime.component import Change, Component, Prepared, Stage

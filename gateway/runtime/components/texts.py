@@ -30,7 +30,7 @@ class TextsComponent(Component):
     """The client of the SMSCs with all links; there may be none."""
 
     name: ClassVar[str] = "texts"
-    stage: ClassVar[Stage] = Stage.GOODBYES
+    stage: ClassVar[Stage] = Stage.CONNECTIONS
 
     def __init__(self, services: Services) -> None:
         """Make it from the settings in force; nothing is dialled before `start`."""

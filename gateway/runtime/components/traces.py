@@ -16,7 +16,7 @@ class TracesComponent(Component):
     """The traces of this gateway."""
 
     name: ClassVar[str] = "traces"
-    stage: ClassVar[Stage] = Stage.DOORS
+    stage: ClassVar[Stage] = Stage.INITIATORS
 
     def __init__(self, services: Services, set_tap: Callable[[Tap | None], None]) -> None:
         """Take what puts a tap on everything that there is to listen to, or takes it off."""

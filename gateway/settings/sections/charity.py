@@ -63,6 +63,13 @@ def _date(value: object) -> date:
         raise ValueError(message) from None
 
 
+def _check_tax(base: str, tax: int) -> None:
+    """Refuse a net base whose tax nobody said: it would be reckoned as a gross one."""
+    if (base == "net") != bool(tax):
+        message = "tax: say it of a net base, whose price it is in, and of no other"
+        raise ValueError(message)
+
+
 class PolicyEntry(Section):
     """A rule of the tenth, from the first moment of a day on the operator's clock: `rate` and `tax` in percent.
 
@@ -79,9 +86,7 @@ class PolicyEntry(Section):
 
     @model_validator(mode="after")
     def _says_its_tax(self) -> "PolicyEntry":
-        if (self.base == "net") != bool(self.tax):
-            message = "tax: say it of a net base, whose price it is in, and of no other"
-            raise ValueError(message)
+        _check_tax(self.base, self.tax)
         return self
 
 
@@ -93,6 +98,11 @@ class ComparedPolicy(Section):
     rate: Percent
     tax: Percent = 0
     exclusions: list[Literal["usage", "sale"]] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _says_its_tax(self) -> "ComparedPolicy":
+        _check_tax(self.base, self.tax)
+        return self
 
     def as_request(self) -> dict[str, object]:
         """Give it with basis points, as the action takes it."""
@@ -136,12 +146,19 @@ class Charity(Section):
         if any(each.ends < each.begins for each in self.matching):
             message = "a campaign ends before it begins"
             raise ValueError(message)
+        if self.transfer_word.lower() in names:
+            message = "transfer_word: a campaign has it as its id: a bank's line could be of either"
+            raise ValueError(message)
         return self
 
     @model_validator(mode="after")
     def _changes_no_rule(self) -> "Charity":
         if known := sorted(self.policies.keys() & POLICIES.keys()):
             message = f"policies: {known[0]} is the program's own; a rule never changes, another one has another id"
+            raise ValueError(message)
+        days = [date.fromisoformat(each.effective_from) for each in self.policies.values()]
+        if len(set(days)) != len(days):
+            message = "policies: two rules have the same effective_from: which of them is in force on that day?"
             raise ValueError(message)
         return self
 

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection, Table, select
 
+from gateway.store.errors import StoreCorrupt
 from gateway.store.tables import sealed_files, transfers, usage
 
 FOLDER: Final = "sealed"
@@ -113,6 +114,11 @@ def sealed_months(connection: Connection) -> list[SealedMonth]:
     by_period: dict[str, dict[str, SealedFile]] = {}
     for each in found:
         by_period.setdefault(each.period, {})[each.content] = each
+    for period, files in by_period.items():
+        if files.keys() != TABLES.keys():
+            raise StoreCorrupt(
+                f"sealed_files: of {period} it names the {', '.join(files)} alone: a row of it is missing"
+            )
     return [SealedMonth(files[JOURNAL], files[USAGE]) for files in by_period.values()]
 
 
@@ -128,8 +134,12 @@ def row_of(file: SealedFile) -> dict[str, object]:
 
 
 def _file(row: dict[str, object]) -> SealedFile:
-    decoded = {name: msgspec.json.decode(str(row[name])) for name in ("ranges", "amounts")}
-    return msgspec.convert({**row, **decoded}, SealedFile)
+    try:
+        decoded = {name: msgspec.json.decode(str(row[name])) for name in ("ranges", "amounts")}
+        return msgspec.convert({**row, **decoded}, SealedFile)
+    except msgspec.MsgspecError as error:
+        which = f"{row['content']} of {row['period']}"
+        raise StoreCorrupt(f"sealed_files: what is noted of the file of {which} was changed: {error}") from None
 
 
 def _has_table(connection: Connection) -> bool:

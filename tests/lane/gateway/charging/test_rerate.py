@@ -31,7 +31,7 @@ from gateway.charging.rerate_reading import Wanted, page
 from gateway.charity.choices import Share
 from gateway.charity.policies import recompute
 from gateway.ledger.balances import account_names, journal_totals
-from gateway.rating.plans import Bundle, Cap, Rate
+from gateway.rating.plans import Bundle, CalledRates, Cap, Rate, ServiceCharge
 from gateway.rating.prices import price
 from gateway.store import tables
 from protocols.diameter.messages import UsedServiceUnit
@@ -419,3 +419,38 @@ def total(place, plan):
         paid += cost
     assert paid <= sum(min(each, CAPS[0].price) for each in days.values())
     return paid
+
+
+def premium(access, passed_on, *, tenth):
+    called = Rate(access * PENNY, 60, in_bundle=False, service=ServiceCharge(Rate(passed_on * PENNY, 60), tenth))
+    return {**PLANS, "payg-gb": msgspec.structs.replace(RIGHT, destinations={"449": CalledRates(called)})}
+
+
+def call_premium(url, plans, now):
+    """What a call of 61 seconds stands as, when it was priced by some plans and put right by others, and what was left."""
+    with charging_place(url, plans=plans) as place:
+        place.enrol(90 * POUND)
+        asked = service(None, used=[UsedServiceUnit(cc_time=61)])
+        unit = place.unit(ccr(TERMINATION, 0, asked, session="pgw;7", context="32260@3gpp.org"))
+        place.lane.run(type(unit)(msgspec.structs.replace(unit.request, called="449098790000")))
+        place.price_by(now)
+        left = rerate(place).left
+        wallets, owed = standing(place)
+        return wallets, {name: amount for name, amount in owed.items() if amount}, left
+
+
+@pytest.mark.parametrize(("tenth", "charge"), [(False, 300), (True, 300), (True, 360)])
+def test_the_tenth_of_a_call_that_is_put_right_is_not_of_what_a_third_party_has_where_none_accrues_on_that(
+    tmp_path, tenth, charge
+):
+    right = premium(55, 300, tenth=tenth)
+    put_right = call_premium(f"sqlite:///{tmp_path}/wrong.db", premium(90, charge, tenth=tenth), right)
+    assert put_right == call_premium(f"sqlite:///{tmp_path}/right.db", right, right)
+
+
+@pytest.mark.parametrize("wrong", [premium(90, 360, tenth=False), premium(90, 300, tenth=True)])
+def test_a_call_of_which_a_third_party_would_have_another_part_is_left_to_be_settled_with_it(tmp_path, wrong):
+    right = premium(55, 300, tenth=False)
+    *stands, left = call_premium(f"sqlite:///{tmp_path}/wrong.db", wrong, right)
+    *stood, _ = call_premium(f"sqlite:///{tmp_path}/same.db", wrong, wrong)
+    assert (stands, left) == (stood, {"passed_on": 1})

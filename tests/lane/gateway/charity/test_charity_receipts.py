@@ -24,7 +24,7 @@ from gateway.store.evidence import Evidence
 from gateway.store.idempotency import KeyConflict
 from gateway.store.tables import matched_sums
 
-SENDERS = Senders({"winter-2026": "GBP"}, "charity-account")
+SENDERS = Senders({"winter-2026": "GBP"}, "charity-account", frozenset({"GBP", "EUR"}))
 
 
 @pytest.fixture
@@ -79,6 +79,8 @@ def test_a_line_is_a_matchers_or_the_companys_by_its_words_and_what_says_neither
     assert [why.partition(":")[0] for why in others] == [f"line {place} of statement S-1" for place in (4, 5, 6)]
     (why,) = receipts(line("9.00", "winter-2026", currency="EUR"))[1]
     assert why == "line 1 of statement S-1: campaign winter-2026 is in GBP"
+    (why,) = receipts(line("9.00", "charity-account", currency="USD"))[1]
+    assert why == "line 1 of statement S-1: charity.accounts has none in USD"
 
 
 def test_what_a_matcher_paid_is_booked_once_and_what_it_owes_still_is_shown(place):

@@ -11,6 +11,7 @@ from support.bank_files import entry, payment, statement
 from support.payout_fixture import AID, ANN, BEN, DAY, DECEMBER, JANUARY, NOVEMBER, POUND, Place, paid, returned
 
 from gateway.bank import camt
+from gateway.bank.accounts import BankAccount
 from gateway.charity import bank_details
 from gateway.charity.bank_details import ApproveDetails, DetailsRefused
 from gateway.charity.bank_matching import Said, SettleFile, said_by_statements
@@ -130,6 +131,19 @@ def test_a_returned_payment_is_payable_again_and_a_rejected_one_too(place):
     assert place.lane.run(SettleFile(rejected, [], [])).rejected == 1
     assert place.lane.run(SettleFile(rejected, [], [])).repeated == 1
     assert place.standing().payable == POUND
+    assert place.findings() == []
+
+
+def test_a_report_that_rejects_a_file_and_each_of_its_payments_rejects_each_once(place):
+    place.book(NOVEMBER, "topup", "cash", ANN, 10 * POUND, reference="shop-1")
+    place.charge(NOVEMBER, ANN, 10 * POUND, wateraid=POUND)
+    place.confirm("2026-11", JANUARY)
+    place.details()
+    made = place.pay()
+    said = [Said(f"rejected:{each}", "rejected", each, 0, "", "AC04") for each in (made.id, made.payments[0].id)]
+    found = place.lane.run(SettleFile(said, [], []))
+    assert (found.rejected, found.repeated, found.unmatched) == (1, 1, [])
+    assert (place.standing().payable, place.standing().instructed) == (POUND, 0)
     assert place.findings() == []
 
 
@@ -259,6 +273,31 @@ def test_a_cause_that_closed_hands_on_what_it_has_to_its_named_successor_and_not
     assert place.findings() == []
 
 
+def test_a_file_to_an_account_that_was_changed_since_it_was_made_is_not_approved(place):
+    place.book(NOVEMBER, "topup", "cash", ANN, 10 * POUND, reference="shop-1")
+    place.charge(NOVEMBER, ANN, 10 * POUND, wateraid=POUND)
+    place.confirm("2026-11", JANUARY)
+    place.details()
+    made = place.make()
+    place.details(account=msgspec.structs.replace(AID, account="87654321"))
+    place.ticks.now += 8 * DAY
+    refused = place.lane.run(ApprovePayout(made.sha256, "ben"))
+    assert (refused.code, place.standing().instructed) == ("payout.outdated", 0)
+    again = place.make()
+    assert place.lane.run(ApprovePayout(again.sha256, "ben")).id == again.id
+    with reading(place.reader) as connection:
+        assert b"87654321" in file_of(connection, place.sealer, again.sha256)[1]
+
+
+def test_an_account_that_the_file_of_the_bank_cannot_name_is_left_out_and_said_to_be(place):
+    place.book(NOVEMBER, "topup", "cash", ANN, 10 * POUND, reference="shop-1")
+    place.charge(NOVEMBER, ANN, 10 * POUND, wateraid=POUND)
+    place.confirm("2026-11", JANUARY)
+    place.details(account=BankAccount("WaterAid America", routing="021000021", account="12345"))
+    made = place.make()
+    assert (made.id, [each.why for each in made.skipped]) == (0, ["its account is none of pain.001.001.09"])
+
+
 def test_bank_details_need_two_people_and_a_change_seven_days(place):
     refused = place.details(approver="ann")
     assert isinstance(refused, DetailsRefused)
@@ -299,6 +338,11 @@ def test_a_profit_share_goes_by_confirmed_tenths_exactly_and_is_booked_once(plac
     assert parts == {"unassigned": 34, "wateraid": 33, "wwf": 33}
     unit = BookProfitShare("2026-11", "profit", 400, share, "GBP", parts, "ann")
     assert [place.lane.run(unit).repeated for _ in range(2)] == [False, True]
+    for period, amount in (("2026-11", 401), ("2026", 400)):  # a penny more, and the year around the month
+        other = msgspec.structs.replace(unit, period=period, amount=amount)
+        assert place.lane.run(other).code == "profit.booked"
+    empty = msgspec.structs.replace(unit, period="2026-10", parts={})
+    assert place.lane.run(empty).code == "profit.nothing"
     place.confirm("2026-12", JANUARY + 2 * DAY)
     assert place.standing().payable == POUND + 33
     assert place.remittance(JANUARY, JANUARY + 400 * DAY).is_exact

@@ -13,6 +13,8 @@ from support.taxed_place import LONDON, book, record
 from gateway.balance.added_taxes import BookAddedTax, FinishAddedTaxes, OpenTaxAccounts, accounts_of
 from gateway.balance.refunds import RefundUsage, charged
 from gateway.balance.tax_areas import SetTaxArea
+from gateway.balance.topups import Payment, TopUp
+from gateway.balance.wallets import WalletRows
 from gateway.charity.policies import recompute
 from gateway.ledger.added_taxes import due_month
 from gateway.rating.plan_taxes import PlanTax, Treatment
@@ -234,3 +236,16 @@ def test_an_added_tax_that_was_tampered_with_is_named(tmp_path, spoilt, said):
             connection.exec_driver_sql(spoilt)
         found = findings(place)
         assert any(said in detail for detail in found), found
+
+
+def test_credit_that_ends_pays_a_tax_before_money_that_does_not(place):
+    paid_in = Payment("shop", "r", 5 * POUND, "GBP")
+    place.lane.run(TopUp("msisdn", MSISDN, paid_in, 100 * POUND, credit_days=90))
+    place.ticks.skip(17 * DAY)
+    add(place)
+    with place.writer.connect() as connection:
+        rows = WalletRows()
+        rows.load(connection, {place.owner})
+    (left,) = rows.rows[place.owner].allowances
+    assert left.left == {"money": 5 * POUND - 129 * PENNY}
+    assert findings(place) == []

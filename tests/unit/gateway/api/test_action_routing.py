@@ -3,14 +3,13 @@ from http import HTTPStatus
 import msgspec
 import pytest
 
-from gateway.api.action import AsyncAction
+from gateway.api.action import AsyncAction, Elsewhere, Everywhere, Somewhere
 from gateway.api.action_routing import Router
 from gateway.api.answers.nodes import NodeProblem
 from gateway.api.callers import OPERATOR, VIEWER, Caller
 from gateway.api.node_requests import NodeRequest, NoOthers, not_running
 from gateway.api.problems import Problem, bad_request, conflict
 from gateway.api.requests.texts import OrderLink
-from gateway.api.where import Elsewhere, Everywhere, Somewhere
 from gateway.store.errors import StoreUnavailable
 from gateway.store.node_requests import KnownNode
 

@@ -296,6 +296,33 @@ def test_a_report_is_another_one_for_the_company_a_cause_and_the_public(context)
         document(AUDITOR, reader="cause:wf")
 
 
+ACCOUNT = json.dumps({"name": "WWF", "sort_code": "200000", "account": "12345678"})
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "why"),
+    [
+        ("charity.remittance", {"period": "2199-01"}, "2199-01 has not begun"),
+        ("charity.report", {"period": "2199-01"}, "2199-01 has not begun"),
+        ("charity.report.document", {"period": "2199-01"}, "2199-01 has not begun"),
+        ("charity.remittance", {"period": "2026-10", "cause": "wf"}, "there is none of this id"),
+        (
+            "charity.transfer",
+            {"amount": "5", "currency": "EUR", "reference": "r"},
+            "causes are paid from accounts in GBP",
+        ),
+        ("charity.transfer", {"amount": "1000000000.01", "currency": "GBP", "reference": "r"}, "at most a billion"),
+        ("charity.register", {"regulator": "GB-CHC", "extracted_on": "2199-01-01", "rows": []}, "today or before"),
+        ("charity.audit", {"period": "2026-10", "seed": "s", "samples": 5}, "samples"),
+        ("charity.bank", {"cause": "wwf", "currency": "GBP", "account": ACCOUNT}, "accounts has none in GBP"),
+        ("charity.report", {"period": "2026-10", "policy": {"id": "n", "base": "net", "rate": 1000}}, "says its tax"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_its_reason(context, name, params, why):
+    with pytest.raises(Problem, match=why):
+        act(context, AUDITOR, name, **params)
+
+
 # At rest
 
 

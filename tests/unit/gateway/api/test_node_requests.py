@@ -10,14 +10,13 @@ from support.diameter_rig import until
 from support.lane_fixture import workplace
 
 from gateway.api import node_requests as module
-from gateway.api.action import AsyncAction
+from gateway.api.action import AsyncAction, Elsewhere, Somewhere
 from gateway.api.action_routing import Router
 from gateway.api.answers.texts import Links
 from gateway.api.callers import OPERATOR, VIEWER, Caller
 from gateway.api.node_requests import NodeRequest, NodeRequests
 from gateway.api.problems import Problem, conflict
 from gateway.api.requests.fields import Nothing
-from gateway.api.where import Elsewhere, Somewhere
 from gateway.background import Background
 from gateway.privacy.sealing import Sealer
 from gateway.store.errors import StoreUnavailable

@@ -4,10 +4,11 @@ import msgspec
 import openapi_spec_validator
 import pytest
 
-from gateway.api import conversion, openapi
+from gateway.api import conversion
 from gateway.api.actions.order_fields import FIELDS
 from gateway.api.conversion import codes_of
-from gateway.api.openapi import ROUTES, codes, document
+from gateway.api.described_routes import ROUTES, _order_rows
+from gateway.api.openapi import codes, document
 from gateway.api.requests.orders import SimOrder
 from gateway.api.requests.texts import MAX_BODY, SendText
 from gateway.messaging.texts import TextState
@@ -74,7 +75,7 @@ def test_a_text_to_be_sent_is_described_with_the_fields_and_bounds_of_its_reques
 
 @pytest.mark.parametrize("kind", FIELDS)
 def test_an_order_is_described_with_fields_of_its_request_type(kind):
-    rows = openapi._order_rows(kind)
+    rows = _order_rows(kind)
     assert len(rows) == (2 if kind is Kind.ACTIVATE else 1)
     described = {name for row in rows for name in row["properties"]}
     assert described - {"kind"} <= {field.encode_name for field in msgspec.structs.fields(SimOrder)}

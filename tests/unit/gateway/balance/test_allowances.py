@@ -34,6 +34,15 @@ def test_an_allowance_counts_in_its_zones_alone_and_one_without_where_the_price_
     assert covered(held, "data", 1, 0, Place("europe", in_bundle=False, apart=True)) == []
 
 
+def test_what_two_sessions_are_promised_of_fair_use_is_there_for_both():
+    held, europe = [allowance(1, 100, fair_use={"europe": 30})], Place("europe")
+    for wanted, found in ((20, [(1, 20)]), (20, [(1, 10)]), (20, [])):
+        parts = promised(held, "data", wanted, 0, europe)
+        assert split(parts) == found
+        hold(parts, "data")
+    assert [split(covered(held, "data", used, 0, europe)) for used in (20, 10)] == [[(1, 20)], [(1, 10)]]
+
+
 def test_fair_use_ends_what_an_allowance_covers_in_a_zone_and_not_elsewhere():
     held = [allowance(1, 100, fair_use={"europe": 30})]
     assert split(promised(held, "data", 50, 0, Place("europe"))) == [(1, 30)]

@@ -77,3 +77,25 @@ def test_a_status_report_tells_of_the_file_and_of_single_payments():
     assert (single.end_to_end_id, single.is_rejected, single.reason) == ("T1", True, "AC04")
     with pytest.raises(BankFileInvalid, match="document type"):
         pain002.read(b'<!DOCTYPE a [<!ENTITY b "c">]>' + report(group))
+
+
+@pytest.mark.parametrize(
+    ("account", "names", "others"),
+    [
+        (
+            {"iban": "GB33BUKB20201555555555"},
+            ["GB33BUKB20201555555555", "20201555555555", "55555555"],
+            ["GB33BUKB20201555555556", "GB94BARC10201530093459", "DE89370400440532013000", "5555555", ""],
+        ),
+        ({"iban": "DE89370400440532013000"}, ["DE89370400440532013000"], ["0532013000", "GB33BUKB20201555555555"]),
+        (
+            {"sort_code": "202015", "account": "55555555"},
+            ["55555555", "20201555555555", "GB33BUKB20201555555555"],
+            ["30201555555555", "155555555", "GB33BUKB20201655555555"],
+        ),
+        ({"routing": "011000015", "account": "1234"}, ["1234", "0110000151234"], ["991234", "GB33BUKB20201555551234"]),
+    ],
+)
+def test_a_statement_is_of_our_account_only_where_it_names_that(account, names, others):
+    ours = BankAccount("Giving", **account)
+    assert [each for each in (*names, *others) if ours.is_called(each)] == names

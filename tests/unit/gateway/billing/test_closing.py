@@ -132,6 +132,15 @@ def test_a_month_that_runs_or_lies_before_a_closed_one_is_not_closed(place):
     assert (early.code, refused.code, second.state) == ("bill.early", "bill.period", "closed")
 
 
+def test_no_month_is_left_out_since_its_use_would_be_on_the_bill_of_another(place):
+    place.enrol(1_000_000)
+    place.close_month()
+    left_out, next_one = place.pass_month(), place.pass_month()
+    refused = place.close_month(next_one)
+    assert (refused.code, str(refused)) == ("bill.order", f"{left_out} is closed first: a bill is of one month")
+    assert [place.close_month(period).state for period in (left_out, next_one)] == ["closed", "closed"]
+
+
 def test_reopening_needs_two_people_and_takes_back_only_the_bills_that_change(place):
     place.enrol(1_000_000, imsi="234150000000001", msisdn="447700900001")
     place.enrol(1_000_000, imsi="234150000000002", msisdn="447700900002")

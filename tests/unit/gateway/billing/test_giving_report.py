@@ -58,6 +58,26 @@ def test_the_company_sees_every_cause_exactly_with_the_year_by_cause_and_by_mont
     )
 
 
+def test_the_company_sees_what_nobody_chose_a_cause_for_and_no_cause_does(place):
+    usage = next(place.numbers)
+    place.book(DECEMBER + DAY, "charge", ANN, "revenue", 5 * POUND, usage=usage)
+    place.book(DECEMBER + DAY, "accrual", "giving", "unassigned", POUND // 2, usage=usage)
+    text = words(report(place, "company"))
+    assert re.search(
+        r"no cause chosen: a tenth of customers' bills\n  given in the month +£0\.50\n  owed at the end +£0\.50\n", text
+    )
+    assert re.search(r"2026-12 +£0\.60  ", text)
+    assert "no cause chosen" not in words(report(place, "cause:wateraid"))
+
+
+def test_an_advice_does_not_say_that_customers_have_not_paid_what_is_only_not_confirmed_yet(place):
+    with reading(place.reader) as connection:
+        every = remittances(connection, begin_of("2026-12", UTC), end_of("2026-12", UTC))
+    own = [line for line in every if line.account.cause == "wateraid"]
+    text = write_advice(("2026-12", "2026-12"), "wateraid", own, WRITER, "TPO", NAMES)
+    assert re.search(r"of which is not confirmed as paid yet +£0\.81\n", text)
+
+
 def test_a_cause_sees_its_own_money_and_nothing_of_any_other(place):
     text = words(report(place, "cause:wateraid"))
     assert "Confidential to WaterAid. Nothing was kept: the fee is 0." in text

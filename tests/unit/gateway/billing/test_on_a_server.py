@@ -9,7 +9,7 @@ from gateway.billing.bank_lines import BankPayment, matches
 from gateway.billing.check_bills import wrong_bills
 from gateway.billing.closing import ReopenMonth
 from gateway.billing.dunning_job import due_lines
-from gateway.billing.payments import PayBill
+from gateway.billing.payments import PayBill, TakeBack
 from gateway.billing.references import reference_of
 from gateway.billing.statement import bill_of
 
@@ -35,7 +35,19 @@ def test_months_are_closed_reopened_shown_paid_and_dunned_on_a_server(database):
             assert wrong_bills(connection) == []
         assert (bill.number, bill.closing, bill.due, len(bill.items)) == (2, -70_000, 70_000, 2)
         assert (due.look.outstanding, match.subscriber_id) == (70_000, line)
-        place.lane.run(PayBill(Payment("bank", "b1", 70_000, "GBP"), place.ticks.now, "", "ann", line))
+        place.lane.run(PayBill(Payment("bank", "b1", 70_000, "GBP"), place.ticks.now, "E2E", "ann", line))
         with place.reading() as connection:
             (paid,) = due_lines(connection, place.ticks.now)
         assert paid.look.outstanding == 0
+        back = BankPayment("r1", 70_000, "GBP", 1, credit=False, returned="MD06", payer_reference="E2E")
+        with place.reading() as connection:
+            (match,) = matches(connection, [back])
+        assert (match.original, match.channel) == ("b1", "bank")
+        taken = [
+            place.lane.run(TakeBack(Payment("bank", reference, 70_000, "GBP"), place.ticks.now, "E2E", "ann", "b1"))
+            for reference in ("r1", "r2")
+        ]
+        assert (taken[0].balance, taken[1].code) == (-70_000, "payment.amount")
+        with place.reading() as connection:
+            (owed,) = due_lines(connection, place.ticks.now)
+        assert owed.look.outstanding == 70_000

@@ -61,6 +61,22 @@ def test_what_a_bank_takes_back_is_booked_once_and_never_more_than_was_paid(plac
     assert kinds(place).count("chargeback") == 1
 
 
+def test_a_return_that_a_bank_tells_of_by_two_references_is_booked_once_and_a_debit_that_is_collected_again_may_return(
+    place,
+):
+    pay(place)
+    assert take_back(place, amount=POUND).balance == 6 * POUND
+    assert take_back(place, "r2").code == "payment.amount"
+    assert take_back(place, "r3", amount=POUND).balance == 5 * POUND
+    assert take_back(place, "r4", amount=1).code == "payment.amount"
+    assert pay(place, "b2").balance == 7 * POUND
+    line = BankPayment("x", 2 * POUND, "GBP", 1, credit=False, returned="MD06", payer_reference="E2E-1")
+    with place.reading() as connection:
+        (found,) = matches(connection, [line])
+    assert take_back(place, "r5", original=found.original).balance == 5 * POUND
+    assert kinds(place).count("chargeback") == 3
+
+
 def test_lines_are_matched_by_the_reference_of_a_bill_and_returns_by_the_payers_own(place):
     pay(place)
     reference = reference_of(1)
@@ -117,6 +133,30 @@ def test_camt_and_csv_are_read_into_the_same_lines_whatever_version(tmp_path):
     csv.write_text(f"reference,amount,currency,date,bill\nb1,2.00,GBP,2026-12-01,{reference_of(1)}\n")
     (line,) = lines_of(csv)
     assert (line["reference"], line["amount"], line["texts"]) == ("b1", "2.00", [reference_of(1)])
+
+
+def test_the_direction_of_a_reversal_is_that_of_its_own_entry_and_what_was_paid_out_is_left_out(tmp_path):
+    inner = payment(reference_of(1))
+    file = tmp_path / "reversals.xml"
+    file.write_bytes(
+        statement(
+            entry("1.00", credit=False, details=inner, reversal=True),
+            entry("2.00", credit=True, details=inner, reversal=True),
+            entry("3.00", credit=False, details=payment(reference_of(1), returned="AC04"), reversal=True),
+            entry("4.00", credit=False, details=inner, family="UPDD"),
+            entry("5.00", credit=False, details=inner),
+        )
+    )
+    found = [(line["amount"], line["credit"], line["returned"]) for line in lines_of(file)]
+    assert found == [("1.00", False, ""), ("2.00", True, ""), ("3.00", False, "AC04"), ("4.00", False, "NARR")]
+
+
+@pytest.mark.parametrize("row", ["b1,2.00", ",2.00,GBP,2026-12-01,", "b1,,GBP,2026-12-01,RF", "b1,2.00,GBP,,RF"])
+def test_a_row_of_csv_that_wants_something_is_named_by_its_line_before_any_is_booked(row, tmp_path):
+    file = tmp_path / "paid.csv"
+    file.write_text(f"reference,amount,currency,date,bill\nb0,2.00,GBP,2026-12-01,\n{row}\n")
+    with pytest.raises(CommandFailed, match="line 3 has not all of reference, amount"):
+        lines_of(file)
 
 
 LAUGHS = (

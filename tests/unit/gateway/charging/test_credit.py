@@ -13,6 +13,7 @@ from gateway.balance import bookings
 from gateway.balance.promotions import GivePromotion, Promoted
 from gateway.balance.topups import Payment, TopUp
 from gateway.balance.wallets import WalletRows
+from gateway.billing.payments import BANK, TakeBack
 from gateway.charging.check_sessions import wrong_sessions
 from gateway.charging.renewals import KeepWallet, due_wallets
 from gateway.charity.policies import recompute
@@ -146,3 +147,15 @@ def test_no_gift_is_made_of_what_the_company_gave(place):
         rows = WalletRows()
         rows.load(connection, {place.owner})
     assert bookings.own_money(rows.rows[place.owner]) == 100 * PENNY
+
+
+def test_money_of_a_top_up_that_the_bank_takes_back_does_not_end_as_well(place):
+    pay(place, 40 * PENNY, 30, "card-1")
+    use(place, 10, "a")
+    payment = Payment(BANK, "c-1", 40 * PENNY, "GBP")
+    unit = TakeBack(payment, next(place.ticks), "card-1", "ann", "card-1", "tpo")
+    assert [place.lane.run(unit).repeated for _ in range(2)] == [False, True]
+    assert left(place) == [0]
+    keep(place, 31)
+    assert place.read(select(tables.wallets.c.balance)) == [(90 * PENNY,)]
+    assert "breakage" not in sums(place)

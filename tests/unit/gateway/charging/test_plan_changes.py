@@ -5,13 +5,15 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from support.books import check
 from support.charging_fixture import MSISDN, PENNY, TERMINATION, ccr, charging_place, service
+from support.lane_fixture import unguard
 
 from gateway.balance import allowance_entries
 from gateway.balance.changes import Change, ChooseCauses
 from gateway.balance.endings import settle
+from gateway.balance.families import SetPayer, payers_of
 from gateway.balance.line_terms import SetRenewal
 from gateway.balance.promotions import GivePromotion
 from gateway.balance.wallets import WalletRows
@@ -40,6 +42,10 @@ class _Change(Change):
 
     plan: str
     effective: Effective
+
+    def keys(self, row_set, batch):
+        named = tuple(super().keys(row_set, batch))
+        return (*named, *payers_of(batch.connection, named[0])) if isinstance(row_set, WalletRows) else named
 
     def decide(self, batch):
         wallet = self._wallet(batch)
@@ -167,3 +173,41 @@ def test_every_allowance_of_a_line_that_ends_has_an_entry(place):
     assert (amounts(place, "lapse"), amounts(place, "settlement")) == ([3 * POUND], [40 * POUND])
     assert json.loads(place.read(select(tables.wallets.c.bundle))[0][0] or b"null") is None
     assert place.read(select(tables.wallets.c.balance, tables.wallets.c.due_at)) == [(0, None)]
+
+
+@pytest.mark.parametrize("meanwhile", ["stays", "leaves", "chooses"])
+def test_the_tenth_of_what_is_given_back_to_a_member_is_taken_back_from_the_causes_of_who_paid(place, meanwhile):
+    other = {"imsi": "234150000000002", "msisdn": "447700900002"}
+    place.enrol(0, plan="small", cause="", **other)
+    place.lane.run(SetPayer(other["msisdn"], MSISDN, None, "t", "family"))
+    later(place, "2027-01-02T00:00+00:00")
+    place.ask(ccr(TERMINATION, 0, service(used=[5 * MEGABYTE]), session="b", imsi=other["imsi"]))
+    if meanwhile == "leaves":
+        place.lane.run(SetPayer(other["msisdn"], "", None, "t", "family"))
+    elif meanwhile == "chooses":
+        place.lane.run(ChooseCauses("msisdn", other["msisdn"], (Share("wwf", 10_000),)))
+    later(place, "2027-01-12T07:00+00:00")
+    place.lane.run(_Change("msisdn", other["msisdn"], "large", Effective.PRO_RATA))
+    rows = tables.transfers.c
+    (given,) = place.read(select(rows.credit).where(rows.kind == "accrual"))
+    assert place.read(select(rows.debit).where(rows.kind == "accrual_reversal")) == [given]
+
+
+SPOILT = {
+    "UPDATE transfers SET amount = 11 * 1000000 WHERE kind = 'pro_rata'": 1,
+    "UPDATE transfers SET debit = (SELECT id FROM accounts WHERE name = 'unassigned') WHERE kind = 'accrual_reversal'": 1,
+    "UPDATE transfers SET reference = 'pro-rata:7' WHERE kind IN ('pro_rata', 'accrual_reversal')": 2,
+}
+
+
+@pytest.mark.parametrize("damage", SPOILT)
+def test_what_was_given_back_of_a_bundle_beyond_its_sale_is_named(place, damage):
+    use(place, 5, "a")
+    later(place, "2027-01-12T07:00+00:00")
+    change(place, "large", Effective.PRO_RATA)
+    with place.writer.connect() as connection:
+        unguard(connection)
+        connection.execute(text(damage))
+        found = [each.detail for each in check(connection, recompute).findings if each.check == "refund"]
+        connection.rollback()
+    assert len(found) == SPOILT[damage]

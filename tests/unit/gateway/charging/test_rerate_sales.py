@@ -1,11 +1,16 @@
 """A bundle that was sold at a wrong price is put right; what it covers stays."""
 
+import itertools
+
 import msgspec
 import pytest
 from sqlalchemy import text
 from support.books import check
 from support.charging_fixture import INITIAL, PLANS, TERMINATION, ccr, charging_place, service
 
+from gateway.balance.changes import Change
+from gateway.charging.plan_changes import Effective, change_plan
+from gateway.charging.renewals import KeepWallet
 from gateway.charging.rerate import Rerated
 from gateway.charging.rerate_reading import Wanted
 from gateway.charging.rerate_sales import page_of_sales
@@ -14,7 +19,7 @@ from gateway.ledger.balances import account_names, journal_totals
 from gateway.store import tables
 from gateway.subscribers.status import TERMINATED
 
-POUND, MEGABYTE = 1_000_000, 1_000_000
+POUND, MEGABYTE, DAY_US = 1_000_000, 1_000_000, 86_400_000_000
 RIGHT = PLANS["bundle-gb"]
 WRONG = msgspec.structs.replace(RIGHT, bundle=msgspec.structs.replace(RIGHT.bundle, price=75 * POUND))
 OTHER = {"imsi": "234150000000002", "msisdn": "447700900002"}
@@ -105,3 +110,40 @@ def test_a_correction_of_a_sale_that_was_changed_is_named(place, damage):
     with place.writer.begin() as connection:
         assert connection.execute(text(damage)).rowcount > 0
     assert "rerating" in findings(place)
+
+
+class Leave(Change):
+    """Leave the plan of the line that has a number, pro rata."""
+
+    def decide(self, batch):
+        change_plan(batch, self._wallet(batch), "payg-gb", Effective.PRO_RATA)
+
+
+def leave(place, msisdn):
+    place.ticks = itertools.count(next(place.ticks) + 10 * DAY_US, 1_000)
+    place.lane.run(Leave("msisdn", msisdn))
+
+
+def test_what_is_given_back_of_a_bundle_is_a_part_of_its_right_price(place, tmp_path):
+    with charging_place(f"sqlite:///{tmp_path}/right.db") as right:
+        sell(right)
+        rerate(place)
+        for each in (place, right):
+            leave(each, OTHER["msisdn"])
+        found, rightly = (standing(each)[0] for each in (place, right))
+    assert [row[0] for row in found] == pytest.approx([row[0] for row in rightly], abs=100)  # a few ticks apart
+    assert rerate(place).records == 0
+
+
+def test_a_bundle_of_which_a_part_was_given_back_stays_as_it_was_settled(place):
+    leave(place, OTHER["msisdn"])
+    before = standing(place)[0][1]
+    done = rerate(place)
+    assert (done.records, done.left) == (1, {"given_back": 1})
+    assert standing(place)[0][1] == before
+    place.ticks = itertools.count(next(place.ticks) + 60 * DAY_US, 1_000)
+    for (number,) in place.read(text("SELECT subscriber_id FROM wallets")):
+        place.lane.run(KeepWallet(number))
+    third = msgspec.structs.replace(RIGHT.bundle, price=50 * POUND)
+    place.price_by({**PLANS, "bundle-gb": msgspec.structs.replace(RIGHT, bundle=third)})
+    assert rerate(place).left == {"given_back": 1}  # also when nothing is kept of what it covered

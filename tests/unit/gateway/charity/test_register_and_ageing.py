@@ -53,6 +53,9 @@ def test_a_number_that_the_extract_does_not_have_is_absent_and_a_later_extract_r
     first = with_absent([Row("288701", "WATERAID", "registered")], ["288701", "1081247"])
     place.lane.run(ImportRegister("GB-CHC", "2026-11-01", first))
     place.lane.run(ImportRegister("GB-CHC", "2026-12-01", first[:1]))
+    assert (
+        place.lane.run(ImportRegister("GB-CHC", "2026-11-30", first)) == "2026-12-01"
+    )  # an old file calls nobody back
     with reading(place.reader) as connection:
         found = read_register(connection)
     place.close()
@@ -109,6 +112,14 @@ def test_a_month_that_nobody_confirms_is_told_of_too(place):
     with reading(place.reader) as connection:
         assert transmit_due(connection, {"wwf": CAUSE}, "2026-12-17").days == 0
         assert transmit_due(connection, {"wwf": CAUSE}, "2026-12-19").days == 48
+
+
+def test_money_of_a_later_month_is_not_paid_with_an_earlier_one_and_no_quarter_is_spoken_of():
+    terms = Agreement("2026-01-01", "2026-01-01", "GBP", "bacs", transmit_within=60)
+    cause = Cause("wwf", "WWF", "GB", agreement=terms)
+    waits = [Waiting(Account(Stream.TENTH, "wwf", "GBP"), 1, "2026-11", 9, 60)]
+    assert runs(cause, waits, "2026-10") == "what waits is of 2026-11: it is paid with that"
+    assert runs(cause, waits, "2026-11") == ""
 
 
 @pytest.mark.parametrize(

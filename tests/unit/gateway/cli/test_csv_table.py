@@ -3,7 +3,8 @@
 import pytest
 from support.scripted_gateway import scripted, write_config
 
-from gateway.cli import main, subscriber
+from gateway.cli import main
+from gateway.cli.commands import subscriber
 from gateway.cli.csv_rows import read_rows
 from gateway.cli.csv_table import CsvInvalid, CsvTable
 from gateway.cli.errors import CommandFailed

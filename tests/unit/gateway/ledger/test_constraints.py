@@ -152,3 +152,23 @@ def test_what_needs_a_column_of_a_later_step_waits_for_it(place):
             connection.exec_driver_sql("ALTER TABLE transfers DROP COLUMN share")
             assert checks().keys() - wanted_checks(connection).keys() == {"ck_transfers_evidence"}
         connection.rollback()
+
+
+WEAK = ("CHECK that holds always", "index that is not unique", "index of fewer rows")
+
+
+@pytest.mark.parametrize("what", WEAK)
+def test_a_constraint_that_was_replaced_under_its_name_is_missed_by_the_check(place, what):
+    on_disk = place.writer.dialect.name == "sqlite"
+    table = "transfers" if on_disk else "transfers_default"
+    index, columns = unique_name(table), "kind, reference"
+    with place.writer.connect() as connection:
+        if what == WEAK[0]:
+            set_checks(connection, "transfers", checks() | {"ck_transfers_sides": "debit <> credit OR amount > 0"})
+        else:
+            connection.exec_driver_sql(f"DROP INDEX {index}")
+            made = f"{index} ON {table} ({columns}) WHERE kind = 'sale' AND reference IS NOT NULL"
+            connection.exec_driver_sql(f"CREATE {'' if what == WEAK[1] else 'UNIQUE '}INDEX {made}")
+        found = missing_constraints(connection)
+        connection.rollback()
+    assert found == (["ck_transfers_sides"] if what == WEAK[0] else [f"unique references of {table}"])

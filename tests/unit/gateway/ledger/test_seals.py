@@ -8,6 +8,7 @@ from support.books import check
 from support.charging_fixture import INITIAL, TERMINATION, ccr, charging_place, service
 from support.lane_fixture import EVIDENCE_KEY
 
+from gateway.billing.packs.row_trees import ranges_due
 from gateway.charity.policies import recompute
 from gateway.ledger import seals
 from gateway.ledger.seals import SealKey, WriteSeal
@@ -165,3 +166,48 @@ def test_what_retention_takes_leaves_the_links_and_the_seals_of_its_days_and_say
         "release",
         "record",
     }
+
+
+def test_a_seal_that_left_and_is_gone_from_the_store_is_named_although_the_chain_bears_it_out(place):
+    first, second = seal(place, DAY_AFTER), seal(place, DAY_AFTER + DAY_US)
+    place.unguard()
+    with place.writer.begin() as connection:
+        connection.execute(text("DELETE FROM seals WHERE day = '2023-11-14'"))
+    assert findings(place, second) == []
+    (found,) = findings(place, first, second)
+    assert found == f"the seal of node {place.node.id} for 2023-11-14 left the house, and is gone from the store"
+
+
+TREES = {
+    "DELETE FROM seals WHERE day = '2023-11-14'": ["2023-11-14 is under no seal"],
+    "UPDATE row_trees SET upto = upto + 1 WHERE day = '2023-11-14'": ["2023-11-14 ends with number"],
+    "INSERT INTO row_trees SELECT node, '2023-11-30', upto, ranges, roots FROM row_trees LIMIT 1": [
+        "2023-11-30 is under no seal"
+    ],
+    "DELETE FROM row_trees WHERE day = '2023-11-15'": [
+        "2023-11-15: what is kept of it is gone",
+        "2023-11-16 begins with number",
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", TREES)
+def test_a_tree_without_its_seal_and_rows_that_no_tree_has_any_more_are_named(place, damage):
+    for day in range(3):
+        place.ask(ccr(INITIAL, 0, service(ask=0), session=f"pgw;{day}"))
+        place.ask(ccr(TERMINATION, 1, service(used=[8_000_000], ask=0), session=f"pgw;{day}"))
+        now = DAY_AFTER + day * DAY_US
+        with place.reader.connect() as connection:
+            (found, usage), ranges = (
+                seals.due_with_usage(connection, place.node.id, now),
+                ranges_due(connection, place.node.id),
+            )
+            tree = seals.RowTree(ranges, bytes(32))
+        assert place.lane.run(WriteSeal(SealKey(EVIDENCE_KEY).sign(place.node.id, *found, tree), "ocs", tree, usage))
+    assert findings(place) == []
+    place.unguard()
+    with place.writer.begin() as connection:
+        connection.execute(text(damage))
+    found = findings(place)
+    assert len(found) == len(TREES[damage])
+    assert all(words in detail for words, detail in zip(TREES[damage], found, strict=True))

@@ -1,6 +1,4 @@
-"""What is answered: amounts as people write them, and letters that a text can carry 160 of."""
-
-# ruff: noqa: RUF001  (word processors put in such signs: that is what is tested)
+"""What is answered to keywords: in the language of the word, with amounts as people write them."""
 
 from pathlib import Path
 
@@ -8,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.languages.gsm_letters import GSM, GSM_EXTENDED, gsm_safe
+from gateway.languages.gsm_letters import GSM, GSM_EXTENDED
 from gateway.messaging.keywords.amounts import Money, write_amount
 from gateway.messaging.keywords.answers import bounds, cause_list, render
 from gateway.messaging.keywords.catalogue import (
@@ -115,26 +113,6 @@ def test_the_list_of_causes_leaves_out_those_that_are_closed():
 )
 def test_amounts_are_written_in_the_usual_way_and_never_promise_too_much(micro, currency, text):
     assert write_amount(Money(micro, currency)) == text
-
-
-@pytest.mark.parametrize(
-    ("text", "safe"),
-    [
-        ("Envía décimo, ¿cuánto? ñandú", "Envia décimo, ¿cuanto? ñandu"),
-        ("reçu, arrête, cœur, où, déjà", "recu, arrete, coeur, où, déjà"),
-        ("“It’s” – «ok»…\u00a0`x`", '"It\'s" - "ok"... \'x\''),
-        ("e\u0301a\u0302", "éa"),
-        ("{[~|^\\]}€", "{[~|^\\]}€"),
-        ("Ελλάς 水 🙂", "Ελλάς 水 🙂"),
-    ],
-)
-def test_letters_with_a_plain_twin_are_written_with_it(text, safe):
-    assert gsm_safe(text) == safe
-
-
-@given(st.text())
-def test_any_text_can_be_made_safe_and_is_so_once_and_for_all(text):
-    assert gsm_safe(gsm_safe(text)) == gsm_safe(text)
 
 
 @given(st.text(alphabet="{}a0!:.[ ", max_size=12))

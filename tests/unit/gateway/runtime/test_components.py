@@ -12,7 +12,7 @@ from gateway.runtime.component import Component, Prepared, Stage, stop_in_stages
 from gateway.runtime.components.store import StoreComponent
 from gateway.runtime.reload import Reload
 
-STAGES = [Stage.LANE, Stage.API, Stage.DOORS, Stage.WORKERS, Stage.GOODBYES]
+STAGES = [Stage.LANE, Stage.API, Stage.INITIATORS, Stage.WORKERS, Stage.CONNECTIONS]
 
 
 class Part(Component):
@@ -42,16 +42,16 @@ class Part(Component):
 async def test_components_stop_stage_by_stage_whatever_their_order_was():
     happened, logged = [], []
     await stop_in_stages([Part(stage, happened) for stage in STAGES], lambda *told: logged.append(told))
-    assert (happened, logged) == (["doors", "goodbyes", "workers", "api", "lane"], [])
+    assert (happened, logged) == (["initiators", "connections", "workers", "api", "lane"], [])
 
 
 @pytest.mark.parametrize("trouble", [{"hangs": True}, {"fails": OSError("no")}])
 async def test_one_that_fails_or_hangs_keeps_no_other_from_its_stop(trouble):
     happened, logged = [], []
-    parts = [Part(stage, happened, **(trouble if stage is Stage.GOODBYES else {})) for stage in STAGES]
+    parts = [Part(stage, happened, **(trouble if stage is Stage.CONNECTIONS else {})) for stage in STAGES]
     await stop_in_stages(parts, lambda event, fields: logged.append((event, fields["detail"].partition(":")[0])))
-    assert happened == ["doors", "goodbyes", "workers", "api", "lane"]
-    assert logged == [("daemon.stop.incomplete", "goodbyes")]
+    assert happened == ["initiators", "connections", "workers", "api", "lane"]
+    assert logged == [("daemon.stop.incomplete", "connections")]
 
 
 @pytest.fixture
@@ -74,17 +74,20 @@ def change(context):
 
 async def test_every_component_applies_before_any_reconnects(context):
     happened = []
-    parts = [Part(Stage.DOORS, happened), Part(Stage.GOODBYES, happened)]
+    parts = [Part(Stage.INITIATORS, happened), Part(Stage.CONNECTIONS, happened)]
     change(context)
     outcome = await Reload(context, [StoreComponent(context), *parts], lambda *_: None).reload()
     assert (outcome.applied, outcome.changed) == (True, ("provisioning",))
-    assert happened == ["apply doors", "apply goodbyes", "reconnect doors", "reconnect goodbyes"]
+    assert happened == ["apply initiators", "apply connections", "reconnect initiators", "reconnect connections"]
     assert context.settings.provisioning.quarantine == 7200
 
 
 async def test_where_one_component_is_not_ready_nothing_changes(context):
     happened, policies, causes = [], context.lane.policies, ROOT / "config" / "causes.yaml"
-    parts = [Part(Stage.DOORS, happened), Part(Stage.GOODBYES, happened, fails=OSError(f"{causes} does not load"))]
+    parts = [
+        Part(Stage.INITIATORS, happened),
+        Part(Stage.CONNECTIONS, happened, fails=OSError(f"{causes} does not load")),
+    ]
     change(context)
     outcome = await Reload(context, [StoreComponent(context), *parts], lambda *_: None).reload()
     assert (outcome.applied, happened) == (False, [])
@@ -97,7 +100,7 @@ class Slow(Part):
     """A component whose readiness a test decides on; it counts how often it was asked."""
 
     def __init__(self):
-        super().__init__(Stage.DOORS, [])
+        super().__init__(Stage.INITIATORS, [])
         self.begun, self.gate, self.asked = asyncio.Event(), asyncio.Event(), 0
 
     async def prepare(self, _change):

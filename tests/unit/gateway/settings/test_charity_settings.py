@@ -6,7 +6,11 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.settings.causes_file import CauseEntry
+from gateway.settings.checks.charity import check_register_numbers
+from gateway.settings.checks.found import Found
+from gateway.settings.error_messages import Report
 from gateway.settings.sections.charity import Charity, ComparedPolicy
+from gateway.settings.yaml_loader import Document
 
 AGREEMENT = {"signed": "2026-01-15", "starts": "2026-02-01", "currency": "GBP", "method": "bacs", "transmit_within": 60}
 CAUSE = {"name": "WaterAid", "country": "GB", "regulator": "GB-CHC", "number": "288701"}
@@ -17,6 +21,8 @@ ACCOUNT = {
     "sort_code": "20-00-00",
     "account": "55779911",
 }
+RULE = {"base": "gross", "rate": 10, "effective_from": "2027-01-01"}
+CAMPAIGN = {"id": "winter-2026", "matcher": "Acme", "ratio": 50, "cap": 5, "begins": "2026-12-01", "ends": "2026-12-31"}
 
 
 @pytest.mark.parametrize(
@@ -71,6 +77,8 @@ def test_a_cause_says_what_its_state_needs(change, why):
         ({"policies": {"2026-1": {"base": "gross", "rate": 12, "effective_from": "2027-01-01"}}}, "never changes"),
         ({"policies": {"2027-1": {"base": "net", "rate": 10, "effective_from": "2027-01-01"}}}, "say it of a net base"),
         ({"policies": {"2027-1": {"base": "gross", "rate": 10, "effective_from": "1 May"}}}, "must be a day"),
+        ({"policies": {"a": RULE, "b": RULE | {"rate": 12, "effective_from": "20270101"}}}, "the same effective_from"),
+        ({"matching": [CAMPAIGN], "transfer_word": "Winter-2026"}, "a campaign has it as its id"),
     ],
 )
 def test_accounts_and_rules_that_cannot_be_are_refused(given, why):
@@ -88,3 +96,20 @@ def test_a_rule_follows_from_its_day_on():
 def test_a_rule_to_compare_with_may_leave_something_out():
     given = {"id": "usage-only", "base": "gross", "rate": 10, "exclusions": ["sale"]}
     assert ComparedPolicy.model_validate(given).as_request()["exclusions"] == ["sale"]
+
+
+def test_a_rule_on_a_net_base_that_says_no_tax_is_not_compared():
+    with pytest.raises(ValidationError, match="say it of a net base"):
+        ComparedPolicy.model_validate({"id": "net", "base": "net", "rate": 10})
+
+
+def test_a_number_in_a_register_that_two_causes_have_is_warned_of():
+    entries = {name: CauseEntry.model_validate(CAUSE | {"number": number}) for name, number in NUMBERS}
+    report = Report(Document("gateway.yaml"))
+    check_register_numbers(Found(causes={name: entry.cause(name) for name, entry in entries.items()}), report)
+    assert [str(each) for each in report.problems] == [
+        "gateway.yaml:1: causes: warning: wwf.number: wateraid has the same one in the register GB-CHC"
+    ]
+
+
+NUMBERS = (("wateraid", "288701"), ("wwf", "288701"), ("other", "1081247"), ("new", ""), ("newer", ""))

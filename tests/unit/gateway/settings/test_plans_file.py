@@ -1,7 +1,13 @@
 """Rates, decks, tariff periods and caps as plans.yaml writes them, and what is refused with its place."""
 
+import itertools
+from datetime import UTC
+
 import pytest
 
+from gateway.balance.caps import pay_under_caps
+from gateway.balance.usage import ACTIVE
+from gateway.balance.wallets import Wallet
 from gateway.rating.plans import HOLIDAY, CalledRates, Cap, Period, Rate, ServiceCharge
 from gateway.settings import ConfigInvalid, load, shown
 
@@ -59,8 +65,25 @@ def test_a_rate_has_increments_a_connection_fee_and_other_prices_in_tariff_perio
 def test_caps_of_days_go_before_those_of_months(plan):
     found = plan(f"{RATES}, caps: [{{services: [voice, data], day: 1, month: 20}}, {{services: [sms], day: 2}}]")
     assert found.caps == (
-        Cap(100 * PENNY, ("data", "voice")), Cap(200 * PENNY, ("sms",)), Cap(2000 * PENNY, ("data", "voice"), monthly=True),
+        Cap(200 * PENNY, ("sms",)), Cap(100 * PENNY, ("data", "voice")), Cap(2000 * PENNY, ("data", "voice"), monthly=True),
     )  # fmt: skip
+
+
+NESTED = (
+    "{services: [voice, data, sms], month: 4, day: 3}, {services: [voice, data], day: 2}, {services: [data], day: 1}"
+)
+
+
+def test_caps_of_fewer_services_go_first_so_that_a_day_comes_to_the_same_in_whatever_order_it_is_used(plan):
+    found, at, totals = plan(f"{RATES}, caps: [{NESTED}]"), 1_700_000_000_000_000, set()
+    costs = (("data", 150), ("voice", 120), ("sms", 90), ("data", 60), ("sms", 80))
+    for order in itertools.permutations(costs):
+        wallet = Wallet(1, "GBP", 1 << 40, 0, [], ACTIVE)
+        rates = ((service, found.rate(service, None), cost * PENNY) for service, cost in order)
+        totals.add(
+            sum(pay_under_caps(wallet, found, rate, service, at, UTC, cost) for service, rate, cost in rates) // PENNY
+        )
+    assert totals == {300}
 
 
 DECK = """\
@@ -107,6 +130,20 @@ def test_what_is_in_force_is_shown_in_major_units(write):
         (f"{RATES}, holidays: GB-XXX", "p.holidays: no holidays are known of GB-XXX"),
         (f"{RATES}, caps: [{{services: [data]}}]", "caps nothing: give day, month or both"),
         (f"{RATES}, caps: [{{services: [sms], day: 1}}, {{services: [sms], day: 2}}]", "caps: sms has two for a day"),
+        (
+            f"{RATES}, caps: [{{services: [data, voice], day: 1}}, {{services: [voice, sms], day: 2}}]",
+            "caps: the day of sms, voice counts a part of what the day of data, voice counts",
+        ),
+        (
+            f"{RATES}, caps: [{{services: [data], month: 1}}, {{services: [data, voice], day: 2}}]",
+            "caps: the month of data counts a part of what the day of data, voice counts",
+        ),
+        (
+            f"{RATES}, destinations: {{'+44': {{voice: free}}, '44': {{voice: {{price: 1, per: 60}}}}}}",
+            "p.destinations: +44 is given twice, with and without its plus sign",
+        ),
+        (f"{RATES}, roaming: {{home: ['234'], zones: {{home: {{networks: ['208'], {RATES}}}}}}}", "zones.home: that is how"),
+        (f"{RATES}, add_ons: {{x: {{price: 1, days: 3, data: 1, roll_over: [data]}}}}", "roll_over is for the bundle"),
         (f"{RATES}, deck: absent.csv", "p.deck: can't be read"),
         (voice("{price: 1, per: 60, service: {price: 1, per: 60}}"), "voice.service: a service charge is for calls to"),
         (

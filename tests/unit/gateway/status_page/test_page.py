@@ -28,24 +28,16 @@ from gateway.metrics.registry import Metrics
 from gateway.policies import make_policies
 from gateway.sims.accept_order import AcceptOrder, Asked
 from gateway.status_page.alarms import MAX_WORDS, RecentAlarms
-from gateway.status_page.collect import (
-    Parts,
-    StatusCollector,
-    charging_concerns,
-    concerns_of,
-    given,
-    link_line,
-    outbox,
-    peer_line,
-    process_concerns,
-    read_store,
-)
+from gateway.status_page.collect import Parts, StatusCollector
 from gateway.status_page.formats import day_and_time, duration, figure
 from gateway.status_page.markup import Html, join, prose, tag
 from gateway.status_page.plots import WIDTH, plot
 from gateway.status_page.rendering import POLICY, SCRIPT, STYLE, document, verdict_of
 from gateway.status_page.routes import StatusPage
+from gateway.status_page.running_concerns import charging_concerns, concerns_of, process_concerns
+from gateway.status_page.running_lines import link_line, outbox, peer_line
 from gateway.status_page.sampling import KEPT, Ring, Sample, Totals, between, quantile
+from gateway.status_page.stored import given, read_store
 from gateway.status_page.view import CauseSum, Given, HostReach, Queue, Stored, Tone
 from gateway.store.engine import reading
 from gateway.store.errors import StoreUnavailable

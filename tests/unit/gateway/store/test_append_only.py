@@ -80,6 +80,59 @@ def test_a_trigger_that_is_gone_is_missed_by_the_check(place):
     assert "sealed_choices_kept" in found[0]
 
 
+FILE_GUARD = "CREATE TRIGGER sealed_choices_kept BEFORE DELETE ON sealed_choices {} BEGIN SELECT 1; END"
+SERVER_GUARD = "CREATE TRIGGER sealed_choices_kept BEFORE {} ON sealed_choices FOR EACH ROW {} EXECUTE FUNCTION {}"
+IDLE = "CREATE FUNCTION idle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN OLD; END $$"
+OURS = "tpo_append_only('sealed_choices')"
+REPLACED = {
+    "sqlite": [[FILE_GUARD.format("")], [FILE_GUARD.format("WHEN OLD.id < 0")]],
+    "postgresql": [
+        [IDLE, SERVER_GUARD.format("DELETE", "", "idle()")],
+        [SERVER_GUARD.format("INSERT", "", OURS)],
+        [SERVER_GUARD.format("DELETE", "WHEN (OLD.id < 0)", OURS)],
+        [SERVER_GUARD.format("DELETE", "", "tpo_append_only('usage')")],
+    ],
+}
+
+
+def test_a_trigger_that_was_replaced_under_its_name_is_missed_by_the_check(place):
+    dialect = place.writer.dialect.name
+    on = " ON sealed_choices" if dialect == "postgresql" else ""
+    for statements in REPLACED[dialect]:
+        with place.writer.connect() as connection:
+            for statement in (f"DROP TRIGGER sealed_choices_kept{on}", *statements):
+                connection.exec_driver_sql(statement)
+            found = append_only.missing(connection)
+            connection.rollback()
+        assert found == ["sealed_choices_kept"], statements
+
+
+def test_a_function_of_the_server_that_does_nothing_any_more_is_as_if_all_triggers_were_gone(place):
+    if place.writer.dialect.name == "sqlite":
+        return
+    with place.writer.connect() as connection:
+        idle = IDLE.replace("FUNCTION idle", f"OR REPLACE FUNCTION {append_only.FUNCTION}")
+        connection.exec_driver_sql(idle)
+        assert set(append_only.missing(connection)) == append_only.names()
+        connection.rollback()
+
+
+def test_a_trigger_that_no_gateway_made_is_named_by_the_check(place):
+    with place.writer.connect() as connection:
+        assert append_only.strange(connection) == []
+        if place.writer.dialect.name == "postgresql":
+            connection.exec_driver_sql(IDLE)
+            made = "CREATE TRIGGER more AFTER INSERT ON wallets FOR EACH ROW EXECUTE FUNCTION idle()"
+            connection.exec_driver_sql("CREATE RULE quiet AS ON UPDATE TO marks DO INSTEAD NOTHING")
+        else:
+            made = "CREATE TRIGGER more AFTER INSERT ON wallets BEGIN UPDATE wallets SET balance = 9; END"
+        connection.exec_driver_sql(made)
+        found = [each.detail for each in check(connection, recompute, EVIDENCE_KEY).findings if each.check == "guard"]
+        connection.rollback()
+    assert any("more is none of the gateway's" in each for each in found)
+    assert len(found) == (2 if place.writer.dialect.name == "postgresql" else 1)
+
+
 def test_a_table_that_was_written_anew_gets_its_triggers_again(tmp_path):
     with workplace(f"sqlite:///{tmp_path}/t.db") as place, place.writer.begin() as connection:
         connection.execute(text("CREATE TABLE anew AS SELECT * FROM sealed_choices"))

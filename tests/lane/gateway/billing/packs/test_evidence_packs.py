@@ -96,6 +96,21 @@ def test_a_pack_is_checked_by_its_own_verifier_alone(files, tmp_path):
     assert run(folder, "--key", "00" * 32)[1] == "FAIL manifest.json row 1: is signed with another key than yours\n"
 
 
+def test_a_verifier_from_elsewhere_checks_the_pack_in_the_folder_that_it_is_given(files, tmp_path):
+    folder, elsewhere = write(tmp_path / "pack", files), tmp_path / "trusted"
+    elsewhere.mkdir()
+    (elsewhere / "verify.py").write_bytes(files["verify.py"])
+    key = files["signature.txt"].decode()[:64].upper()
+    code, said = run(elsewhere, folder, "--key", key)
+    assert (code, said.startswith("PASS 3 bills")) == (0, True)
+    (folder / "CLAIM.txt").unlink()
+    assert run(elsewhere, folder) == (1, "FAIL CLAIM.txt: is missing\n")
+    (folder / "CLAIM.txt").write_bytes(files["CLAIM.txt"])
+    (folder / "more.txt").write_bytes(b"")
+    assert run(elsewhere, folder) == (1, "FAIL more.txt: does not belong here\n")
+    assert run(elsewhere)[1].startswith("FAIL this cannot be read: ")
+
+
 def test_the_verifier_is_short_and_needs_the_standard_library_alone(files):
     source = files["verify.py"].decode()
     assert source.count("\n") < 300
@@ -138,7 +153,7 @@ def test_a_row_that_is_deleted_swapped_or_doubled_is_named(files, tmp_path):
                     assert i <= place <= i + 2, found
         (folder / f"{name}.jsonl").write_bytes(b"".join(lines))
     (folder / "more.txt").write_text("x")
-    assert failure(folder) == "more.txt: is missing, or does not belong here"
+    assert failure(folder) == "more.txt: does not belong here"
 
 
 def put(name, row, **values):

@@ -4,9 +4,11 @@ import pytest
 from support.sims_context_fixture import settings_of
 
 from gateway.api.actions.bill_payments import book_lines, pay_bill
+from gateway.api.actions.subscribers import top_up
 from gateway.api.callers import Caller
 from gateway.api.problems import Problem
 from gateway.api.requests.bills import BankLineSaid, PaidLines, PayBillOnce
+from gateway.api.requests.subscribers import TopUpSubscriber
 from gateway.balance.opening_balances import Enrol, Enrolment
 from gateway.billing.closing import BeginClose, WriteBills
 from gateway.billing.content import Content, write_content
@@ -64,4 +66,38 @@ def test_each_line_of_a_banks_file_is_told_apart_and_a_wrong_one_stops_no_other(
     for outcome in ("taken_back", "repeated"):
         (result,) = book_lines(context, PaidLines([back]), SHOP).results
         assert result.outcome == outcome
+    assert pay_bill(context, PayBillOnce(1, "1.00", "GBP", "k"), SHOP).balance == "6.00"
+
+
+def test_a_payment_and_its_return_in_one_file_are_both_booked_and_a_part_of_a_penny_is_refused(context):
+    def line(reference, amount, **more):
+        said = {"currency": "GBP", "date": "2026-12-01", "credit": True, "payer_reference": "E2E-7"} | more
+        return BankLineSaid(reference, amount, **said)
+
+    lines = [
+        line("b-8", "0.001", texts=[reference_of(1)]),
+        line("b-9", "2.00", credit=False, returned="AC04"),
+        line("b-10", "2.00", texts=[reference_of(1)]),
+    ]
+    told = [(result.reference, result.outcome) for result in book_lines(context, PaidLines(lines), SHOP).results]
+    assert told == [("b-8", "refused"), ("b-9", "taken_back"), ("b-10", "paid")]
+
+
+def test_a_top_up_that_the_bank_takes_back_is_taken_from_the_wallet_once_by_the_reference_of_its_channel(context):
+    top_up(context, TopUpSubscriber("447700900101", "10.00", "GBP", "psp-77"), SHOP)
+    pay_bill(context, PayBillOnce(1, "2.00", "GBP", "psp-78"), SHOP)
+
+    def back(reference, amount, of):
+        said = {"currency": "GBP", "date": "2026-12-01", "credit": False, "returned": "MD06", "payer_reference": of}
+        (result,) = book_lines(context, PaidLines([BankLineSaid(reference, amount, **said)]), SHOP).results
+        return result.outcome
+
+    assert back("c-1", "10.01", "psp-77") == "refused"
+    assert [back(reference, "10.00", "psp-77") for reference in ("c-2", "c-2", "c-3")] == [
+        "taken_back",
+        "repeated",
+        "refused",
+    ]
+    assert back("c-4", "2.00", "psp-78") == "taken_back"
+    assert back("c-5", "2.00", "psp-79") == "unmatched"
     assert pay_bill(context, PayBillOnce(1, "1.00", "GBP", "k"), SHOP).balance == "6.00"

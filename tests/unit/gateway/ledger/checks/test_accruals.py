@@ -1,6 +1,7 @@
 """Tenths are computed again by the rule that the store has recorded, whatever a later program makes of its name."""
 
 import pytest
+from sqlalchemy import text
 from support.books import check
 from support.charging_fixture import INITIAL, TERMINATION, ccr, charging_place, service
 
@@ -41,4 +42,17 @@ def test_a_program_in_which_the_rule_was_changed_is_told_so_and_the_accruals_are
 
     assert found(place, changed) == [
         ("policy", "policy 2026-1 was recorded with 1000 basis points, this program has 500")
+    ]
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"rate": "all"}', "{}"])
+def test_a_recorded_rule_of_which_nothing_can_be_read_is_named_and_the_check_goes_on(place, content):
+    with place.writer.begin() as connection:
+        changed = (
+            "UPDATE contents SET content = :content WHERE hash = (SELECT hash FROM versions WHERE kind = 'policy')"
+        )
+        connection.execute(text(changed), {"content": content})
+    number = max(place.read(text("SELECT id FROM versions WHERE kind = 'policy'")))[0]
+    assert found(place, recompute) == [
+        ("version", f"version {number} of policy 2026-1 has a content that is not the one that was recorded")
     ]

@@ -12,7 +12,7 @@ from gateway.messaging.queue.open_texts import texts_out, waiting_texts
 from gateway.messaging.queue.query_sm import silent_parts
 from gateway.messaging.queue.sms_expiry import RECEIPT_GRACE, overdue_texts
 from gateway.messaging.texts import Step
-from gateway.status_page import collect
+from gateway.status_page.stored import _doubtful
 from gateway.store.waiting_rows import count_waiting, kinds_waiting
 
 LONG = "ten and twelve " * 20
@@ -92,7 +92,7 @@ def test_no_read_of_open_texts_looks_at_those_of_another_state_or_at_final_ones(
     doubtful = receipts._DOUBTFUL["sqlite"].text(connection.dialect)  # the driver's own: no event tells of it
     found = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {doubtful}", (json.dumps([FRIEND]),)).fetchall()
     plans.extend(row[3] for row in found if " texts" in row[3])
-    collect._doubtful(connection)
+    _doubtful(connection)
     used = [plan.partition(" texts USING ")[2].removeprefix("COVERING ") for plan in plans]
     opened = "INDEX ix_texts_open (node=?"
     assert used == [

@@ -32,7 +32,7 @@ def run(
     """
     came_early = _keep_early_reloads()
     from gateway import logs  # noqa: PLC0415  (`tpo --help` starts faster without the daemon)
-    from gateway.balance.standing import StillNeeded  # noqa: PLC0415  (as above)
+    from gateway.balance.still_needed import StillNeeded  # noqa: PLC0415  (as above)
     from gateway.privacy.pseudonyms import KeyInvalid  # noqa: PLC0415  (as above)
     from gateway.runtime import lane_process  # noqa: PLC0415  (as above)
     from gateway.runtime.daemon import Daemon  # noqa: PLC0415  (as above)

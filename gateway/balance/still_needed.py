@@ -11,7 +11,7 @@ from gateway.charity.causes import Cause
 from gateway.charity.sealed_causes import CauseSeals, read_all
 from gateway.ledger.accounts import accounts_of
 from gateway.ledger.balances import Selection, account_names, journal_totals
-from gateway.rating.plan_versions import LATE_US, plan_of
+from gateway.rating.plan_versions import LATE_US, plan_if_any
 from gateway.rating.plans import Plan
 from gateway.store.tables import subscribers, subscriptions, wallets
 from gateway.store.versions import CAUSE, PLAN, known_names
@@ -40,7 +40,7 @@ def check_nothing_needed_goes(
 
 
 def _plans_needed(connection: Connection, new: Mapping[str, Plan], now: int) -> Iterable[str]:
-    known = {name: plan_of(version) for name, version in known_names(connection, PLAN).items()}
+    known = {name: plan_if_any(version) for name, version in known_names(connection, PLAN).items()}
     doubtful = [
         name for name, plan in known.items() if name not in new or plan is None or plan.currency != new[name].currency
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from gateway.cli import charity_account, charity_evidence, charity_payments, charity_reports, gift_aid
+from gateway.cli.commands import charity_account, charity_evidence, charity_payments, charity_reports, gift_aid
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 charity_reports.add_to(app)

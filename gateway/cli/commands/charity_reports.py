@@ -8,12 +8,12 @@ from typing import Annotated, Final
 import typer
 
 from gateway.cli import completion, context
-from gateway.cli.charity_documents import FORMS, PUBLIC, write_document, write_report
+from gateway.cli.commands.charity_documents import FORMS, PUBLIC, write_document, write_report
 from gateway.cli.context import AsJson
 from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.cli.output import complain, emit
 
-CAUSES: Final = ("id", "name", "number", "vetting", "register", "register_age", "obstacle")
+CAUSES: Final = ("id", "name", "number", "vetting", "register", "registered_as", "register_age", "obstacle")
 REMITTANCE: Final = (
     "stream",
     "cause",
@@ -42,11 +42,14 @@ def add_to(app: typer.Typer) -> None:
     """Add the commands."""
     for command in (causes, register, remittance, report):
         app.command()(command)
-    app.command("profit-share")(profit_share)
+    # A loss is an amount like any other: click would take its minus sign for an option.
+    app.command("profit-share", context_settings={"ignore_unknown_options": True})(profit_share)
 
 
 def causes(ctx: typer.Context, as_json: AsJson = False) -> None:
     """Show each cause, what its register said and how many days ago, and why it may not be paid, if so.
+
+    Compare `registered_as`, the name in the register, with the cause's own: a number may be somebody else's.
 
     Of a closed cause that nobody succeeds it says since when, and until when its customers may choose another one.
 
@@ -155,13 +158,13 @@ def profit_share(
 ) -> None:
     """Divide a quarter of the profit among causes, by the money of the period's confirmed tenths; exact to the micro-unit.
 
-    What a quarter of the journal's turnover would be stands beside it. A loss is written behind `--`.
+    What a quarter of the journal's turnover would be stands beside it. Of a loss nothing is given.
 
     \b
     Examples:
       tpo charity profit-share 2026 125000.00
       tpo charity profit-share 2026 125000.00 --book
-      tpo charity profit-share 2026-11 --json -- -1000.00
+      tpo charity profit-share 2026-11 -1000.00 --json
     """
     from gateway.api.answers.charity import ProfitShared  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
@@ -233,10 +236,16 @@ def report(
 
 
 def _policy(file: Path) -> dict[str, object]:
+    from pydantic import ValidationError  # noqa: PLC0415  (as above)
+
     from gateway.settings.sections.charity import ComparedPolicy  # noqa: PLC0415  (as above)
     from gateway.settings.yaml_loader import load_file  # noqa: PLC0415  (as above)
 
+    document = load_file(file)
+    found = [str(problem) for problem in document.problems]
     try:
-        return ComparedPolicy.model_validate(load_file(file).value).as_request()
-    except ValueError as error:
-        raise CommandFailed(f"this is no policy: {error}", where=str(file), to_do="give id, base and rate") from None
+        if not found:
+            return ComparedPolicy.model_validate(document.value).as_request()
+    except ValidationError as error:
+        found = [f"{'.'.join(map(str, each['loc'])) or 'the file'}: {each['msg']}" for each in error.errors()]
+    raise CommandFailed(f"this is no policy: {'; '.join(found)}", where=str(file), to_do="give id, base and rate")

@@ -80,6 +80,9 @@ def test_a_network_without_a_price_an_unknown_plan_and_two_kinds_of_usage_are_re
     assert "p has no price in the network 20801" in refused.err
     assert "there is no plan q" in tpo("price", "--plan", "q", "--octets", "1", code=1).err
     assert "give one of --seconds, --octets and --texts" in tpo("price", "--plan", "p", code=64).err
+    for network in ("usa", "310", "310-260", "+31026"):
+        said = tpo("price", "--plan", "p", "--octets", "1", "--roaming", network, code=64).err
+        assert "give MCC and MNC" in said
 
 
 def test_plans_are_listed_with_how_much_there_is_to_them(tpo):

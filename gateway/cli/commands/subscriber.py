@@ -9,7 +9,8 @@ from typing import Annotated, Final
 
 import typer
 
-from gateway.cli import completion, context, subscriber_balance, subscriber_gifts
+from gateway.cli import completion, context
+from gateway.cli.commands import subscriber_balance, subscriber_gifts
 from gateway.cli.context import AsJson
 from gateway.cli.output import complain, emit, emit_pages
 from gateway.cli.pages import pages

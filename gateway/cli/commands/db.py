@@ -120,7 +120,7 @@ def restore(
       tpo db restore /backup/tpo-monday.db --to sqlite:////tmp/look.db
       tpo db restore --at 2026-11-26T16:30:00Z
     """
-    from gateway.cli.restore import restore as run  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.cli.commands.restore import restore as run  # noqa: PLC0415  (`tpo --help` starts faster)
     from gateway.privacy.pseudonyms import KeyInvalid  # noqa: PLC0415  (as above)
     from gateway.store.errors import SchemaMismatch, StoreError, StoreLocked  # noqa: PLC0415  (as above)
 

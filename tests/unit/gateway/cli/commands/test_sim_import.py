@@ -6,7 +6,8 @@ import pytest
 from stdnum import luhn
 from support.scripted_gateway import scripted, write_config
 
-from gateway.cli import main, sim
+from gateway.cli import main
+from gateway.cli.commands import sim
 from gateway.cli.csv_rows import read_rows
 from gateway.cli.csv_table import Row
 from gateway.cli.errors import CommandFailed

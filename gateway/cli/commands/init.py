@@ -16,7 +16,7 @@ from gateway.cli.output import emit
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 SETTINGS: Final = ("gateway.yaml", "plans.yaml", "causes.yaml", "keywords.yaml", "taxes.yaml")
 NETWORK: Final = ("network.yaml", "sample-subscribers.csv", "sample-sims.csv")
-_PACKAGE: Final = Path(__file__).resolve().parents[1]
+_PACKAGE: Final = Path(__file__).resolve().parents[2]
 
 
 @app.command()

@@ -153,7 +153,7 @@ def rerate(
       tpo usage rerate --plan payg-gb --since 2026-11-01 --dry-run
       tpo usage rerate --plan payg-gb --since 2026-11-01T09:30:00Z --json
     """
-    from gateway.cli.rerate import rerate_all  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.cli.commands.rerate import rerate_all  # noqa: PLC0415  (`tpo --help` starts faster)
 
     wanted = {"plan": plan, "since": moment(since, "--since"), "dry_run": dry_run}
     result = rerate_all(context.of(ctx).client_settings, wanted)

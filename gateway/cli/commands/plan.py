@@ -172,6 +172,8 @@ def price(
     ]
     if len(wanted) != 1:
         raise typer.BadParameter("give one of --seconds, --octets and --texts")
+    if roaming and not (roaming.isascii() and roaming.isdecimal() and len(roaming) in (5, 6)):
+        raise typer.BadParameter("--roaming: give MCC and MNC, five or six digits, like 310260")
     from gateway.charging.quotation import Usage  # noqa: PLC0415  (as above)
     from gateway.environment import wall_clock  # noqa: PLC0415
 

@@ -1,26 +1,26 @@
 """Texts in hand share one answer, and the texts whose answer was lost are remembered up to a bound."""
 
-from gateway.messaging.inbound.in_hand import UNANSWERED_KEPT, InHand, LostAnswers
+from gateway.messaging.inbound.pending_requests import UNANSWERED_KEPT, LostAnswers, PendingRequests
 
 TEXT = ("smsc.host.example:2775", "digest")
 
 
 def test_the_same_text_is_answered_with_the_first_and_only_while_that_is_in_hand():
-    in_hand = InHand()
-    assert not in_hand.has(TEXT)
-    key = in_hand.begin(TEXT, "first")
-    in_hand.join(TEXT, "again")
-    assert in_hand.has(TEXT)
-    assert in_hand.end(key) == ["first", "again"]
-    assert not in_hand.has(TEXT)
+    pending = PendingRequests()
+    assert not pending.has(TEXT)
+    key = pending.begin(TEXT, "first")
+    pending.join(TEXT, "again")
+    assert pending.has(TEXT)
+    assert pending.end(key) == ["first", "again"]
+    assert not pending.has(TEXT)
 
 
 def test_an_equal_text_that_is_acted_on_by_itself_has_an_answer_of_its_own():
-    in_hand = InHand()
-    first, second = in_hand.begin(TEXT, "first"), in_hand.begin(TEXT, "second", place=7)
-    assert in_hand.end(second) == ["second"]
-    assert in_hand.has(TEXT)
-    assert in_hand.end(first) == ["first"]
+    pending = PendingRequests()
+    first, second = pending.begin(TEXT, "first"), pending.begin(TEXT, "second", place=7)
+    assert pending.end(second) == ["second"]
+    assert pending.has(TEXT)
+    assert pending.end(first) == ["first"]
 
 
 def test_a_lost_answer_is_known_until_one_reaches_the_smsc():

@@ -353,7 +353,7 @@ def test_ctrl_c_leaves_the_orders_to_the_gateway_and_exits_75(folder, capsys, mo
     def interrupt(_seconds):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gateway.cli.sim_bulk.time.sleep", interrupt)
+    monkeypatch.setattr("gateway.cli.commands.sim_bulk.time.sleep", interrupt)
     with scripted(folder, sim__bulk=Orders().bulk):
         assert tpo_bulk(folder, write(folder, activation(1), activation(2)), "--json") == 75
     told = capsys.readouterr()

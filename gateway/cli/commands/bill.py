@@ -278,8 +278,9 @@ def paid(
 ) -> None:
     """Book what a bank's file says was paid for bills, and what it took back; a line is booked once, whatever file it is in.
 
-    A payment is known by the reference that its bill asks for (RF and digits), a returned one by the payer's own. Lines that
-    are neither are listed, and the command exits with 75: pay those by `POST /v1/bills/NUMBER/payments`, or ask the payer.
+    A payment is known by the reference that its bill asks for (RF and digits), a returned one by the payer's own, a top-up that
+    is taken back by that of its channel. Lines that are neither are listed, and the command exits with 75: pay those by `POST
+    /v1/bills/NUMBER/payments`, or ask the payer.
     A CSV file has the columns reference, amount (below zero: taken back), currency, date and bill.
 
     \b

@@ -1,4 +1,4 @@
-"""Texts in that are being written down, by what a redelivery has in common with them, and those whose answer was lost."""
+"""Requests of texts in that are being written down, by what a redelivery has in common with them; and lost answers."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ Known = tuple[str, str]
 """The SMSC and the digest of a text."""
 
 
-class InHand:
+class PendingRequests:
     """The requests of texts that are with the lane: the same text that comes meanwhile gets the answer of the first."""
 
     def __init__(self) -> None:
