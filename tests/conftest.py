@@ -1,5 +1,6 @@
 import gc
 import os
+import signal
 import sys
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,10 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 # A gateway or command that a test starts finds its modules compiled: without that a third of each start is compiling.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# A shell starts what runs in its background with SIGINT ignored: so would be commands that a test starts to interrupt them.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_configure(config):
