@@ -1,7 +1,6 @@
 """The daemon: opens the store, starts the components in their order, and stops them stage by stage."""
 
 import asyncio
-import gc
 import signal
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -11,7 +10,7 @@ from prometheus_client.core import Metric
 
 from gateway.background import Background
 from gateway.context import GatewayContext
-from gateway.environment import Environment
+from gateway.environment import Environment, keep_what_lives
 from gateway.logs import crashes, get_logger
 from gateway.logs.catalogue import EVENTS
 from gateway.logs.event_logger import EventLogger
@@ -114,8 +113,7 @@ class Daemon:
             for number in (signal.SIGTERM, signal.SIGINT):
                 self._loop.add_signal_handler(number, self._stop.set)
             self._loop.add_signal_handler(signal.SIGHUP, self._take_sighup)
-            gc.collect()
-            gc.freeze()  # what lives as long as the process is never looked through again
+            keep_what_lives()
             announce("ready")
             self._notify.ready()
             self._background.keep("signs of life", lambda: self._give_signs_of_life(health))

@@ -5,7 +5,6 @@ taken in, and given up, while a batch works. When the stream ends, whoever poste
 this ends.
 """
 
-import gc
 import os
 import select
 import socket
@@ -19,7 +18,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Engine
 
-from gateway.environment import Environment
+from gateway.environment import Environment, keep_what_lives
 from gateway.store import nodes
 from gateway.store.batch import Policies
 from gateway.store.engine import open_writer, sqlite_path, storing
@@ -110,8 +109,7 @@ def _work(stream: socket.socket, frames: Frames, begin: Begin, make_policies: Ma
         if select.select([stream], [], [], RETRY_SECONDS)[0]:  # nothing is sent to a lane that is not ready
             return
     server.start()
-    gc.collect()
-    gc.freeze()  # as in the gateway: what lives as long as the process is never looked through again
+    keep_what_lives()
     while octets := _receive(stream):
         if not all(map(server.take, frames.feed(octets))):
             break
