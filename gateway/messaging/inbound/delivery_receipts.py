@@ -1,6 +1,6 @@
 """Delivery receipts as a unit: matched with the part that they tell of, held if they come early, ignored if they come twice."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 import msgspec
@@ -92,12 +92,15 @@ class RecordReceipts(OnTexts):
         if receipt.step is not None and not (known and receipt.by_text):
             keep_early(batch, receipt)
 
-    def _is_early(self, batch: Batch, receipt: Receipt) -> bool:
-        """Whether a text to its number is out whose answer has not come: an SMSC may give that one the id of another."""
+    def _texts_out(self, batch: Batch, receipt: Receipt) -> Iterator[Text]:
+        """Return the texts to its numbers that have parts whose answers have not come, or were lost."""
         doubtful, texts = batch.row_set(DoubtfulRows), batch.row_set(TextRows)
         ids = (text_id for number in receipt.numbers for text_id in doubtful.rows.get(number, ()))
-        out = (text for text_id in ids if (text := texts.get(text_id)) is not None)
-        return any(part.step is Step.SENT for text in out for part in text.parts)
+        return (text for text_id in ids if (text := texts.get(text_id)) is not None)
+
+    def _is_early(self, batch: Batch, receipt: Receipt) -> bool:
+        """Whether a text to its number is out whose answer has not come: an SMSC may give that one the id of another."""
+        return any(part.step is Step.SENT for text in self._texts_out(batch, receipt) for part in text.parts)
 
     def _numbers_out(self, batch: Batch) -> set[str]:
         """Name the numbers that receipts came from whose id means nothing yet, or a text to somebody else."""
@@ -112,14 +115,12 @@ class RecordReceipts(OnTexts):
     def _settle_doubt(self, batch: Batch, receipt: Receipt) -> bool:
         """A receipt that echoes our user_message_reference settles a part whose answer was lost (doubtful: wait)."""
         assert receipt.step is not None
-        doubtful = batch.row_set(DoubtfulRows)
         if receipt.reference is None:
             return False
-        for text_id in (text_id for number in receipt.numbers for text_id in doubtful.rows.get(number, ())):
-            text = batch.row_set(TextRows).get(text_id)
-            for number, part in enumerate(text.parts if text is not None else ()):
-                same = text is not None and text.part_reference(number) == receipt.reference
-                if text is not None and same and part.step is Step.DOUBTFUL and part.go(receipt.step, receipt.error):
+        for text in self._texts_out(batch, receipt):
+            for number, part in enumerate(text.parts):
+                same = text.part_reference(number) == receipt.reference
+                if same and part.step is Step.DOUBTFUL and part.go(receipt.step, receipt.error):
                     self.finish(batch, text)
                     return True
         return False

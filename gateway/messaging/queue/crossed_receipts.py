@@ -11,14 +11,12 @@ from typing import Any, ClassVar
 import msgspec
 from sqlalchemy import Connection, and_, select
 
-from gateway.messaging.receipts import AwaitedRows, EarlyRows
+from gateway.messaging.receipts import UNANSWERED, AwaitedRows, EarlyRows
 from gateway.messaging.text_units import OnTexts
 from gateway.messaging.texts import Step, TextRows
 from gateway.store.batch import Batch, RowSet
 from gateway.store.tables import awaited_receipts, early_receipts, texts
 
-RECENT = 600_000_000
-"""Microseconds: receipts that came before have been looked for, or are of nobody's text."""
 LIMIT = 500
 
 
@@ -39,7 +37,7 @@ def crossed_receipts(connection: Connection, shards: Collection[int], now: int) 
         select(awaited.text_id, awaited.part, awaited.link, awaited.message_id)
         .join_from(early_receipts, awaited_receipts, same)
         .join(texts, texts.c.id == awaited.text_id)
-        .where(early.created_at > now - RECENT, texts.c.final == 0, texts.c.node.in_(shards))
+        .where(early.created_at > now - UNANSWERED, texts.c.final == 0, texts.c.node.in_(shards))
         .distinct()
         .limit(LIMIT)
     )

@@ -9,7 +9,7 @@ from support.one_batch import together
 
 from gateway.messaging.inbound.deliver_sm import receipt
 from gateway.messaging.inbound.delivery_receipts import Recorded, RecordReceipts
-from gateway.messaging.queue.crossed_receipts import RECENT, Crossed, SettleCrossed, crossed_receipts
+from gateway.messaging.queue.crossed_receipts import Crossed, SettleCrossed, crossed_receipts
 from gateway.messaging.queue.mt_status import RecordOutcomes, SubmitOutcome
 from gateway.messaging.queue.query_sm import PendingQuery, centres_of
 from gateway.messaging.receipts import MOST_OF_ONE_ID, UNANSWERED, Receipt
@@ -326,5 +326,5 @@ def test_a_receipt_that_crossed_with_the_acceptance_of_its_text_settles_it_and_n
     assert states(place, text_id, other_id) == ["delivered" if settled else "submitted", "submitted"]
     assert bool(crossing(place)) != settled
     assert place.lane.run(SettleCrossed(found)) == 0
-    place.pass_by(RECENT // 1_000_000 + 1)
+    place.pass_by(UNANSWERED // 1_000_000 + 1)
     assert crossing(place) == []
