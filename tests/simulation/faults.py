@@ -129,8 +129,11 @@ class Faults:
         self.world.stand_still(self.random.choice((self.random.uniform(1.0, 10.0), self.random.uniform(11.0, 30.0))))
 
     def stand_still_in_commit(self):
-        """It stands still in the transaction of a batch by which a text, or a change at a host, is to go out."""
-        self._watch(lambda lane: lane.in_transaction and lane.carries(BEFORE_SENDING), self.stand_still)
+        """It outlives its lease in the transaction of a batch by which a text, or a change at a host, is to go out."""
+        self._watch(
+            lambda lane: lane.in_transaction and lane.carries(BEFORE_SENDING),
+            lambda: self.world.stand_still(self.random.uniform(11.0, 30.0)),
+        )
 
     def stand_still_after_commit(self):
         """It stands still just after a batch has come back."""

@@ -22,6 +22,8 @@ PORT = 2775
 SURELY_KNOWN = 2.0
 """Seconds within which a text is delivered again that has to be known by then: the gateway knows it for ten, and it may have
 been on its way for eight."""
+PATIENCE = 60.0
+"""Seconds for which it waits for a gateway that may stand still: if it hung up, what must not leave then could not."""
 TAKEN, THROTTLED, LATER, REFUSED, UNANSWERED, LATE, DROPPED_AFTER, DROPPED_BEFORE = range(8)
 """What it does with a text."""
 TAKES = (TAKEN, UNANSWERED, LATE, DROPPED_AFTER)
@@ -76,8 +78,9 @@ class Smsc:
         self.process.run(world.loop.create_task, self._start())
 
     async def _start(self):
+        patience = PATIENCE if self.world.leases.given else 8.0
         self.server = Server(
-            ServerConfig(system_id="smsc", limits=Limits(window=20, response_timeout=8.0, enquire_link=20.0)),
+            ServerConfig(system_id="smsc", limits=Limits(window=20, response_timeout=patience, enquire_link=20.0)),
             [("127.0.0.1", PORT, None)],
             authenticate=lambda _attempt: CommandStatus.ESME_ROK,
             on_request=self._requested,

@@ -13,7 +13,13 @@ SEEDS = int(os.environ.get("TPO_SEEDS", "0"))
 """How many worlds a soak plays; it looks for every planted fault, too."""
 FIXED = 10
 FOUND_WITHIN = 200
-SOON = {"answer_before_commit": 1, "repeat_off_by_one": 1, "step_sent_unrecorded": 1, "host_believed": 6}
+SOON = {
+    "answer_before_commit": 1,
+    "repeat_off_by_one": 1,
+    "step_sent_unrecorded": 1,
+    "host_believed": 6,
+    "text_sent_without_lease": 8,
+}
 """Planted faults that each test run looks for, with the seed to begin at: one that finds it in the code of these days."""
 
 

@@ -13,7 +13,7 @@ from gateway.ledger.accounts import UNASSIGNED, cause_account
 from gateway.ledger.balances import account_names
 from gateway.ledger.checks.examined import SHOWN, Examined, Finding, ReadChoices
 from gateway.store.nodes import SPAN_BITS
-from gateway.store.tables import erasures, families, transfers
+from gateway.store.tables import erasures, families, nodes, transfers
 
 PAID: Final = ("charge", "sale", "rerated")
 """What tenths accrue on."""
@@ -51,6 +51,7 @@ class Choices:
         numbers = {name: number for number, name in account_names(connection).items()}
         self.unassigned = numbers.get(UNASSIGNED)
         self.broken: list[int] = []
+        self._names = {node.id: node.name for node in connection.execute(select(nodes.c.id, nodes.c.name))}
         self._of: dict[int, list[_Choice]] = {}
         for each in read(connection):
             account = None if each.cause is None else numbers.get(cause_account(each.cause))
@@ -68,13 +69,34 @@ class Choices:
         if not self._erased.isdisjoint(who):
             return True  # what they chose nobody knows any more
         own = self._of.get(accrual.subscriber_id, ())
-        if _chosen(accrual, own) or any(
-            _chosen(accrual, self._of.get(payer, ())) for payer in self._payers.get(accrual.subscriber_id, ())
+        if self._chosen(accrual, own) or any(
+            self._chosen(accrual, self._of.get(payer, ())) for payer in self._payers.get(accrual.subscriber_id, ())
         ):
             return True
         if accrual.account != self.unassigned or accrual.share != WHOLE:
             return False
-        return not any(_in_force(each, accrual) for each in own)
+        return not any(self._in_force(each, accrual) for each in own)
+
+    def _chosen(self, accrual: "_Accrual", choices: Collection[_Choice]) -> bool:
+        """Return whether one of a customer's choices is what a tenth went by, and was not replaced when the use was."""
+        for each in choices:
+            same = each.account == accrual.account and each.share == accrual.share
+            if same and each.valid_from < accrual.event_at + SECOND_US:
+                later = (other for other in choices if other.valid_from > each.valid_from)
+                if not any(self._in_force(other, accrual) for other in later):
+                    return True
+        return False
+
+    def _in_force(self, choice: _Choice, accrual: "_Accrual") -> bool:
+        """Return whether a choice was surely there for an accrual.
+
+        A clock that was set back says so of later ones, too: identifiers that one gateway gave are in the order in which it
+        did, and those of a number that it took after it was adopted come after those of the one before.
+        """
+        chooser, accruer = choice.id >> SPAN_BITS, accrual.id >> SPAN_BITS
+        one_gateway = self._names.get(chooser) == self._names.get(accruer)
+        made_before = choice.id < accrual.id or not one_gateway
+        return made_before and choice.valid_from < min(accrual.event_at, accrual.at) - GRACE_US
 
 
 class _Accrual(NamedTuple):
@@ -84,26 +106,6 @@ class _Accrual(NamedTuple):
     event_at: int
     at: int
     subscriber_id: int
-
-
-def _chosen(accrual: _Accrual, choices: Collection[_Choice]) -> bool:
-    """Return whether one of a customer's choices is what a tenth went by, and was not replaced when the use was."""
-    for each in choices:
-        same = each.account == accrual.account and each.share == accrual.share
-        if same and each.valid_from < accrual.event_at + SECOND_US:
-            later = (other for other in choices if other.valid_from > each.valid_from)
-            if not any(_in_force(other, accrual) for other in later):
-                return True
-    return False
-
-
-def _in_force(choice: _Choice, accrual: _Accrual) -> bool:
-    """Return whether a choice was surely there for an accrual.
-
-    A clock that was set back says so of later ones, too: identifiers that one gateway gave are in the order in which it did.
-    """
-    made_before = choice.id >> SPAN_BITS != accrual.id >> SPAN_BITS or choice.id < accrual.id
-    return made_before and choice.valid_from < min(accrual.event_at, accrual.at) - GRACE_US
 
 
 def not_chosen(journal: Connection, choices: Choices) -> Iterator[int]:

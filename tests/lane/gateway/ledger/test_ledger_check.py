@@ -14,6 +14,8 @@ from gateway.charging.check_sessions import wrong_sessions
 from gateway.charity.choices import Share
 from gateway.charity.policies import recompute
 from gateway.ledger.journal import read
+from gateway.store import nodes
+from gateway.store.leases import adopt
 
 MEGABYTE = 1_000_000
 COLUMNS = "at, kind, debit, credit, amount, currency, event_at, usage_id, base, policy, share, reference"
@@ -130,6 +132,17 @@ def test_a_choice_is_not_held_against_what_was_booked_before_it_although_the_clo
     for number in (MSISDN, "447700900002"):
         assert place.lane.run(ChooseCauses("msisdn", number, (Share("wwf", 10_000),)))
     assert findings(place) == []
+
+
+def test_nor_where_its_gateway_was_adopted_and_came_back_under_another_number_by_a_clock_that_is_slow(place):
+    with place.writer.begin() as connection:
+        adopter = nodes.enter(connection, "other.test.example", next(place.ticks))
+        assert adopt(connection, place.node.id, place.node.epoch, None, adopter.id)
+    with charging_place(place.url, now=next(place.ticks) - 3_600_000_000) as back:
+        assert back.node.id > adopter.id
+        for number in (MSISDN, "447700900002"):
+            assert back.lane.run(ChooseCauses("msisdn", number, (Share("wwf", 10_000),)))
+        assert [finding for finding in findings(back) if finding.check == "choice"] == []
 
 
 @pytest.mark.parametrize(("causes", "account"), [(True, "cause:wateraid"), (False, "causes")])
