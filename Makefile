@@ -3,6 +3,8 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
+# What is installed is compiled as it is first imported: a third of the installing would go to modules that nobody imports.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 # Stores of the tests are in memory where it has room for them: a kill takes as little from there as from a disk, and
 # test_one_fsync sees what a disk would be asked.
 MEMORY := $(shell findmnt -nrbo OPTIONS,AVAIL -t tmpfs /dev/shm 2>/dev/null | awk '$$1 !~ /noexec/ && $$2 > 2e9 {print "TMPDIR=/dev/shm"; exit}')
@@ -18,20 +20,21 @@ help:   ## what each target is for
 
 .venv/run.stamp: requirements/run.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(PIP) --require-hashes -r requirements/run.txt
+	$(PIP) --no-deps --no-build-isolation -e .
 	touch $@
 
 .venv/develop.stamp: requirements/develop.txt .venv/run.stamp
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/develop.txt
+	$(PIP) --require-hashes -r requirements/develop.txt
 	touch $@
 
 .venv/fuzz.stamp: requirements/fuzz.txt .venv/develop.stamp
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
+	$(PIP) --require-hashes -r requirements/fuzz.txt
 	touch $@
 
 .venv/peers.stamp: tests/install_peers.sh
 	bash tests/install_peers.sh
+	mkdir -p .venv
 	touch $@
 
 run: .venv/run.stamp   ## the gateway with the simulated host network beside it
@@ -42,7 +45,9 @@ run: .venv/run.stamp   ## the gateway with the simulated host network beside it
 	$(PYTEST) --collect-only -qq $(PROCESSES) >$@.log || { tail -40 $@.log; exit 1; }
 	touch $@
 
-test: check .venv/peers.stamp .venv/compiled.stamp   ## everything: checks, real peers, kills, bad input
+test:   ## everything: checks, real peers, kills, bad input
+	@$(MAKE) --no-print-directory --jobs 2 .venv/develop.stamp .venv/peers.stamp
+	@$(MAKE) --no-print-directory check .venv/compiled.stamp
 	$(PYTEST) -n $(WAITING) --dist loadgroup --durations 20 $(PROCESSES)
 
 check: .venv/develop.stamp   ## lint, types, contracts and unit tests, in under a minute
