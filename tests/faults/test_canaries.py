@@ -5,8 +5,7 @@ import json
 
 from support.diameter_rig import OCS, PGW, RawPeer, ccr, cer
 from support.gateways import Gateway, subscribers
-from support.mosquitto import until
-from support.patience import PATIENCE
+from support.patience import PATIENCE, until
 from support.ports import free_port
 
 from gateway.cli.client import _UnixConnection

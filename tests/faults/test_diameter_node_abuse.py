@@ -7,8 +7,9 @@ import resource
 import tracemalloc
 
 import pytest
-from support.diameter_rig import OCS, PGW, Authority, RawPeer, Rig, body_of, ccr, ccr_body, cer, echo, two_nodes, until
+from support.diameter_rig import OCS, PGW, Authority, RawPeer, Rig, body_of, ccr, ccr_body, cer, echo, two_nodes
 from support.lateness import Lateness
+from support.patience import until
 
 from protocols.diameter.codec import encode_avp, encode_message
 from protocols.diameter.identity import PeerConfig

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import func, select
 from support.lane_fixture import workplace
 from support.lateness import Lateness
-from support.mosquitto import PROGRAM, Listener, Tell, forwarder, mosquitto, told, until, waiting
-from support.patience import PATIENCE
+from support.mosquitto import PROGRAM, Listener, Tell, forwarder, mosquitto, told, waiting
+from support.patience import PATIENCE, until
 
 from gateway.store.tables import outbox
 

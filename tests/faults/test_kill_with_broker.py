@@ -7,8 +7,8 @@ import msgspec
 import pytest
 from support.audit import ask, reckon
 from support.gateways import Gateway, subscribers
-from support.mosquitto import PROGRAM, Listener, mosquitto, until
-from support.patience import PATIENCE
+from support.mosquitto import PROGRAM, Listener, mosquitto
+from support.patience import PATIENCE, until
 from support.stubborn_pgw import StubbornPgw
 
 pytestmark = pytest.mark.skipif(not PROGRAM.exists(), reason="Mosquitto is not installed (package mosquitto)")

@@ -8,8 +8,9 @@ import tracemalloc
 from contextlib import suppress
 
 import pytest
-from support.diameter_rig import Authority, until
+from support.diameter_rig import Authority
 from support.lateness import Lateness
+from support.patience import until
 from support.smpp_rig import BIND, DELIVER, SMSC, SUBMIT, LinkRig, RawEnd, ServerRig, bound_pair, raw_smsc
 
 from protocols.smpp.codec import CommandId, Tlv, encode_pdu

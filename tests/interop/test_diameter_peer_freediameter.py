@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 from support import free_diameter
-from support.diameter_rig import CCA, OCS, PGW, Rig, body_of, ccr_body, until
+from support.diameter_rig import CCA, OCS, PGW, Rig, body_of, ccr_body
 from support.free_diameter import FreeDiameter
+from support.patience import until
 from support.wiretap import Wiretap
 
 from protocols.diameter.codec import encode_avp

@@ -12,7 +12,8 @@ from diameter.message.commands import CreditControlRequest as TheirRequest
 from diameter.node import Node as TheirNode
 from diameter.node.application import SimpleThreadingApplication
 from diameter.node.peer import PEER_READY, PEER_READY_STATES
-from support.diameter_rig import CCA, OCS, PGW, Rig, ccr_body, until
+from support.diameter_rig import CCA, OCS, PGW, Rig, ccr_body
+from support.patience import until
 from support.ports import free_port
 
 from protocols.diameter.generated import decode

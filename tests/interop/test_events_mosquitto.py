@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import select
 from support.lane_fixture import workplace
 from support.lateness import Lateness
-from support.mosquitto import PROGRAM, Listener, Tell, forwarder, mosquitto, settings, told, until, waiting
-from support.patience import PATIENCE
+from support.mosquitto import PROGRAM, Listener, Tell, forwarder, mosquitto, settings, told, waiting
+from support.patience import PATIENCE, until
 
 from gateway.events.broker import Broker
 from gateway.events.outbox_queue import read_waiting

@@ -10,9 +10,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 from support.charging_fixture import INITIAL, TERMINATION, UPDATE, ccr, service
-from support.diameter_rig import until
 from support.gy_link import gy_link
-from support.patience import PATIENCE
+from support.patience import PATIENCE, until
 from support.smpp34_smsc import desk_at_smpp34
 from support.sms_gateway import TOKENS
 

@@ -15,8 +15,7 @@ import smpplib.consts
 from aiosmpplib.broker import SimpleBroker
 from aiosmpplib.hook import SimpleHook
 from aiosmpplib.state import PhoneNumber
-from support.diameter_rig import until
-from support.patience import PATIENCE
+from support.patience import PATIENCE, until
 from support.ports import free_port
 from support.smpp_rig import DELIVER, SUBMIT, LinkRig, ServerRig
 

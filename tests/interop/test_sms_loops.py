@@ -4,7 +4,7 @@ import asyncio
 import json
 
 import pytest
-from support.diameter_rig import until
+from support.patience import until
 from support.sms_gateway import CODE, SmsGateway, text
 from test_sms_smpp34 import ASKER, by_text, desk_at_smpp34
 

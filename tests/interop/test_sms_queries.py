@@ -4,8 +4,7 @@ import asyncio
 import json
 
 import smpp34
-from support.diameter_rig import until
-from support.patience import PATIENCE
+from support.patience import PATIENCE, until
 from support.ports import free_port
 from support.querying_smsc import QueryingSmsc
 from support.sms_gateway import SmsGateway, text

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 import smpp34
-from support.diameter_rig import until
+from support.patience import until
 from support.smpp34_smsc import by_text, by_tlv, desk_at_smpp34
 from support.sms_gateway import CODE, text
 

@@ -8,9 +8,10 @@ import subprocess
 
 import pytest
 from support import charging_fixture as charging
-from support.diameter_rig import RawPeer, until
+from support.diameter_rig import RawPeer
 from support.gateways import ROOT, Gateway, subscribers
 from support.gy_link import gy_link
+from support.patience import until
 from support.smpp_rig import ServerRig
 
 from protocols.diameter.codec import encode_message

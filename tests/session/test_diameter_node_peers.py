@@ -3,7 +3,8 @@
 import asyncio
 
 import pytest
-from support.diameter_rig import CCA, OCS, PGW, RawPeer, Rig, ccr, cer, dpa, until
+from support.diameter_rig import CCA, OCS, PGW, RawPeer, Rig, ccr, cer, dpa
+from support.patience import until
 from support.ports import free_port
 
 from protocols.diameter.codec import encode_avp

@@ -7,8 +7,7 @@ import socket
 from contextlib import asynccontextmanager, contextmanager
 
 import pytest
-from support.diameter_rig import until
-from support.patience import PATIENCE
+from support.patience import PATIENCE, until
 
 from protocols.connection_table import Eviction
 from protocols.descriptors import Descriptors

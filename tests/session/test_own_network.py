@@ -2,7 +2,8 @@
 
 import asyncio
 
-from support.diameter_rig import CCA, OCS, PGW, Rig, ccr_body, two_nodes, until
+from support.diameter_rig import CCA, OCS, PGW, Rig, ccr_body, two_nodes
+from support.patience import until
 from support.smpp_rig import DELIVER, SUBMIT, bound_pair
 
 from protocols.diameter.identity import PeerConfig

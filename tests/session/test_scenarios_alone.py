@@ -8,9 +8,9 @@ import urllib.request
 import aiohttp
 import pytest
 from support.gateways import ROOT, Gateway, subscribers
-from support.patience import PATIENCE
+from support.patience import PATIENCE, until
 from support.ports import free_port
-from support.smpp_rig import SUBMIT, LinkRig, until
+from support.smpp_rig import SUBMIT, LinkRig
 
 from gateway.charity.public_sums import FEWEST
 from protocols.smpp.node_events import LinkUp

@@ -9,9 +9,9 @@ from decimal import Decimal
 from random import Random
 
 import pytest
-from support.diameter_rig import RawPeer, ccr, cer, until
+from support.diameter_rig import RawPeer, ccr, cer
 from support.gateways import Gateway, subscribers
-from support.patience import PATIENCE
+from support.patience import PATIENCE, until
 
 from gateway.privacy.masks import mask
 from protocols.diameter.codec import encode_message

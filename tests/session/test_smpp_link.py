@@ -4,7 +4,8 @@ import asyncio
 import itertools
 
 import pytest
-from support.diameter_rig import Authority, until
+from support.diameter_rig import Authority
+from support.patience import until
 from support.ports import free_port
 from support.smpp_rig import (
     BIND,

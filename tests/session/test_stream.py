@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from support import diameter_rig, smpp_rig
-from support.diameter_rig import until
+from support.patience import until
 
 from protocols.diameter import limits as diameter_limits
 from protocols.smpp import limits as smpp_limits

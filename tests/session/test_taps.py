@@ -3,7 +3,8 @@
 import asyncio
 
 import pytest
-from support.diameter_rig import OCS, PGW, RawPeer, Rig, ccr, two_nodes, until
+from support.diameter_rig import OCS, PGW, RawPeer, Rig, ccr, two_nodes
+from support.patience import until
 from support.smpp_rig import DELIVER, SUBMIT, End, LinkRig, RawEnd, ServerRig, bound_pair
 
 from protocols.diameter.codec import decode_header as diameter_header

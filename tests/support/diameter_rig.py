@@ -26,7 +26,7 @@ from protocols.diameter.node import Node
 from protocols.diameter.node_events import PeerUp
 from protocols.diameter.transitions import DisconnectCause
 from protocols.network import SOCKETS
-from support.patience import PATIENCE
+from support.patience import PATIENCE, until
 
 OCS, PGW = "ocs.tpo.example", "pgw.host.example"
 
@@ -103,13 +103,6 @@ class Rig:
 
     async def __aexit__(self, *exc):
         await self.node.stop(DisconnectCause.REBOOTING, 1.0)
-
-
-async def until(condition, patience=PATIENCE):
-    """Wait until a condition holds."""
-    async with asyncio.timeout(patience):
-        while not condition():  # noqa: ASYNC110 - what is waited for lies behind a socket
-            await asyncio.sleep(0.002)
 
 
 @asynccontextmanager

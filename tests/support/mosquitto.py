@@ -195,11 +195,3 @@ async def _carry(source, sink):
 def waiting(place):
     """Count the rows that are not marked as published."""
     return place.read(select(func.count()).select_from(outbox).where(outbox.c.published_at.is_(None)))[0][0]
-
-
-async def until(condition, within=PATIENCE):
-    """Wait until something holds."""
-    end = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < end, "it did not come about in time"
-        await asyncio.sleep(0.01)

@@ -6,8 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 import smpp34
 
-from support.diameter_rig import until
-from support.patience import PATIENCE
+from support.patience import PATIENCE, until
 from support.ports import free_port
 from support.sms_gateway import CODE, SmsGateway
 

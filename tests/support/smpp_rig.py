@@ -13,7 +13,7 @@ from protocols.smpp.messages import BindTransceiver, DeliverSm, DeliverSmResp, S
 from protocols.smpp.node_events import ClientUp, LinkUp
 from protocols.smpp.server import Server, ServerConfig
 from protocols.smpp.session import Session
-from support.diameter_rig import PATIENCE, until
+from support.patience import PATIENCE, until
 
 SMSC, ESME = "smsc", "tpo"
 BIND = BindTransceiver(system_id=ESME, password="secret")

@@ -6,8 +6,8 @@ from random import Random
 import msgspec
 import pytest
 from sqlalchemy import select, update
-from support.diameter_rig import until
 from support.lane_fixture import workplace
+from support.patience import until
 
 from gateway.api import node_requests as module
 from gateway.api.action import AsyncAction, Elsewhere, Somewhere

@@ -5,6 +5,7 @@ import os
 import struct
 
 import pytest
+from support.patience import until
 
 from gateway.environment import Environment
 from gateway.tracing import files, traces
@@ -139,7 +140,7 @@ async def test_a_disk_that_takes_no_more_ends_the_trace_and_leaves_whole_records
     failures, whole = [], record(TEXT, TEXT.message, 0)
     file = CaptureFile(tmp_path / "x.pcap", failures.append, asyncio.to_thread)
     file.put(whole)
-    await asyncio.sleep(2 * files.WRITE_SECONDS)
+    await until(lambda: (tmp_path / "x.pcap").read_bytes() == FILE_HEADER + whole)
     write = os.write
     calls = []
 

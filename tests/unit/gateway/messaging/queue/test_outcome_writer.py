@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
-from support.diameter_rig import until
+from support.patience import until
 
 from gateway.messaging.queue import outcome_writer
 from gateway.messaging.queue.mt_status import SubmitOutcome
