@@ -19,6 +19,7 @@ from gateway.balance.check_spending import wrong_spending
 from gateway.billing.check_bills import wrong_bills
 from gateway.charging.check_sessions import wrong_sessions
 from gateway.charging.credit_control import ChargingPolicy
+from gateway.charity.check_bank import wrong_bank_rows
 from gateway.charity.months import begin_of, end_of
 from gateway.charity.policies import recompute
 from gateway.charity.sealed_causes import read_all
@@ -59,6 +60,7 @@ def check_ledger(context: GatewayContext, request: CheckLedger) -> BooksChecked:
             "wrong_spending": lambda: wrong_spending(connection, months),
             "wrong_due_times": lambda: wrong_due_times(connection),
             "wrong_bills": lambda: wrong_bills(connection),
+            "wrong_bank_rows": lambda: wrong_bank_rows(connection),
         }
         found = (finding for name, look in others.items() for finding in finish(name, [connection], look))
         findings = [*report.findings, *found]
