@@ -20,6 +20,7 @@ from gateway.billing.check_bills import wrong_bills
 from gateway.charging.check_sessions import wrong_sessions
 from gateway.charging.credit_control import ChargingPolicy
 from gateway.charity.check_bank import wrong_bank_rows
+from gateway.charity.check_public_sums import wrong_public_sums
 from gateway.charity.months import begin_of, end_of
 from gateway.charity.policies import recompute
 from gateway.charity.sealed_causes import read_all
@@ -61,6 +62,7 @@ def check_ledger(context: GatewayContext, request: CheckLedger) -> BooksChecked:
             "wrong_due_times": lambda: wrong_due_times(connection),
             "wrong_bills": lambda: wrong_bills(connection),
             "wrong_bank_rows": lambda: wrong_bank_rows(connection),
+            "wrong_public_sums": lambda: wrong_public_sums(connection, context.cause_seals),
         }
         found = (finding for name, look in others.items() for finding in finish(name, [connection], look))
         findings = [*report.findings, *found]
