@@ -56,6 +56,7 @@ class Examined:
         seals: seals that were kept outside the store.
         choices: reads what customers chose; None where nobody can open that, and causes are not held against it.
         progress: is told how far a long check has come.
+        doubtful: releases that nothing proves, by their numbers; None until the rows were held against their digests.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Examined:
         self.seals, self.choices, self.progress = seals, choices, progress
         self.journals = [part.connection for part in parts]
         self.recomputed = self.journals
+        self.doubtful: frozenset[int] | None = None
 
     @cached_property
     def sums(self) -> list[dict[tuple[int, str], int]]:
