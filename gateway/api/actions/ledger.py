@@ -67,7 +67,7 @@ def check_ledger(context: GatewayContext, request: CheckLedger) -> BooksChecked:
             "wrong_public_sums": lambda: wrong_public_sums(connection, context.cause_seals),
         }
         found = (finding for name, look in others.items() for finding in finish(name, [connection], look))
-        findings = [*report.findings, *found]
+        findings = list(dict.fromkeys([*report.findings, *found]))
     return BooksChecked(not findings, report.entries, report.wallets, report.accruals, findings, report.unknown)
 
 
