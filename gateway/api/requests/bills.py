@@ -91,7 +91,10 @@ class ListBills(msgspec.Struct, frozen=True):
 
 
 class BankLineSaid(msgspec.Struct, frozen=True):
-    """A booked line of a bank's file: `date` is YYYY-MM-DD, `texts` what may name a bill."""
+    """A booked line of a bank's file: `date` is YYYY-MM-DD, `texts` what may name a bill.
+
+    `account` is which one it is of, as the file calls it; null where the file says none.
+    """
 
     reference: Text
     amount: Text
@@ -103,6 +106,7 @@ class BankLineSaid(msgspec.Struct, frozen=True):
     texts: Annotated[
         list[MaybeText], Meta(max_length=8, extra=refused_as("payment.texts", "a list of at most 8 texts"))
     ] = []
+    account: MaybeText | None = None
 
 
 class PaidLines(msgspec.Struct, frozen=True):

@@ -281,7 +281,8 @@ def paid(
     A payment is known by the reference that its bill asks for (RF and digits), a returned one by the payer's own, a top-up that
     is taken back by that of its channel. Lines that are neither are listed, and the command exits with 75: pay those by `POST
     /v1/bills/NUMBER/payments`, or ask the payer.
-    A CSV file has the columns reference, amount (below zero: taken back), currency, date and bill.
+    A CSV file has the columns reference, amount (below zero: taken back), currency, date and bill. Where bills.accounts of the
+    settings names the accounts that customers pay to, a statement of another one is refused.
 
     \b
     Examples:
