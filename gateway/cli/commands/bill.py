@@ -66,6 +66,9 @@ def _group() -> None:
 def preview(ctx: typer.Context, period: Period, number: Number = "", as_json: AsJson = False) -> None:
     """Add up what the bills of a month would come to if it were closed now; nothing is written.
 
+    Months before it that are not closed yet are not in it: they have bills of their own. The first month of all that is closed
+    has what was before it, too; the answer says so.
+
     \b
     Examples:
       tpo bill preview 2026-11
@@ -80,8 +83,12 @@ def preview(ctx: typer.Context, period: Period, number: Number = "", as_json: As
         emit(found, as_json=True)
         return
     emit(found.rows, as_json=False, columns=SUMS)
-    over = "" if found.over else ": the month is not over"
-    sys.stdout.write(f"{found.lines:,} lines{over}\n")
+    notes = [] if found.over else ["the month is not over"]
+    if found.closed_first:
+        notes.append(f"{found.closed_first} is closed first, and what is of it is not in this")
+    if found.has_earlier:
+        notes.append(f"all that was before {found.period} is in it, as no month was closed yet")
+    sys.stdout.write(f"{found.lines:,} lines{': ' if notes else ''}{'; '.join(notes)}\n")
 
 
 @app.command()
