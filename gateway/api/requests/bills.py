@@ -11,9 +11,8 @@ from gateway.api.requests.fields import (
     MAX_PAGE,
     MONTH,
     MONTH_WANTED,
-    PRINTABLE,
-    WHY,
     Currency,
+    MaybeReason,
     MaybeText,
     Number,
     Text,
@@ -23,7 +22,6 @@ Period = Annotated[str, Meta(pattern=MONTH, extra=refused_as("bill.period", MONT
 MaybePeriod = Annotated[
     str, Meta(pattern=r"^((19[7-9]\d|2\d\d\d)-(0[1-9]|1[0-2]))?$", extra=refused_as("bill.period", MONTH_WANTED))
 ]
-MaybeReason = Annotated[str, Meta(max_length=64, pattern=PRINTABLE, extra=refused_as("params.reason", WHY))]
 
 
 class BillMonth(msgspec.Struct, frozen=True):
