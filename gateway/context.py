@@ -25,10 +25,10 @@ from gateway.privacy.masks import Secret
 from gateway.privacy.pseudonyms import LOGS, KeyInvalid, Pseudonyms, derive, load_key
 from gateway.privacy.sealing import Sealer
 from gateway.settings import Settings
-from gateway.store import leases, lock, nodes, schema, tables
+from gateway.store import leases, lock, no_text, nodes, schema, tables
 from gateway.store.batch import Batch, Policies, Unit
 from gateway.store.engine import begin_snapshot, has_one_writer, open_reader, open_writer, reading, sqlite_path, storing
-from gateway.store.errors import OutcomeUnknown, StoreError, StoreUnavailable
+from gateway.store.errors import OutcomeUnknown, StoreCorrupt, StoreError, StoreUnavailable, UnitPoisoned
 from gateway.store.evidence import Digester, Evidence
 from gateway.store.evidence_reading import is_of_another_key
 from gateway.store.files import StoreFiles
@@ -109,6 +109,23 @@ def pickled(settings: Settings, accounts: Mapping[str, int]) -> bytes:
     return octets.getvalue()
 
 
+@contextmanager
+def _opening(taken: lock.Lock, store: Path | None) -> Iterator[None]:
+    """Give the store's lock back where opening fails, and say which rows it fails for where these are text that is none."""
+    try:
+        yield
+    except UnitPoisoned as error:  # every start reads them
+        taken.release()
+        column = no_text.column_of(error)
+        rows = no_text.rows_of_file(store, column) if column and store is not None else []
+        if rows:
+            raise StoreCorrupt("; ".join(map(str, rows))) from error
+        raise
+    except BaseException:
+        taken.release()
+        raise
+
+
 class _WithoutSecrets(pickle.Pickler):
     """Leaves out the value of each secret, which refuses to be pickled."""
 
@@ -168,7 +185,7 @@ class GatewayContext:
         self.evidence_key = derive(key, EVIDENCE)
         self.seals_file = settings.folder / "var" / FILE_NAME
         self.lock = lock.take(url, self.node_name)
-        try:
+        with _opening(self.lock, sqlite_path(url)):
             StoreFiles(sqlite_path(url)).prove(inspect)
             self.node, lease, version = self._enter(url)
             self.label = f"tpo/{self.node.id}/{self.node.epoch}"
@@ -182,9 +199,6 @@ class GatewayContext:
                 behind = latest_entry(connection, self.node.id) - self.clock()
             with storing(), self._writer.begin() as connection:
                 self.accounts, self.settings = self._record(connection, settings)
-        except BaseException:
-            self.lock.release()
-            raise
         if self.node.adopter:
             log("node.renumbered", {"adopter": self.node.adopter, "number": self.node.id})
         if version != schema.head():

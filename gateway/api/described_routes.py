@@ -223,7 +223,14 @@ _PREFERENCES_PROBLEMS: Final = {
 _PAYOUT_PROBLEMS: Final = {
     400: ("payout.hash",),
     404: ("payout.unknown",),
-    409: ("payout.approved", "payout.same_person", "payout.changed", "payout.outdated", "payout.obstacle"),
+    409: (
+        "payout.approved",
+        "payout.same_person",
+        "payout.changed",
+        "payout.day",
+        "payout.outdated",
+        "payout.obstacle",
+    ),
 }
 _BANK_PROBLEMS: Final = {
     404: ("bank.unknown",),

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
 from gateway.balance.spending import (
     ABROAD,
@@ -23,6 +23,7 @@ from gateway.balance.spending import (
     period_of,
 )
 from gateway.ledger.checks.examined import SHOWN, Finding
+from gateway.rating.rate_keys import EMERGENCY, INCOMING, TOLL_FREE
 from gateway.store.evidence import DAY_US
 from gateway.store.releases import released
 from gateway.store.sealed_months.parts import Part, parts, unreadable
@@ -113,24 +114,36 @@ def _latest(every: Sequence[Part], months: BillingMonths, since: int) -> int:
     return max((months.number(at) for part in every if (at := part.connection.scalar(wanted)) is not None), default=0)
 
 
-def _booked(every: Sequence[Part], start: int, end: int) -> dict[int, int]:
+def _booked(every: Sequence[Part], start: int, end: int) -> dict[int, tuple[int, int]]:
+    """Sum what lines were charged in a month, and how much of that abroad: by the key of a roaming zone's rate."""
     in_month = (usage.c.event_at >= start, usage.c.event_at < end)
-    sums = select(usage.c.subscriber_id, func.sum(usage.c.price)).where(*in_month).group_by(usage.c.subscriber_id)
-    booked: dict[int, int] = {}
+    abroad = func.sum(case((_is_of_zone(), usage.c.price), else_=0))
+    sums = select(usage.c.subscriber_id, func.sum(usage.c.price), abroad).where(*in_month)
+    booked: dict[int, tuple[int, int]] = {}
     for part in every:
         if part.month is None or part.month.usage.overlaps(start, end):
-            for number, amount in part.connection.execute(sums):
-                booked[number] = booked.get(number, 0) + int(amount)
+            for number, amount, there in part.connection.execute(sums.group_by(usage.c.subscriber_id)):
+                known = booked.get(number, (0, 0))
+                booked[number] = (known[0] + int(amount), known[1] + int(there))
     return booked
 
 
+def _is_of_zone() -> ColumnElement[bool]:
+    """Write the condition that a rate key (rating.rate_keys) names a roaming zone: its second part is not empty."""
+    key, kinds = usage.c.rate_key, ("", INCOMING, TOLL_FREE, EMERGENCY)
+    return or_(*(and_(key.like(f"{kind}/%"), key.not_like(f"{kind}//%")) for kind in kinds))
+
+
 def _wrong_month(
-    known: Mapping[int, Spending], month: int, booked: Mapping[int, int], *, kept: bool
+    known: Mapping[int, Spending], month: int, booked: Mapping[int, tuple[int, int]], *, kept: bool
 ) -> Iterator[Finding]:
     """Hold the sums of a month against its usage; where some of that may be gone (not `kept`), it is not missed."""
     for number, spending in known.items():
-        charged, amount = spending.charged_in(month), booked.get(number, 0)
-        if amount > charged or (kept and amount < charged):
-            yield Finding(
-                "spending", f"wallet:{number} says {charged} were charged in {period_of(month)}, its usage {amount}"
-            )
+        found = booked.get(number, (0, 0))
+        said = (spending.charged_in(month), spending.abroad_in(month))
+        for where, charged, amount in zip(("", "abroad "), said, found, strict=True):
+            if amount > charged or (kept and amount < charged):
+                yield Finding(
+                    "spending",
+                    f"wallet:{number} says {charged} were charged {where}in {period_of(month)}, its usage {amount}",
+                )

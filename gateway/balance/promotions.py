@@ -63,5 +63,5 @@ class GivePromotion(Change):
         booked = bookings.promotion(wallet, books.account, self.amount, ends_at, batch.now, batch.take_id())
         books.post(batch, booked.entries)
         allowance_entries.post(batch, booked.uses)
-        keys.keep(batch, *self._key, KeptResult(asked, str(ends_at).encode()))
+        keys.keep(batch, *self._key, KeptResult(asked, str(ends_at).encode()), for_ever=True)
         return Promoted(wallet.subscriber_id, wallet.balance, wallet.currency, ends_at)

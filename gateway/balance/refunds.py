@@ -133,7 +133,7 @@ class RefundUsage(Unit):
         allowance_entries.post(batch, returned)
         amount = sum(entry.amount for entry in entries if entry.credit == wallet.subscriber_id)
         refunded = Refunded(wallet.subscriber_id, amount, wallet.currency, units)
-        keys.keep(batch, *self._key, KeptResult("", msgspec.json.encode(refunded)))
+        keys.keep(batch, *self._key, KeptResult("", msgspec.json.encode(refunded)), for_ever=True)
         record(batch, wallet.subscriber_id, REFUNDED, ("", str(self.of.usage_id)), self.actor, self.reason)
         return refunded
 

@@ -96,6 +96,12 @@ class Spending(msgspec.Struct, array_like=True):
             return self.charged
         return self.before if month == self.month - 1 else 0
 
+    def abroad_in(self, month: int) -> int:
+        """Return what was charged abroad in a month: this one, or the last."""
+        if month == self.month:
+            return self.abroad
+        return self.abroad_before if month == self.month - 1 else 0
+
     def room(self, month: int) -> int | None:
         """Return what may still be charged in a month by the bill limit; None without one, or where more was agreed to."""
         limit = self.limit_in(month)
@@ -107,8 +113,7 @@ class Spending(msgspec.Struct, array_like=True):
         """Return what may still be charged abroad in a month by the operator's `cap`; None without one (0), or where agreed."""
         if not cap or self.cap_agreed == month:
             return None
-        used = self.abroad if month == self.month else self.abroad_before if month == self.month - 1 else 0
-        return max(0, cap - used)
+        return max(0, cap - self.abroad_in(month))
 
     def least_room(self, month: int, cap: int) -> int | None:
         """Return what may still be charged in a month by both; `cap` is that for use abroad, 0 for use at home."""

@@ -18,6 +18,8 @@ MOST: Final = 9_999_999_999 * MICRO // 100
 """The most that one payment can say, in micro-units: its cents have ten digits."""
 _BLOCK: Final = 10
 _WIDTH: Final = 94
+_DAY: Final = 69
+"""Where the effective entry date stands in the header of a batch."""
 
 
 def written(order: Order, company: str) -> bytes:
@@ -36,6 +38,13 @@ def written(order: Order, company: str) -> bytes:
     records += ["9" * _WIDTH] * (blocks * _BLOCK - len(records))
     assert all(len(record) == _WIDTH for record in records)
     return "".join(f"{record}\n" for record in records).encode("ascii")
+
+
+def day_of(file: bytes) -> str:
+    """Return the effective entry date of a file of ours, YYYY-MM-DD."""
+    header = file[_WIDTH + 1 : 2 * _WIDTH + 1].decode("ascii")
+    day = header[_DAY : _DAY + 6]
+    return f"20{day[:2]}-{day[2:4]}-{day[4:]}"
 
 
 def _file_header(order: Order, bank: str, company: str) -> str:

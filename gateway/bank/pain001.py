@@ -10,6 +10,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 import msgspec
 
 from gateway.bank.accounts import BankAccount
+from gateway.bank.xml import read_document
 from gateway.ledger.money import MICRO, digits_of
 
 VERSIONS: Final = ("pain.001.001.03", "pain.001.001.09")
@@ -62,6 +63,14 @@ def written(order: Order, version: str) -> bytes:
     indent(document)
     octets: bytes = tostring(document, encoding="utf-8", xml_declaration=True)
     return octets + b"\n"
+
+
+def day_of(file: bytes) -> str:
+    """Return the day on which a file of ours asks the bank to pay, YYYY-MM-DD."""
+    _, message = read_document(file, ("pain.001.001.",))
+    day = message.find("PmtInf/ReqdExctnDt")
+    assert day is not None
+    return "".join(day.itertext()).strip()
 
 
 def minor_units(micro: int, currency: str) -> str:

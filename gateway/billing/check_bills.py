@@ -1,5 +1,7 @@
 """Bills held against the books, for `tpo ledger check`: each entry of a wallet is on one bill, and bills come to the journal.
 
+How lines stand with their bills is followed beside that, in one look at them (billing.check_accounts).
+
 What is on bills is known by the cuts of closes (billing.cuts), so that the journal is added up once: what it has within the
 last cut is, line by line, what the latest bill closes with. Numbers have no gap, and each bill goes on from the one before.
 """
@@ -10,6 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, except_, func, or_, select, union_all
 
+from gateway.billing.check_accounts import StandingsCheck
 from gateway.billing.content import read_content
 from gateway.billing.cuts import RUNNING, Close, closes
 from gateway.billing.payments import CHARGEBACK, PAYMENT
@@ -41,12 +44,14 @@ def wrong_bills(connection: Connection) -> list[Finding]:
 
 def _wrong_bills(connection: Connection) -> list[Finding]:
     found = closes(connection)
+    standings = StandingsCheck(connection)
     if not found:
-        return list(_wrong_payments(connection))
+        return [*standings.findings(), *_wrong_payments(connection)]
     with parts(connection) as every:
         findings = [
             *islice(_gaps(connection), SHOWN),
-            *islice(_wrong_chains(connection, found), SHOWN),
+            *_wrong_chains(connection, found, standings),
+            *standings.findings(),
             *islice(_not_the_journal(connection, found[-1], every), SHOWN),
             *_wrong_sums(connection, found),
         ]
@@ -61,8 +66,17 @@ def _gaps(connection: Connection) -> Iterator[Finding]:
             yield Finding(CHECK, f"{count} rows of the series {series} are numbered up to {last}")
 
 
-def _wrong_chains(connection: Connection, found: list[Close]) -> Iterator[Finding]:
-    """Go through the bills of each line in their order: openings, contents and closings."""
+def _wrong_chains(connection: Connection, found: list[Close], standings: StandingsCheck) -> list[Finding]:
+    """Go through the bills of each line in their order, once, and give the first few findings; `standings` take them, too."""
+    wrong = _wrong_bills_of_lines(connection, found, standings)
+    findings = list(islice(wrong, SHOWN))
+    for _ in wrong:  # the bills behind the first few findings are still those that lines stand by
+        pass
+    return findings
+
+
+def _wrong_bills_of_lines(connection: Connection, found: list[Close], standings: StandingsCheck) -> Iterator[Finding]:
+    """Hold openings, contents and closings against each other."""
     order = {close.id: place for place, close in enumerate(found)}
     rows = connection.execute(select(bills).order_by(bills.c.subscriber_id, bills.c.id), execution_options=STREAMED)
     subscriber, closing = None, 0
@@ -75,6 +89,7 @@ def _wrong_chains(connection: Connection, found: list[Close]) -> Iterator[Findin
         if row.opening != closing:
             yield Finding(CHECK, f"{what} opens with {row.opening} micro-units, after {closing}")
         content = read_content(row.content)
+        standings.bill(row, content)
         if row.opening + content.amount != row.closing:
             yield Finding(
                 CHECK, f"{what} closes with {row.closing} micro-units: it says {content.amount} of what moved it"

@@ -118,7 +118,8 @@ class BuyAddOn(Change):
             return AddOnRefused("add_on.credit", f"the wallet cannot pay {price} {wallet.currency} for it")
         policy.book(batch, sold.entries, (), sold.grants)
         kept = _Kept(sold.allowance.ends_at, sold.price)
-        batch.row_set(KeyRows).keep(batch, *self._key, KeptResult(asked, msgspec.json.encode(kept)))
+        once = KeptResult(asked, msgspec.json.encode(kept))
+        batch.row_set(KeyRows).keep(batch, *self._key, once, for_ever=True)
         return _bought(wallet, kept)
 
 

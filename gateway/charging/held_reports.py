@@ -25,6 +25,8 @@ FOREIGN_SESSION = "foreign_session"
 """The Session-Id belongs to another Origin-Host."""
 CHANGED_REPEAT = "changed_repeat"
 """A request that was answered came again with other usage: what it said first is charged."""
+FORGOTTEN_SESSION: Final = "-"
+"""The Session-Id of a report whose customer was erased."""
 COUNT_AGAIN_US: Final = 60_000_000
 
 
@@ -119,5 +121,9 @@ def _fingerprint(request: ChargingRequest, report: HeldReport) -> str:
     """
     changed = (request.digest,) if report.reason == CHANGED_REPEAT else ()
     key = (request.origin_host, request.session_id, request.request_type, request.request_number)
-    parts = (*key, report.place, *changed)
+    return fingerprint(*key, report.place, *changed)
+
+
+def fingerprint(*parts: object) -> str:
+    """Name a report by Origin-Host, Session-Id, CC-Request-Type and -Number, its place, and perhaps a digest."""
     return hashlib.sha256("\x1f".join(map(str, parts)).encode("utf-8", "surrogatepass")).hexdigest()

@@ -204,12 +204,13 @@ class MakePayout(Unit):
 
 
 class ApprovePayout(Unit):
-    """Instruct the payments of the file with this SHA-256, which somebody else made."""
+    """Instruct the payments of the file with this SHA-256, which somebody else made, on a day by the operator's clock."""
 
     alone: ClassVar[bool] = True
 
     sha256: str
     actor: str
+    today: str
 
     def decide(self, batch: Batch) -> Payout | PayoutRefused:
         """Move them to INSTRUCTED, all or none."""
@@ -225,6 +226,10 @@ class ApprovePayout(Unit):
         file = batch.policy(Sealer).open(row.file, owner(row.id))
         if hashlib.sha256(file).hexdigest() != self.sha256:
             return PayoutRefused("payout.changed", "the payment file that is kept is not the one that was made")
+        day = nacha.day_of(file) if row.format == nacha.FORMAT else pain001.day_of(file)
+        if day < self.today:
+            why = f"the day on which it has the bank pay, {day}, is over: make it anew, for today or later"
+            return PayoutRefused("payout.day", why)
         found = payments_of(connection, row.id)
         why = self._instruct(batch, found)
         if why:

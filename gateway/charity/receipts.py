@@ -27,6 +27,8 @@ from gateway.store.tables import bank_lines, matched_sums, transfers
 MATCH_PAID, MATCH_BACK = "match_paid", "match_back"
 TRANSFER, TRANSFER_BACK = "transfer", "transfer_back"
 """Kinds of their entries."""
+RECEIVED: Final = "received"
+"""What is kept of their lines in the place of an outcome."""
 KINDS: Final = (MATCH_PAID, MATCH_BACK, TRANSFER, TRANSFER_BACK)
 _WORD: Final = re.compile(r"[a-z0-9-]+", re.ASCII)
 
@@ -102,7 +104,7 @@ def book_receipts(batch: Batch, receipts: Iterable[Receipt]) -> int:
     new = [each for identity, each in wanted.items() if identity not in known]
     for each in new:
         batch.policy(Books).post(batch, [_entry(batch, each)])
-        row = {"identity": each.identity, "at": batch.now, "payment_id": 0, "outcome": "received"}
+        row = {"identity": each.identity, "at": batch.now, "payment_id": 0, "outcome": RECEIVED}
         batch.connection.execute(insert(bank_lines).values(row))
     return len(new)
 

@@ -61,6 +61,7 @@ def _from_bank(line: BankLine) -> Line:
         "returned": line.returned,
         "payer_reference": line.end_to_end_id,
         "texts": [line.remittance],
+        "account": line.account,
     }
 
 

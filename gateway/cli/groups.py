@@ -6,6 +6,7 @@ app. One that doesn't load is shown as such and leaves the rest alone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from difflib import get_close_matches
 from importlib import import_module
@@ -55,6 +56,7 @@ SECTIONS: Final[dict[str, tuple[str, ...]]] = {
 """How `tpo --help` groups them; a command that is in none of these stands at the end, under `More`."""
 
 ENTRY_POINTS: Final = "tpo.commands"
+_BELOW_ZERO: Final = re.compile(r"-[.,]?[0-9].*", re.DOTALL)
 
 
 class LazyGroup(TyperGroup):
@@ -113,8 +115,31 @@ def _load(entry: EntryPoint) -> TyperCommand | TyperGroup:
 def _named(name: str, app: typer.Typer) -> TyperCommand | TyperGroup:
     command: Any = get_command(app)
     command.name = name
+    _refuse_below_zero(command)
     found: TyperCommand | TyperGroup = command
     return found
+
+
+def _refuse_below_zero(command: Any) -> None:  # noqa: ANN401  (typer's own classes are private)
+    """Have a command, or all of a group, say of -10 that no amount or number is below zero, and not that -1 is no option."""
+    for each in getattr(command, "commands", {}).values():
+        _refuse_below_zero(each)
+    parse = command.parse_args
+
+    def parse_args(ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401  (as above)
+        given = list(args)
+        try:
+            found: list[str] = parse(ctx, args)
+        except Exception as error:
+            option = getattr(error, "option_name", None)  # of what no option is called
+            below = [word for word in given if _BELOW_ZERO.fullmatch(word) and option and word.startswith(option)]
+            if not below:
+                raise
+            message = f"{below[0]}: amounts and numbers are positive, and what begins with a hyphen is an option"
+            raise typer.BadParameter(message, ctx=ctx) from None
+        return found
+
+    command.parse_args = parse_args
 
 
 def _broken(entry: EntryPoint, error: Exception) -> typer.Typer:

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Delete, Table, Update, and_, d
 
 from gateway.balance.gift_erasure import forget_gifts
 from gateway.balance.wallets import Wallet, WalletRows
+from gateway.charging.held_reports import FORGOTTEN_SESSION
 from gateway.sims.policy import SimsPolicy
 from gateway.store import tables
 from gateway.store.batch import Batch, RowSet, Unit
@@ -101,7 +102,7 @@ class EraseSubscriber(Unit):
     def _changes(self) -> list[tuple[Table, Update]]:
         own, t = self.subscriber_id, tables
         held, history = t.held_reports, t.subscriber_history
-        nobody = {"imsi": None, "msisdn": None, "session_id": UNKNOWN, "note": ""}
+        nobody = {"imsi": None, "msisdn": None, "session_id": FORGOTTEN_SESSION, "note": ""}
         numbered = and_(history.c.subscriber_id == own, history.c.change == NUMBER)
         return [
             (t.sims, update(t.sims).where(t.sims.c.subscriber_id == own).values(subscriber_id=None, msisdn=None)),

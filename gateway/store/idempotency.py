@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from typing import Final
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -9,6 +10,9 @@ from sqlalchemy import Connection, select
 from gateway.store.batch import Batch, RowSet
 from gateway.store.statements import SelectPairs
 from gateway.store.tables import idempotency_keys
+
+FOR_EVER: Final = (1 << 63) - 1
+"""The time of a key that is never swept: none is past it, so that whoever sweeps does not come by it."""
 
 
 class KeyConflict(ValueError):
@@ -41,10 +45,11 @@ class KeyRows(RowSet[tuple[str, str], KeptResult]):
         """Give what a key led to in its scope, None if it is new."""
         return self.rows.get((scope, key))
 
-    def keep(self, batch: Batch, scope: str, key: str, kept: KeptResult) -> None:
-        """Note what a key led to, with the batch."""
+    def keep(self, batch: Batch, scope: str, key: str, kept: KeptResult, *, for_ever: bool = False) -> None:
+        """Note what a key led to, with the batch: until keys of its time are swept, or for ever."""
         self.rows[scope, key] = kept
-        batch.add(idempotency_keys, (scope, key, kept.digest, kept.result, batch.now))
+        created_at = FOR_EVER if for_ever else batch.now
+        batch.add(idempotency_keys, (scope, key, kept.digest, kept.result, created_at))
 
 
 class Digests:

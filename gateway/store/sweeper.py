@@ -173,15 +173,17 @@ def sweep_sessions(connection: Connection, before: int, limit: int) -> int:
 
 
 def sweep_keys(connection: Connection, before: int, limit: int) -> int:
-    """Delete idempotency keys that were used before a time; that of an import, and of a record given back, stays for ever.
+    """Delete idempotency keys that were used before a time; those of what is done once for ever stay (`FOR_EVER`).
 
-    Both are done once, and a record may be kept longer than keys are.
+    These are records given back, credit given and add-ons bought; those of before have the time of their use.
     """
-    key = (idempotency_keys.c.scope, idempotency_keys.c.key)
+    own = idempotency_keys.c
+    key = (own.scope, own.key)
+    stays = or_(own.scope == "refund", own.scope.like("promotion:%"), own.scope.like("add-on:%"))
     due = (
         select(*key)
-        .where(text("scope <> 'import'"), idempotency_keys.c.scope != "refund", idempotency_keys.c.created_at < before)
-        .order_by(idempotency_keys.c.created_at)
+        .where(text("scope <> 'import'"), ~stays, own.created_at < before)
+        .order_by(own.created_at)
         .limit(limit)
     )
     return connection.execute(delete(idempotency_keys).where(tuple_(*key).in_(due))).rowcount

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from support.log_lines import lines_of
 from support.sms_gateway import TOKENS, SmsGateway, desk_and_centre, text
 
 GOOD = {"from": "TPO", "to": "447700900200", "text": "hello"}
@@ -149,7 +150,7 @@ async def test_commands_bring_a_link_down_and_up_suspend_and_resume_it(tmp_path)
         assert smsc.submits == []
         assert (await gateway.run("link", "resume", "smsc-1"))["suspended"] is False
         await gateway.becomes(waits, "delivered")
-        await gateway.run("link", "down", "smsc-1")
+        await gateway.run("link", "down", "smsc-1", "--reason", "change 4711")
         await smsc.wait(lambda: not smsc.server.clients)
         shown = await gateway.run("link", "show", "smsc-1")
         assert (shown["state"], shown["wanted"]) == ("closed", False)
@@ -158,6 +159,13 @@ async def test_commands_bring_a_link_down_and_up_suspend_and_resume_it(tmp_path)
         await gateway.becomes(waits, "delivered")
         refused = await asyncio.to_thread(gateway.tpo, "link", "show", "smsc-2", ok=(1,))
         assert "smsc-2" in refused.stderr
+        long = ("--reason", "x" * 65)
+        refused = await asyncio.to_thread(gateway.tpo, "link", "down", "smsc-1", *long, ok=(1, 64))
+        assert "reason: give 1 to 64 printable characters" in refused.stderr
+        ordered = lines_of(gateway, "smpp.link.ordered")
+        said = [(line["order"], line["reason"]) for line in ordered]
+        assert said == [("suspend", ""), ("resume", ""), ("down", "change 4711"), ("up", "")]
+        assert all(line["link"] == "smsc-1" and line["by"] for line in ordered)
 
 
 @pytest.mark.parametrize("command", [("sms", "list"), ("link", "list"), ("sms", "show", "1")])

@@ -94,7 +94,7 @@ class Place(Workplace):
 
     def pay(self, **terms):
         made = self.make(**terms)
-        return self.lane.run(ApprovePayout(made.sha256, "ben"))
+        return self.lane.run(ApprovePayout(made.sha256, "ben", "2026-12-05"))
 
     def settle(self, *statements):
         senders = Senders({"winter-2026": "GBP"}, "charity-account", frozenset({"GBP"}))

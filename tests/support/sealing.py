@@ -3,6 +3,7 @@
 import sqlite3
 from contextlib import closing, suppress
 from datetime import UTC, datetime
+from itertools import count
 
 from sqlalchemy import delete, insert, text
 
@@ -36,7 +37,19 @@ def seal_day(place, now, key=EVIDENCE_KEY):
     with connect() as connection:
         found, usage = due_with_usage(connection, place.node.id, now)
     assert found is not None
-    assert place.lane.run(WriteSeal(SealKey(key).sign(place.node.id, *found), "gw", usage=usage))
+    assert write_seal(place, SealKey(key).sign(place.node.id, *found), now, usage=usage)
+
+
+def write_seal(place, seal, now, **parts):
+    """Write a seal down at its own time, whatever the clock of a place says; one of a context has the time itself."""
+    before = getattr(place, "ticks", None)
+    if before is not None:
+        place.ticks = count(now, 1_000)
+    try:
+        return place.lane.run(WriteSeal(seal, "ocs", **parts))
+    finally:
+        if before is not None:
+            place.ticks = before
 
 
 def publish_all(writer):
@@ -49,10 +62,10 @@ def publish_all(writer):
 
 def run(steps):
     """Do all steps of a work; gives how many there were."""
-    count = 1
+    done = 1
     while steps.advance():
-        count += 1
-    return count
+        done += 1
+    return done
 
 
 def write(store, span):

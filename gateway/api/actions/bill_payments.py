@@ -27,6 +27,7 @@ NOON: Final = time(12)
 
 def book_lines(context: GatewayContext, request: PaidLines, caller: Caller) -> LinesPaid:
     """Book the lines of a bank's file that pay a bill, or take a payment back; each once, whatever file it is in."""
+    _check_accounts(context, request.lines)
     results = dict[int, LinePaid]()
     lines = dict[int, BankPayment]()
     for place, said in enumerate(request.lines):
@@ -41,6 +42,15 @@ def book_lines(context: GatewayContext, request: PaidLines, caller: Caller) -> L
             context, {place: line for place, line in lines.items() if line.credit == credit}, caller.name
         )
     return LinesPaid([results[place] for place in range(len(request.lines))])
+
+
+def _check_accounts(context: GatewayContext, lines: Sequence[BankLineSaid]) -> None:
+    """Refuse a file of an account that customers do not pay to: what comes into the charity account pays no bill."""
+    bills_section = context.settings.bills
+    if any(
+        account is not None and not bills_section.is_paid_to(account) for account in {line.account for line in lines}
+    ):
+        raise conflict("bank.account", "file: it is of an account that bills.accounts does not have")
 
 
 def _booked(context: GatewayContext, lines: dict[int, BankPayment], actor: str) -> dict[int, LinePaid]:

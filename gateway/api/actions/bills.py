@@ -42,7 +42,7 @@ from gateway.billing.taxation import awaits_taxes
 from gateway.billing.text import write_text
 from gateway.billing.writer import Writer
 from gateway.charity.choices import at as choice_at
-from gateway.charity.months import end_of
+from gateway.charity.months import begin_of, end_of
 from gateway.charity.sealed_causes import ask_choices
 from gateway.context import GatewayContext
 from gateway.events.times import rfc3339
@@ -98,14 +98,15 @@ def preview_month(context: GatewayContext, request: PreviewMonth) -> Previewed:
         if request.number:
             one = _owners(context, request.number)[-1]
         try:
-            found = preview(connection, request.period, until, one)
+            found = preview(connection, request.period, begin_of(request.period, _zone(context)), until, one)
         except AlreadyClosed as error:
             raise conflict("bill.closed", str(error)) from None
     rows = [
         PreviewSums(section, what, currency, count, format_amount(amount, currency))
         for (section, what, currency), (count, amount) in found.sums.items()
     ]
-    return Previewed(request.period, context.clock() >= until, found.lines, rows)
+    over = context.clock() >= until
+    return Previewed(request.period, over, found.lines, rows, found.closed_first, found.has_earlier)
 
 
 def show_bill(context: GatewayContext, request: ShowBill, caller: Caller) -> BillShown:

@@ -160,7 +160,7 @@ def approve_payout(context: GatewayContext, request: requests.NamePayout, caller
     """Instruct the payments of exactly this file, which somebody else made, and give it for the bank."""
     record_look(context, caller, "charity.payout.approve")
     _check_payees(context, request.sha256)
-    result = context.lane.run(ApprovePayout(request.sha256, caller.name))
+    result = context.lane.run(ApprovePayout(request.sha256, caller.name, today(context)))
     if isinstance(result, PayoutRefused):
         raise (not_found if result.code == "payout.unknown" else conflict)(result.code, result.why)
     context.log("charity.payout.approved", {"payout": result.id, "payments": len(result.payments), "by": caller.name})

@@ -17,8 +17,11 @@ from gateway.api.requests.ledger import MAX_BALANCES, CheckLedger, ExportJournal
 from gateway.balance.check_due_times import wrong_due_times
 from gateway.balance.check_spending import wrong_spending
 from gateway.billing.check_bills import wrong_bills
+from gateway.charging.check_held_reports import wrong_held_reports
 from gateway.charging.check_sessions import wrong_sessions
 from gateway.charging.credit_control import ChargingPolicy
+from gateway.charity.check_bank import wrong_bank_rows
+from gateway.charity.check_public_sums import wrong_public_sums
 from gateway.charity.months import begin_of, end_of
 from gateway.charity.policies import recompute
 from gateway.charity.sealed_causes import read_all
@@ -56,12 +59,15 @@ def check_ledger(context: GatewayContext, request: CheckLedger) -> BooksChecked:
         months = context.policy(ChargingPolicy).tariff.months
         others: dict[str, Callable[[], Iterable[Finding]]] = {
             "wrong_sessions": lambda: wrong_sessions(connection),
+            "wrong_held_reports": lambda: wrong_held_reports(connection),
             "wrong_spending": lambda: wrong_spending(connection, months),
             "wrong_due_times": lambda: wrong_due_times(connection),
             "wrong_bills": lambda: wrong_bills(connection),
+            "wrong_bank_rows": lambda: wrong_bank_rows(connection),
+            "wrong_public_sums": lambda: wrong_public_sums(connection, context.cause_seals),
         }
         found = (finding for name, look in others.items() for finding in finish(name, [connection], look))
-        findings = [*report.findings, *found]
+        findings = list(dict.fromkeys([*report.findings, *found]))
     return BooksChecked(not findings, report.entries, report.wallets, report.accruals, findings, report.unknown)
 
 

@@ -117,7 +117,11 @@ class SmsActions:
 
     async def _order_link(self, request: OrderLink, caller: Caller) -> LinkView:
         need(caller.role, OPERATOR if request.order else VIEWER)
-        return self.link(request.name, request.order or None)
+        shown = self.link(request.name, request.order or None)
+        if request.order:
+            told = {"link": request.name, "order": request.order, "by": caller.name, "reason": request.reason or ""}
+            self._context.log("smpp.link.ordered", told)
+        return shown
 
     def _link(self, name: str) -> LinkView:
         state = self._smsc_client.links()[name].state()

@@ -165,12 +165,18 @@ class PreviewSums(msgspec.Struct, frozen=True):
 
 
 class Previewed(msgspec.Struct, frozen=True):
-    """What the bills of a month would come to, if it were closed now."""
+    """What the bills of a month would come to, if it were closed now.
+
+    `closed_first` is a month before it that has to be closed first, and is in none of the rows; empty where there is none.
+    `has_earlier`: no month was ever closed, so that the first one has all that was before it.
+    """
 
     period: str
     over: bool
     lines: int
     rows: list[PreviewSums]
+    closed_first: str = ""
+    has_earlier: bool = False
 
 
 class OverdueRow(msgspec.Struct, frozen=True):

@@ -11,9 +11,8 @@ from gateway.api.requests.fields import (
     MAX_PAGE,
     MONTH,
     MONTH_WANTED,
-    PRINTABLE,
-    WHY,
     Currency,
+    MaybeReason,
     MaybeText,
     Number,
     Text,
@@ -23,7 +22,6 @@ Period = Annotated[str, Meta(pattern=MONTH, extra=refused_as("bill.period", MONT
 MaybePeriod = Annotated[
     str, Meta(pattern=r"^((19[7-9]\d|2\d\d\d)-(0[1-9]|1[0-2]))?$", extra=refused_as("bill.period", MONTH_WANTED))
 ]
-MaybeReason = Annotated[str, Meta(max_length=64, pattern=PRINTABLE, extra=refused_as("params.reason", WHY))]
 
 
 class BillMonth(msgspec.Struct, frozen=True):
@@ -91,7 +89,10 @@ class ListBills(msgspec.Struct, frozen=True):
 
 
 class BankLineSaid(msgspec.Struct, frozen=True):
-    """A booked line of a bank's file: `date` is YYYY-MM-DD, `texts` what may name a bill."""
+    """A booked line of a bank's file: `date` is YYYY-MM-DD, `texts` what may name a bill.
+
+    `account` is which one it is of, as the file calls it; null where the file says none.
+    """
 
     reference: Text
     amount: Text
@@ -103,6 +104,7 @@ class BankLineSaid(msgspec.Struct, frozen=True):
     texts: Annotated[
         list[MaybeText], Meta(max_length=8, extra=refused_as("payment.texts", "a list of at most 8 texts"))
     ] = []
+    account: MaybeText | None = None
 
 
 class PaidLines(msgspec.Struct, frozen=True):

@@ -31,6 +31,8 @@ Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
 MaybeText = Annotated[str, Meta(max_length=MAX_TEXT)]
 Reason = Annotated[str, Meta(min_length=1, max_length=64, pattern=PRINTABLE, extra=refused_as("params.reason", WHY))]
 """Why a person changes something, as history keeps it."""
+MaybeReason = Annotated[str, Meta(max_length=64, pattern=PRINTABLE, extra=refused_as("params.reason", WHY))]
+"""The same, where it may be left out."""
 Currency = Annotated[str, Meta(min_length=1, max_length=3)]
 Number = Annotated[int, Meta(ge=0, le=MAX_ID)]
 Time = Annotated[int, Meta(ge=LEAST_INTEGER, le=MOST_INTEGER)]

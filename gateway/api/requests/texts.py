@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from gateway.api.conversion import refused_as
-from gateway.api.requests.fields import MAX_TEXT, NO_NUL, MaybeText, Number, Text, Time
+from gateway.api.requests.fields import MAX_TEXT, NO_NUL, MaybeReason, MaybeText, Number, Text, Time
 from gateway.messaging.texts import TextState
 
 MAX_BODY: Final = 39_015
@@ -87,7 +87,8 @@ class SendText(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class OrderLink(msgspec.Struct, frozen=True):
-    """A link by its name, and what it is to do: up, down, suspend or resume, or nothing."""
+    """A link by its name, and what it is to do: up, down, suspend or resume, or nothing; `reason` is why, for the log."""
 
     name: MaybeText = ""
     order: MaybeText = ""
+    reason: MaybeReason | UnsetType = UNSET

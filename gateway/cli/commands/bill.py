@@ -66,6 +66,9 @@ def _group() -> None:
 def preview(ctx: typer.Context, period: Period, number: Number = "", as_json: AsJson = False) -> None:
     """Add up what the bills of a month would come to if it were closed now; nothing is written.
 
+    Months before it that are not closed yet are not in it: they have bills of their own. The first month of all that is closed
+    has what was before it, too; the answer says so.
+
     \b
     Examples:
       tpo bill preview 2026-11
@@ -80,8 +83,12 @@ def preview(ctx: typer.Context, period: Period, number: Number = "", as_json: As
         emit(found, as_json=True)
         return
     emit(found.rows, as_json=False, columns=SUMS)
-    over = "" if found.over else ": the month is not over"
-    sys.stdout.write(f"{found.lines:,} lines{over}\n")
+    notes = [] if found.over else ["the month is not over"]
+    if found.closed_first:
+        notes.append(f"{found.closed_first} is closed first, and what is of it is not in this")
+    if found.has_earlier:
+        notes.append(f"all that was before {found.period} is in it, as no month was closed yet")
+    sys.stdout.write(f"{found.lines:,} lines{': ' if notes else ''}{'; '.join(notes)}\n")
 
 
 @app.command()
@@ -281,7 +288,8 @@ def paid(
     A payment is known by the reference that its bill asks for (RF and digits), a returned one by the payer's own, a top-up that
     is taken back by that of its channel. Lines that are neither are listed, and the command exits with 75: pay those by `POST
     /v1/bills/NUMBER/payments`, or ask the payer.
-    A CSV file has the columns reference, amount (below zero: taken back), currency, date and bill.
+    A CSV file has the columns reference, amount (below zero: taken back), currency, date and bill. Where bills.accounts of the
+    settings names the accounts that customers pay to, a statement of another one is refused.
 
     \b
     Examples:

@@ -13,6 +13,7 @@ from gateway.cli.output import emit
 
 BRIEF: Final = ("name", "state", "address", "waiting", "wanted", "suspended")
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
+Reason = Annotated[str | None, typer.Option("--reason", help="Why: it stands in the log, beside who asked for it.")]
 Name = Annotated[str, typer.Argument(help="The link's name in the configuration.", autocompletion=completion.links)]
 
 
@@ -58,51 +59,59 @@ def show(ctx: typer.Context, name: Name, node: Node = None, as_json: AsJson = Fa
 
 
 @app.command()
-def up(ctx: typer.Context, name: Name, node: Node = None, as_json: AsJson = False) -> None:
+def up(ctx: typer.Context, name: Name, reason: Reason = None, node: Node = None, as_json: AsJson = False) -> None:
     """Dial now, and again for as long as it takes.
 
     \b
     Examples:
       tpo link up smsc-1
+      tpo link up smsc-1 --reason "their maintenance is over"
     """
-    _order(ctx, name, "up", node, as_json=as_json)
+    _order(ctx, name, "up", node, reason, as_json=as_json)
 
 
 @app.command()
-def down(ctx: typer.Context, name: Name, node: Node = None, as_json: AsJson = False) -> None:
+def down(ctx: typer.Context, name: Name, reason: Reason = None, node: Node = None, as_json: AsJson = False) -> None:
     """Unbind in order, and stay away until `up`.
 
     \b
     Examples:
       tpo link down smsc-1
+      tpo link down smsc-1 --reason "the SMSC is moved, change 4711"
     """
-    _order(ctx, name, "down", node, as_json=as_json)
+    _order(ctx, name, "down", node, reason, as_json=as_json)
 
 
 @app.command()
-def suspend(ctx: typer.Context, name: Name, node: Node = None, as_json: AsJson = False) -> None:
+def suspend(ctx: typer.Context, name: Name, reason: Reason = None, node: Node = None, as_json: AsJson = False) -> None:
     """Stay bound and send nothing; what comes in goes on.
 
     \b
     Examples:
       tpo link suspend smsc-1
+      tpo link suspend smsc-1 --reason "texts come twice"
     """
-    _order(ctx, name, "suspend", node, as_json=as_json)
+    _order(ctx, name, "suspend", node, reason, as_json=as_json)
 
 
 @app.command()
-def resume(ctx: typer.Context, name: Name, node: Node = None, as_json: AsJson = False) -> None:
+def resume(ctx: typer.Context, name: Name, reason: Reason = None, node: Node = None, as_json: AsJson = False) -> None:
     """Send again.
 
     \b
     Examples:
       tpo link resume smsc-1
+      tpo link resume smsc-1 --reason "mended at their side"
     """
-    _order(ctx, name, "resume", node, as_json=as_json)
+    _order(ctx, name, "resume", node, reason, as_json=as_json)
 
 
-def _order(ctx: typer.Context, name: str, order: str | None, node: str | None, *, as_json: bool) -> None:
+def _order(
+    ctx: typer.Context, name: str, order: str | None, node: str | None, reason: str | None = None, *, as_json: bool
+) -> None:
     from gateway.cli.client import JsonObject, call  # noqa: PLC0415  (as above)
 
     params = {"name": name, "order": order, "node": node}
+    if reason is not None:  # a gateway of before knows of none
+        params["reason"] = reason
     emit(call(context.of(ctx).client_settings, "link.show", params, JsonObject), as_json=as_json)

@@ -147,9 +147,17 @@ def rows_proved(books: Examined) -> Iterable[Finding]:
         return
     proof = _Proof(books, books.key)
     found = list(proof.findings())
-    if doubtful := proof.wrong_rows(str(releases.name)):  # what they release may be missing for no reason
-        found = list(_Proof(books, books.key, doubtful).findings())
+    books.doubtful = frozenset(proof.wrong_rows(str(releases.name)))
+    if books.doubtful:  # what they release may be missing for no reason
+        found = list(_Proof(books, books.key, books.doubtful).findings())
     yield from found
+
+
+def doubtful_releases(books: Examined) -> frozenset[int]:
+    """Return the releases that nothing proves, by their numbers: they excuse nothing."""
+    if books.doubtful is None and books.key is not None:
+        list(rows_proved(books))
+    return books.doubtful or frozenset()
 
 
 class _Proof:

@@ -1,6 +1,6 @@
 """What checks look at, and what they find."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
@@ -12,8 +12,10 @@ from gateway.ledger.checks.rules import Rule, recorded_rules
 from gateway.ledger.seals import Seal
 from gateway.store.engine import part_of_transaction, read_any_text, storing
 from gateway.store.errors import UnitPoisoned
+from gateway.store.no_text import NoText, column_of, rows_without_text
 from gateway.store.nodes import SPAN_BITS
 from gateway.store.sealed_months.parts import Part
+from gateway.store.tables import transfers, usage
 
 SHOWN: Final = 5
 """Rows that a finding of one kind names at most."""
@@ -56,6 +58,7 @@ class Examined:
         seals: seals that were kept outside the store.
         choices: reads what customers chose; None where nobody can open that, and causes are not held against it.
         progress: is told how far a long check has come.
+        doubtful: releases that nothing proves, by their numbers; None until the rows were held against their digests.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class Examined:
         self.seals, self.choices, self.progress = seals, choices, progress
         self.journals = [part.connection for part in parts]
         self.recomputed = self.journals
+        self.doubtful: frozenset[int] | None = None
 
     @cached_property
     def sums(self) -> list[dict[tuple[int, str], int]]:
@@ -138,12 +142,25 @@ def finish(name: str, connections: Sequence[Connection], look: Callable[[], Iter
     """
     found, why = _tried(connections[0], look)
     if isinstance(why, UnitPoisoned) and connections[0].dialect.name == "sqlite":
+        no_text = [Finding("unreadable", str(row)) for row in _rows_without_text(why, connections)]
         with read_any_text(connections):
             found, why = _tried(connections[0], look)
+        found = no_text + found
     if why is not None:
         what = f"{name} cannot be finished: something that it reads is not as a gateway writes it"
         found.append(Finding("unreadable", f"{what} ({type(why).__name__})"))
     return found
+
+
+def _rows_without_text(why: UnitPoisoned, connections: Sequence[Connection]) -> Iterator[NoText]:
+    """Find the rows at which a check stumbled: in the store, else in the journal's sealed months."""
+    if (column := column_of(why)) is None:
+        return
+    for connection in dict.fromkeys(connections):
+        rows = rows_without_text(connection, column, () if connection is connections[0] else (transfers, usage))
+        yield from rows
+        if rows:
+            return
 
 
 def _tried(connection: Connection, look: Callable[[], Iterable[Finding]]) -> tuple[list[Finding], Exception | None]:

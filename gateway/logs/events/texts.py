@@ -7,6 +7,11 @@ from gateway.logs.events.event import LogEvent
 EVENTS: Final = {
     "smpp.link.up": LogEvent("info", "A link is bound; texts flow.", "Nothing."),
     "smpp.link.left": LogEvent("info", "A link ended in order (unbind), by the SMSC or by us.", "Nothing."),
+    "smpp.link.ordered": LogEvent(
+        "info",
+        "Somebody (`by`) had a link go up or down, be suspended or resumed (`order`), for the `reason` that was given.",
+        "Nothing. A link that was brought down stays so until `tpo link up NAME`.",
+    ),
     "smpp.link.down": LogEvent(
         "warning",
         "A bound link has ended; `doubtful` texts may have been sent or not, and go the way of the link's policy.",

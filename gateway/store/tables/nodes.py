@@ -85,7 +85,8 @@ idempotency_keys = Table(
     ),
 )
 """What a client's own reference led to: the same body again gets the same result, another body is refused. Swept by
-created_at, but for the scope `import`: an opening balance is booked once for ever. What it was stands here as digests only."""
+created_at, but for the scope `import` (an opening balance is booked once for ever; what it was stands here as digests only),
+and for what is given, bought or given back once for ever, whose `created_at` is the end of all time (store.idempotency)."""
 
 contents = Table(
     "contents",

@@ -79,3 +79,41 @@ def test_what_a_start_makes_again_was_taken_away_and_is_named(tmp_path, table, w
     with opened(settings) as context:
         said = f"{word} {last} was booked anew: the one that had its number before was taken away"
         assert said in findings(context)
+
+
+NO_TEXT = {
+    ("accounts", "name"): "UPDATE accounts SET name = CAST(X'63ff' AS TEXT) WHERE rowid = 3",
+    ("versions", "name"): "UPDATE versions SET name = CAST(X'ff' AS TEXT) WHERE rowid = 3",
+    ("versions", "hash"): "UPDATE versions SET hash = CAST(X'ff' AS TEXT) WHERE rowid = 3",
+    ("nodes", "name"): "UPDATE nodes SET id = 3, owner = 3, name = CAST(X'ff' AS TEXT)",
+}
+
+
+@pytest.mark.parametrize(("table", "column"), NO_TEXT)
+def test_text_that_is_none_keeps_a_store_from_being_opened_and_names_its_row(tmp_path, table, column):
+    settings = settings_of(tmp_path)
+    with opened(settings):
+        pass
+    tamper(settings, NO_TEXT[table, column])
+    said = f"{column} of the row of {table} with the rowid 3 is no UTF-8 text"
+    with pytest.raises(StoreCorrupt, match=said) as raised, opened(settings):
+        pass
+    assert "stop the gateway and write what it was, or put the store back from a backup" in str(raised.value)
+
+
+@pytest.mark.parametrize("column", ["policy", "reference"])
+def test_text_that_is_none_in_the_journal_is_named_by_its_row_once_however_many_checks_read_it(tmp_path, column):
+    settings = settings_of(tmp_path)
+    with opened(settings):
+        pass
+    store = settings.store.url.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(store)) as connection, connection:
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        row = "(1 << 40) + 7000000, 5, 'topup', 1, 2, 5, 'GBP', 5, NULL, NULL, '2026-1', NULL, 'r'"
+        connection.execute(f"INSERT INTO transfers VALUES ({row})")
+        connection.execute("DROP TRIGGER transfers_unchanged")
+        connection.execute(f"UPDATE transfers SET {column} = CAST(X'ff' AS TEXT)")
+    with opened(settings) as context:
+        told = findings(context)
+    said = f"{column} of the row of transfers with the rowid {(1 << 40) + 7_000_000} is no UTF-8 text"
+    assert len([each for each in told if each.startswith(said)]) == 1

@@ -4,7 +4,7 @@ import itertools
 
 import msgspec
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 from support.books import check
 from support.charging_fixture import (
     EVENT,
@@ -22,6 +22,7 @@ from support.charging_fixture import (
 
 from gateway.balance.opening_balances import Enrol, Enrolment
 from gateway.charging import review
+from gateway.charging.check_held_reports import wrong_held_reports
 from gateway.charging.held_reports import ReviewCapacity
 from gateway.charging.review import BookReport, DropReport, ReviewRefused
 from gateway.charity.policies import recompute
@@ -39,6 +40,7 @@ def place(tmp_path):
         yield opened
         with opened.reader.connect() as connection:
             assert check(connection, recompute).findings == []
+            assert list(wrong_held_reports(connection)) == []
 
 
 def later(place, seconds):
@@ -280,3 +282,60 @@ def test_another_lines_session_id_takes_no_usage_with_it(place):
     place.ask(ccr(UPDATE, 1, service(used=[MEGABYTE]), origin_host="other.example"))
     (report,) = held(place)
     assert (report["reason"], report["msisdn"], MSISDN in str(report)) == ("foreign_session", None, False)
+
+
+def wrong(place, **change):
+    """What is found of the first report once somebody has changed its row."""
+    table = tables.held_reports
+    with place.writer.connect() as connection:
+        connection.execute(
+            update(table).where(table.c.id == select(func.min(table.c.id)).scalar_subquery()).values(change)
+        )
+        found = [finding.detail for finding in wrong_held_reports(connection)]
+        connection.rollback()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"session_id": "pgw;9"}, "is not of the request that it is named by"),
+        ({"origin_host": "other.example"}, "is not of the request that it is named by"),
+        ({"request_number": 7}, "is not of the request that it is named by"),
+        ({"fingerprint": "0" * 64}, "is not of the request that it is named by"),
+        ({"state": "dropped"}, "is dropped, and says otherwise of who decided it and when"),
+        (
+            {"state": "dropped", "decided_at": 5, "decided_by": "ann", "usage_id": 9},
+            "is dropped, and says otherwise of the",
+        ),
+        ({"state": "booked", "decided_at": 5, "decided_by": "ann"}, "is booked, and says otherwise of the record"),
+        ({"state": "gone"}, "is gone, which no report is"),
+    ],
+)
+def test_a_report_that_was_changed_by_hand_is_named_by_the_check(place, change, what):
+    place.ask(ccr(TERMINATION, 1, service(used=[MEGABYTE])))
+    (said,) = wrong(place, **change)
+    assert said.startswith(f"held report {held(place)[0]['id']} {what}")
+    assert said.endswith(": put the row of held_reports back from a backup")
+
+
+@pytest.mark.parametrize("change", [{"octets": "5"}, {"event_at": 5}, {"service": "voice"}, {"rating_group": 3}])
+def test_a_report_that_was_booked_is_held_against_its_usage(place, change):
+    place.enrol(POUND)
+    place.ask(ccr(INITIAL, 0, service(ask=0)))
+    later(place, 1)
+    place.ask(ccr(UPDATE, 1, service(used=[1 << 33], ask=0)))
+    (report,) = held(place)
+    booked = place.lane.run(BookReport(int(report["id"]), "ops", "why"))
+    (said,) = wrong(place, **change)
+    assert f"is booked as record {booked.record_id}, which says another service, time or units" in said
+
+
+def test_of_many_reports_the_first_few_are_named_and_their_number(place):
+    for number in range(7):
+        place.ask(ccr(TERMINATION, number, service(used=[MEGABYTE])))
+    with place.writer.connect() as connection:
+        connection.execute(update(tables.held_reports).values(session_id="pgw;9"))
+        found = [finding.detail for finding in wrong_held_reports(connection)]
+        connection.rollback()
+    assert (len(found), found[-1]) == (6, "7 held reports in all are not as they were")

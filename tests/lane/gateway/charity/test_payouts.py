@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import insert
 from support.bank_files import entry, payment, statement
-from support.payout_fixture import AID, ANN, BEN, DAY, DECEMBER, JANUARY, NOVEMBER, POUND, Place, paid, returned
+from support.payout_fixture import AID, ANN, BEN, DAY, DECEMBER, JANUARY, NOVEMBER, PAYER, POUND, Place, paid, returned
 
 from gateway.bank import camt
 from gateway.bank.accounts import BankAccount
@@ -18,7 +18,7 @@ from gateway.charity.bank_matching import Said, SettleFile, said_by_statements
 from gateway.charity.causes import Agreement, Cause, Registration, obstacle
 from gateway.charity.closed_causes import gone_unassigned
 from gateway.charity.confirmation import MonthRefused, ReleaseConfirmed
-from gateway.charity.payouts import ApprovePayout, PayoutRefused, end_to_end_id, file_of
+from gateway.charity.payouts import ApprovePayout, MakePayout, Payee, PayoutRefused, end_to_end_id, file_of
 from gateway.charity.policies import CHARGED, GROSS, Policy
 from gateway.charity.policy_comparison import compare
 from gateway.charity.profit_share import BookProfitShare, NotConfirmed, divide, share_of, weights
@@ -30,6 +30,7 @@ from gateway.ledger.journal import read
 from gateway.store.engine import reading
 from gateway.store.tables import transfers
 
+US = BankAccount("Example Mobile US", routing="021000021", account="1234567")
 ROOT = Path(__file__).resolve().parents[4]
 
 
@@ -70,6 +71,24 @@ def test_a_rule_whose_trigger_is_the_charge_confirms_what_is_never_paid_and_any_
     assert place.findings() == []
 
 
+@pytest.mark.parametrize(("form", "account"), [("pain.001.001.03", AID), ("pain.001.001.09", AID), ("nacha", US)])
+def test_a_file_whose_day_is_over_is_not_approved_and_says_what_to_do(place, form, account):
+    place.book(NOVEMBER, "topup", "cash", ANN, 10 * POUND, reference="shop-1")
+    place.charge(NOVEMBER, ANN, 10 * POUND, wateraid=POUND)
+    place.confirm("2026-11", JANUARY)
+    place.details(account=account)
+    payee = Payee("wateraid", 0, due=False)
+    payer = US if form == "nacha" else PAYER
+    made = place.lane.run(MakePayout("2026-11", "GBP", form, "TPO", payer, "2026-12-07", "ann", [payee]))
+    refused = place.lane.run(ApprovePayout(made.sha256, "ben", "2026-12-08"))
+    assert (refused.code, refused.why) == (
+        "payout.day",
+        "the day on which it has the bank pay, 2026-12-07, is over: make it anew, for today or later",
+    )
+    assert place.standing().payable == POUND, "nothing moved"
+    assert place.lane.run(ApprovePayout(made.sha256, "ben", "2026-12-07")).id == made.id
+
+
 def test_only_another_person_approves_exactly_the_file_that_was_made_and_once(place):
     place.book(NOVEMBER, "topup", "cash", ANN, 10 * POUND, reference="shop-1")
     place.charge(NOVEMBER, ANN, 10 * POUND, wateraid=POUND)
@@ -77,12 +96,12 @@ def test_only_another_person_approves_exactly_the_file_that_was_made_and_once(pl
     place.details()
     old, made = place.make(), place.make()
     codes = [
-        place.lane.run(ApprovePayout(sha256, actor))
+        place.lane.run(ApprovePayout(sha256, actor, "2026-12-05"))
         for sha256, actor in ((made.sha256, "ann"), (old.sha256, "ben"), ("0" * 64, "ben"))
     ]
     assert [each.code for each in codes] == ["payout.same_person", "payout.unknown", "payout.unknown"]
-    assert place.lane.run(ApprovePayout(made.sha256, "ben")).id == made.id
-    assert place.lane.run(ApprovePayout(made.sha256, "cat")).code == "payout.approved"
+    assert place.lane.run(ApprovePayout(made.sha256, "ben", "2026-12-05")).id == made.id
+    assert place.lane.run(ApprovePayout(made.sha256, "cat", "2026-12-05")).code == "payout.approved"
     assert place.standing().instructed == POUND
 
 
@@ -95,7 +114,7 @@ def test_a_file_that_pays_more_than_is_payable_by_now_is_not_approved(place):
     place.book(DECEMBER + DAY, "refund", "revenue", ANN, 10 * POUND, usage=usage, reference="refund:1")
     place.book(DECEMBER + DAY, "accrual_reversal", "cause:wateraid", "giving", POUND, usage=usage, reference="refund:1")
     place.confirm("2026-12", JANUARY + 2 * DAY)
-    refused = place.lane.run(ApprovePayout(made.sha256, "ben"))
+    refused = place.lane.run(ApprovePayout(made.sha256, "ben", "2026-12-05"))
     assert isinstance(refused, PayoutRefused)
     assert refused.code == "payout.outdated"
 
@@ -281,10 +300,10 @@ def test_a_file_to_an_account_that_was_changed_since_it_was_made_is_not_approved
     made = place.make()
     place.details(account=msgspec.structs.replace(AID, account="87654321"))
     place.ticks.now += 8 * DAY
-    refused = place.lane.run(ApprovePayout(made.sha256, "ben"))
+    refused = place.lane.run(ApprovePayout(made.sha256, "ben", "2026-12-05"))
     assert (refused.code, place.standing().instructed) == ("payout.outdated", 0)
     again = place.make()
-    assert place.lane.run(ApprovePayout(again.sha256, "ben")).id == again.id
+    assert place.lane.run(ApprovePayout(again.sha256, "ben", "2026-12-05")).id == again.id
     with reading(place.reader) as connection:
         assert b"87654321" in file_of(connection, place.sealer, again.sha256)[1]
 

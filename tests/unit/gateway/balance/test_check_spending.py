@@ -5,7 +5,8 @@ import pytest
 from sqlalchemy import insert, select, update
 from support.billing_fixture import billing_place
 from support.charging_fixture import INITIAL, PENNY, UPDATE, ccr, service
-from support.notice_fixture import POUND, watched_place
+from support.gy_samples import avp
+from support.notice_fixture import ABROAD, HOME, POUND, watched_place
 from support.sealing import seal_all
 
 from gateway.balance.check_due_times import wrong_due_times
@@ -49,6 +50,27 @@ def test_what_a_wallet_says_of_its_line_is_held_against_decisions_and_usage(tmp_
             found = list(wrong_spending(connection, place.policy.tariff.months))
     assert [each.check for each in found] == ([] if check is None else [check])
     assert all(f"wallet:{sub}" in each.detail for each in found)
+
+
+@pytest.mark.parametrize("change", [{"abroad": 0}, {"abroad": 9 * POUND}, {"abroad_before": 1}, {}])
+def test_what_a_wallet_says_of_use_abroad_is_held_against_the_rates_of_its_usage(tmp_path, change):
+    with watched_place(f"sqlite:///{tmp_path}/lines.db") as place:
+        sub = place.enrol(5 * POUND)
+        for number, network in enumerate((HOME, ABROAD)):
+            there = avp("PS-Information", avp("3GPP-SGSN-MCC-MNC", network.encode()))
+            where = {"session": f"pgw;{number}", "service_information": there}
+            place.ask(ccr(INITIAL, 0, service(ask=0), **where))
+            place.ask(ccr(UPDATE, 1, service(used=(5 * MEGABYTE,), ask=0), **where))
+        ((kept,),) = place.read(select(wallets.c.spending))
+        spending = decode(kept)
+        assert 0 < spending.abroad < spending.charged
+        with place.writer.begin() as connection:
+            connection.execute(update(wallets).values(spending=encode(msgspec.structs.replace(spending, **change))))
+        with place.reader.connect() as connection:
+            found = [each.detail for each in wrong_spending(connection, place.policy.tariff.months)]
+    assert len(found) == len(change)
+    assert all(f"wallet:{sub} says {amount} were charged abroad in " in each
+               for each, amount in zip(found, change.values(), strict=True))  # fmt: skip
 
 
 def test_use_that_stands_in_a_sealed_file_or_was_swept_is_not_missed(tmp_path):

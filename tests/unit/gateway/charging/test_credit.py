@@ -19,6 +19,7 @@ from gateway.charging.renewals import KeepWallet, due_wallets
 from gateway.charity.policies import recompute
 from gateway.store import tables
 from gateway.store.idempotency import KeyConflict
+from gateway.store.sweeper import Retention, Sweep
 
 POUND, MEGABYTE, DAY_US = 100 * PENNY, 1_000_000, 86_400_000_000
 
@@ -35,6 +36,22 @@ def place(tmp_path):
 
 def give(place, amount, days=30, reference="r"):
     return place.lane.run(GivePromotion("msisdn", MSISDN, amount, "GBP", days, "tpo", reference))
+
+
+def forget_keys(place):
+    """Let so much time pass that idempotency keys are swept."""
+    place.ticks = itertools.count(next(place.ticks) + 3 * DAY_US, 1_000)
+    kept = dict.fromkeys(("answers", "outbox", "usage", "orders", "access_log"), 1 << 30)
+    place.lane.run(Sweep(Retention(sessions=86_400, **kept), published_only=False))
+
+
+def test_credit_is_given_once_a_reference_however_long_keys_are_kept(place):
+    first = give(place, 2 * POUND, days=5)
+    forget_keys(place)
+    again = give(place, 2 * POUND, days=5)
+    assert (again.repeated, again.ends_at, again.balance) == (True, first.ends_at, 3 * POUND)
+    assert isinstance(give(place, 4 * POUND, days=5), KeyConflict)
+    assert sums(place)["promotion"] == 200
 
 
 def pay(place, amount, days, reference):

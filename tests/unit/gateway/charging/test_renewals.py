@@ -16,6 +16,7 @@ from gateway.charity.policies import recompute
 from gateway.rating.plans import Bundle, Plan, Rate, Zone
 from gateway.store import tables
 from gateway.store.idempotency import KeyConflict
+from gateway.store.sweeper import Retention, Sweep
 
 POUND, MEGABYTE, DAY_US = 100 * PENNY, 1_000_000, 86_400_000_000
 RATES = (Rate(PENNY, MEGABYTE), Rate(3 * PENNY, 60), Rate(2 * PENNY, 1))
@@ -201,6 +202,16 @@ def test_an_add_on_is_bought_once_a_reference_and_used_before_what_ends_later(pl
     assert amounts(place, "accrual") == [POUND, 3 * POUND // 10]
     use(place, 6 * MEGABYTE, "second")
     assert left(place) == [("bundle", 29 * MEGABYTE), ("add-on", 0)]
+
+
+def test_an_add_on_is_bought_once_a_reference_however_long_keys_are_kept(place):
+    bought = buy(place, "boost")
+    place.ticks = itertools.count(next(place.ticks) + 3 * DAY_US, 1_000)
+    kept = dict.fromkeys(("answers", "outbox", "usage", "orders", "access_log"), 1 << 30)
+    place.lane.run(Sweep(Retention(sessions=86_400, **kept), published_only=False))
+    again = buy(place, "boost")
+    assert (again.repeated, again.price, again.balance) == (True, 3 * POUND, bought.balance)
+    assert amounts(place, "sale") == [3 * POUND]
 
 
 def test_an_add_on_for_a_zone_covers_use_there_alone(place):

@@ -6,10 +6,11 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select, update
 from support.lane_fixture import CAUSE_SEALS, CAUSES, Workplace
 
 from gateway.charity import publication
+from gateway.charity.check_public_sums import wrong_public_sums
 from gateway.charity.publication import GRACE, MonthReader, PublishMonth, cause_of, first_since, published
 from gateway.ledger import accounts
 from gateway.store import nodes
@@ -297,3 +298,85 @@ def test_a_moment_of_the_journal_is_found_by_halving(place):
             assert found > max((max(each) for when, each in ids.items() if when < at), default=0)
         assert first_since(connection, node, 301) == max(ids[300]) + 1
         assert first_since(connection, node + 1, 1) == (node + 1) << 40
+
+
+@pytest.fixture
+def told_of(place):
+    """Two months of two causes, each with a rest that is carried on, and a day that no month has yet."""
+    for start in (NOVEMBER, DECEMBER):
+        charge(place, start, range(60), amount=12_345_670)
+        charge(place, start, range(100, 170), ["cause:wateraid"], amount=7_654_320)
+        single(place, start, "gift", (1 << 40) + 5, "gifts:wwf", 2 * POUND)
+    charge(place, DECEMBER, range(60))
+    single(place, DECEMBER, "accrual", "cause:wwf", "giving", 1_230_000)
+    assert publish(place, JANUARY + GRACE) == ["2026-11", "2026-12"]
+    charge(place, JANUARY + DAY, range(3))
+    return place
+
+
+def wrong(place, *statements):
+    with place.writer.connect() as connection:
+        for statement in statements:
+            assert connection.execute(statement).rowcount
+        found = [finding.detail for finding in wrong_public_sums(connection, CAUSE_SEALS)]
+        connection.rollback()
+    return found
+
+
+def test_figures_that_were_published_are_what_was_given(told_of):
+    assert wrong(told_of) == []
+    assert len(told_of.read(select(public_sums))) == 4
+
+
+@pytest.mark.parametrize("amount", [61 * POUND, POUND])
+def test_a_figure_that_was_changed_is_named_by_its_cause(told_of, amount):
+    figure = (public_sums.c.cause == "wwf", public_sums.c.period == "2026-11")
+    (said,) = wrong(told_of, update(public_sums).where(*figure).values(amount=amount))
+    assert said.startswith("what was published of wwf in GBP and what is carried on come to ")
+    assert "put public_sums and unpublished_sums back from a backup" in said
+
+
+def test_figures_that_were_taken_away_moved_or_invented_are_named(told_of):
+    assert len(wrong(told_of, delete(public_sums))) == 2
+    assert len(wrong(told_of, update(public_sums).values(currency="EUR"))) == 4
+    row = {"period": "2026-10", "cause": "wwf", "currency": "GBP", "amount": POUND}
+    said = wrong(told_of, insert(public_sums).values(row))
+    assert said[0].startswith(
+        "the figure of wwf for 2026-10, 1000000 micro-units GBP, is of a month that was not published"
+    )
+    assert len(said) == 2
+    both = wrong(
+        told_of, update(public_sums).where(public_sums.c.cause == "wwf").values(amount=public_sums.c.amount + 1)
+    )
+    assert [each.partition(", is ")[2].partition(":")[0] for each in both[:2]] == ["no whole units of the currency"] * 2
+
+
+@pytest.mark.parametrize("column", ["amount", "cause", "parts"])
+def test_what_is_carried_on_cannot_be_changed(told_of, column):
+    value = {"amount": 5, "cause": "oxfam", "parts": b"x"}[column]
+    one = unpublished_sums.c.cause == "wwf"
+    assert wrong(told_of, update(unpublished_sums).where(one).values({column: value}))
+    assert wrong(told_of, delete(unpublished_sums).where(one))
+
+
+def test_a_mark_that_was_moved_is_seen_by_what_was_given_until_there(told_of):
+    last = told_of.read(select(transfers.c.id).order_by(transfers.c.id.desc()))[0][0]
+    assert wrong(told_of, update(marks).where(marks.c.name == publication.MARK).values(value=last))
+
+
+def test_where_causes_were_joined_all_of_the_currency_are_held_together(place):
+    charge(place, NOVEMBER, range(3), ["cause:wateraid"])
+    charge(place, NOVEMBER, range(100, 170), ["cause:wwf"])
+    charge(place, NOVEMBER, range(200, 290), ["unassigned"])
+    publish(place, DECEMBER + GRACE)
+    assert wrong(place) == []
+    (said,) = wrong(place, update(public_sums).where(public_sums.c.cause == "smaller causes").values(amount=POUND))
+    assert said.startswith(
+        "what was published of all causes in GBP and what is carried on come to 91000000 micro-units"
+    )
+
+
+def test_a_store_from_before_months_were_published_may_have_told_less(told_of):
+    mark = insert(marks).values(node=0, name="tenth.running_since", value=5)
+    assert wrong(told_of, mark, delete(public_sums)) == []
+    assert wrong(told_of, mark, update(public_sums).values(amount=900 * POUND))

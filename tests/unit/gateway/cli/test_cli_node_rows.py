@@ -98,6 +98,12 @@ def test_a_link_of_a_gateway_is_named_with_it(tpo, order):
     assert script.params("link.show") == [{"name": "a", "order": order[0] if order else None, "node": TWO}]
 
 
+@pytest.mark.parametrize("order", ["up", "down", "suspend", "resume"])
+def test_why_a_link_is_ordered_goes_with_the_order(tpo, order):
+    _, _, _, script = tpo("link", order, "a", "--reason", "change 4711", link__show=link("a", ONE))
+    assert script.params("link.show") == [{"name": "a", "order": order, "node": None, "reason": "change 4711"}]
+
+
 def test_a_gateway_that_cannot_be_asked_is_exit_69_and_what_to_do(tpo):
     no = Refuse(504, "node.down", f"the gateway {TWO} does not run")
     code, _, err, _ = tpo("link", "down", "a", "--node", TWO, link__show=no)

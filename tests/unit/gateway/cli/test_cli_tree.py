@@ -177,3 +177,30 @@ def test_nonsense_exits_64_and_names_the_help(name, capsys):
     told = capsys.readouterr()
     assert told.out == ""
     assert f"Try 'tpo {name} --help' for help." in told.err
+
+
+SIGNED = ["charity profit-share"]
+"""A loss is below zero."""
+
+
+@pytest.mark.parametrize("name", [name for name in LEAVES if name not in SIGNED])
+@pytest.mark.parametrize("below", ["-10", "-0.50", "-.5"])
+def test_a_value_below_zero_is_no_option_that_is_not_there(name, below, capsys):
+    assert main([*name.split(), below]) == 64
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert f"{below}: amounts and numbers are positive" in told.err
+    assert f"Try 'tpo {name} --help' for help." in told.err
+
+
+@pytest.mark.parametrize("name", SIGNED)
+def test_a_loss_is_taken_as_what_it_is(name, folder, capsys):
+    assert main([*name.split(), "2026-11", "-10"]) == 78
+    assert "No such option" not in capsys.readouterr().err
+
+
+def test_a_value_below_zero_is_told_of_in_json_too_and_an_option_that_is_not_there_as_before(capsys):
+    assert main(["subscriber", "topup", "447700900123", "-10", "--json"]) == 64
+    assert "-10: amounts and numbers are positive" in capsys.readouterr().err
+    assert main(["subscriber", "topup", "447700900123", "-x10"]) == 64
+    assert "No such option: -x" in capsys.readouterr().err

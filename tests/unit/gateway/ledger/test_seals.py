@@ -7,10 +7,12 @@ from sqlalchemy import text
 from support.books import check
 from support.charging_fixture import INITIAL, TERMINATION, ccr, charging_place, service
 from support.lane_fixture import EVIDENCE_KEY
+from support.sealing import write_seal
 
 from gateway.billing.packs.row_trees import ranges_due
 from gateway.charity.policies import recompute
 from gateway.ledger import seals
+from gateway.ledger.check import some_of
 from gateway.ledger.seals import SealKey, WriteSeal
 from gateway.store.evidence import DAY_US, Evidence, Tip
 from gateway.store.nodes import enter
@@ -32,7 +34,7 @@ def seal(place, now):
     with place.reader.connect() as connection:
         found, usage = seals.due_with_usage(connection, place.node.id, now)
     made = found and SealKey(EVIDENCE_KEY).sign(place.node.id, *found)
-    return made if made and place.lane.run(WriteSeal(made, "ocs", usage=usage)) else None
+    return made if made and write_seal(place, made, now, usage=usage) else None
 
 
 def findings(place, *kept):
@@ -83,6 +85,33 @@ def test_a_seal_of_links_that_a_restore_lost_is_not_held_against_the_store(place
     later = SealKey(EVIDENCE_KEY).sign(place.node.id, "2023-11-17", Tip(41, bytes(32)))
     assert findings(place, lost) == []
     assert len(findings(place, lost, later)) == 1
+
+
+def test_a_restore_that_nobody_made_excuses_no_seal(place):
+    made = seal(place, DAY_AFTER)
+    place.unguard()
+    with place.writer.begin() as connection:
+        connection.execute(text("DELETE FROM seals"))
+        connection.execute(
+            text(f"INSERT INTO releases SELECT 5, {DAY_AFTER + DAY_US}, 'restored', node, 0 FROM chains")
+        )
+    assert set(findings(place, made)) == {
+        "release 5 was not booked by a gateway: nothing proves it",
+        f"the seal of node {place.node.id} for 2023-11-14 left the house, and is gone from the store",
+    }
+    with place.reader.connect() as connection:
+        alone = some_of(connection, ("seals_match",), (), EVIDENCE_KEY, (made,), lambda *_: None)
+    assert len(alone["seals_match"]) == 1, "also where nobody looked at the rows before"
+
+
+@pytest.mark.parametrize("at", [5, DAY_AFTER - 1, DAY_AFTER + 2 * DAY_US])
+def test_a_seal_that_says_another_time_of_its_writing_is_named(place, at):
+    seal(place, DAY_AFTER)
+    place.unguard()
+    with place.writer.begin() as connection:
+        connection.execute(text(f"UPDATE seals SET sealed_at = {at}"))
+    (told,) = findings(place)
+    assert f"the seal of node 1 for 2023-11-14 says that it was written down at {at} microseconds" in told
 
 
 def test_a_seal_that_was_changed_is_told(place):
@@ -203,7 +232,7 @@ def test_a_tree_without_its_seal_and_rows_that_no_tree_has_any_more_are_named(pl
                 ranges_due(connection, place.node.id),
             )
             tree = seals.RowTree(ranges, bytes(32))
-        assert place.lane.run(WriteSeal(SealKey(EVIDENCE_KEY).sign(place.node.id, *found, tree), "ocs", tree, usage))
+        assert write_seal(place, SealKey(EVIDENCE_KEY).sign(place.node.id, *found, tree), now, tree=tree, usage=usage)
     assert findings(place) == []
     place.unguard()
     with place.writer.begin() as connection:

@@ -3,6 +3,7 @@ from sqlalchemy import delete, event, func, insert, select
 from support.lane_fixture import Workplace
 from support.sealing import seal_day
 
+from gateway.store.idempotency import FOR_EVER
 from gateway.store.nodes import enter
 from gateway.store.sweeper import Retention, Sweep
 from gateway.store.tables import (
@@ -193,12 +194,15 @@ def test_a_look_at_causes_goes_after_its_retention(place):
     assert ids(place, access_log) == [FIRST + 1]
 
 
-def test_an_idempotency_key_expires_but_an_imports_key_never_does(place):
+def test_an_idempotency_key_expires_but_one_of_what_is_done_once_for_ever_never_does(place):
     row = {"key": "k", "digest": "d", "result": b"", "created_at": NOW - 401 * 24 * HOUR}
     put(place, idempotency_keys, row | {"scope": "import"}, row | {"scope": "topup:1"})
     put(place, idempotency_keys, row | {"scope": "topup:2", "created_at": NOW})
+    put(place, idempotency_keys, *(row | {"scope": scope} for scope in ("refund", "promotion:a", "add-on:a")))
+    put(place, idempotency_keys, row | {"scope": "refund", "key": "l", "created_at": FOR_EVER})
     assert sweep(place) == 1
-    assert set(place.read(select(idempotency_keys.c.scope))) == {("import",), ("topup:2",)}
+    once = {("refund",), ("promotion:a",), ("add-on:a",)}
+    assert set(place.read(select(idempotency_keys.c.scope))) == {("import",), ("topup:2",), *once}
 
 
 def test_a_large_backlog_goes_in_bounded_steps(place):

@@ -1,6 +1,8 @@
 """Payments of bills as the interfaces book them: by a bill's number, and line by line of a bank's file."""
 
+import msgspec
 import pytest
+from support.bank_files import entry, payment, statement
 from support.sims_context_fixture import settings_of
 
 from gateway.api.actions.bill_payments import book_lines, pay_bill
@@ -14,15 +16,22 @@ from gateway.billing.closing import BeginClose, WriteBills
 from gateway.billing.content import Content, write_content
 from gateway.billing.reading import Draft
 from gateway.billing.references import reference_of
+from gateway.cli.bank_files import lines_of
 from gateway.context import GatewayContext
 from gateway.policies import make_policies
+from gateway.settings import ConfigInvalid, load
 
 SHOP = Caller("shop", "operator")
 
 
 @pytest.fixture
 def context(tmp_path):
-    context = GatewayContext(settings_of(tmp_path), make_policies)
+    yield from opened(settings_of(tmp_path))
+
+
+def opened(settings):
+    """A gateway with a bill."""
+    context = GatewayContext(settings, make_policies)
     row = Enrolment("447700900101", "234150000000101", "8944234150000000101", "payg-gb", "", 5_000_000)
     line = context.lane.run(Enrol(row, "GBP")).subscriber_id
     close = context.lane.run(BeginClose("2020-01", 1, "ann"))
@@ -101,3 +110,47 @@ def test_a_top_up_that_the_bank_takes_back_is_taken_from_the_wallet_once_by_the_
     assert back("c-4", "2.00", "psp-78") == "taken_back"
     assert back("c-5", "2.00", "psp-79") == "unmatched"
     assert pay_bill(context, PayBillOnce(1, "1.00", "GBP", "k"), SHOP).balance == "6.00"
+
+
+OURS = "bills: {accounts: [{sort_code: 20-20-15, account: '55555555'}, {routing: '021000021', account: '1234567'}]}\n"
+
+
+def of_file(data, tmp_path):
+    """What `tpo bill paid` sends of a bank's file."""
+    file = tmp_path / "of-the-bank"
+    file.write_bytes(data)
+    return PaidLines([msgspec.convert(line, BankLineSaid) for line in lines_of(file)])
+
+
+def test_a_statement_of_an_account_that_customers_do_not_pay_to_is_refused_whole(tmp_path):
+    settings = settings_of(tmp_path)
+    with settings.file.open("a") as file:
+        file.write(OURS)
+    for context in opened(load(settings.file, {})):
+        paid = entry("1.00", reference="R-1", details=payment("E2E-1", remittance=reference_of(1)))
+        for account in ("GB33BUKB60161331926819", "021000021"):
+            with pytest.raises(Problem) as refused:
+                book_lines(context, of_file(statement(paid, account=account), tmp_path), SHOP)
+            assert refused.value.code == "bank.account"
+            assert refused.value.detail == "file: it is of an account that bills.accounts does not have"
+        (booked,) = book_lines(context, of_file(statement(paid), tmp_path), SHOP).results
+        assert booked.outcome == "paid"
+        table = f"reference,amount,currency,date,bill\nb-1,1.00,GBP,2026-12-01,{reference_of(1)}\n"
+        (by_hand,) = book_lines(context, of_file(table.encode(), tmp_path), SHOP).results
+        assert by_hand.outcome == "paid", "a CSV file says no account"
+
+
+def test_without_accounts_in_the_settings_a_statement_of_any_account_pays_bills(context, tmp_path):
+    paid = entry("1.00", reference="R-1", details=payment("E2E-1", remittance=reference_of(1)))
+    (booked,) = book_lines(context, of_file(statement(paid, account="GB33BUKB60161331926819"), tmp_path), SHOP).results
+    assert booked.outcome == "paid"
+
+
+@pytest.mark.parametrize("account", ["{sort_code: '123', account: '12345678'}", "{iban: GB00}", "{}", "{name: x}"])
+def test_an_account_that_no_bank_has_is_refused_in_the_settings(tmp_path, account):
+    settings = settings_of(tmp_path)
+    with settings.file.open("a") as file:
+        file.write(f"bills: {{accounts: [{account}]}}\n")
+    with pytest.raises(ConfigInvalid) as refused:
+        load(settings.file, {})
+    assert any("bills.accounts[0]" in str(problem) for problem in refused.value.problems)
