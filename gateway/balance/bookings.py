@@ -207,13 +207,13 @@ def payment(wallet: Wallet, account: Account, amount: int, event_at: int, refere
 
 
 def chargeback(
-    wallet: Wallet, account: Account, amount: int, event_at: int, reference: str, *, of_top_up: bool
+    wallet: Wallet, account: Account, amount: int, event_at: int, reference: str, *, of_credit: int
 ) -> Booked:
     """Book what a bank took back of a payment, or of a top-up; the wallet may go below zero by it.
 
-    Credit of a top-up that ends is taken first: its end would take the same money a second time.
+    `of_credit` of it is taken from credit that ends, where there is any: its end would take the same money a second time.
     """
-    parts = credit.take_paid(wallet, amount) if of_top_up else []
+    parts = credit.take_paid(wallet, of_credit) if of_credit else []
     wallet.move(-amount)
     entry = _entry("chargeback", wallet.subscriber_id, account(CASH), amount, wallet.currency, event_at, reference)
     return Booked([entry], credit.uses(wallet, parts, event_at, reference=reference))

@@ -44,6 +44,8 @@ SECTIONS: Final[dict[str, Section]] = {
     "lapse": Section.CREDIT,
     "breakage": Section.CREDIT,
     "breakage_vat": Section.CREDIT,
+    "breakage_back": Section.CREDIT,
+    "breakage_vatback": Section.CREDIT,
     "family": Section.FAMILY,
     "opening": Section.PAYMENTS,
     "topup": Section.PAYMENTS,

@@ -1,13 +1,16 @@
 """Money that comes in for bills, and what a bank takes back of it: each booked once, by the bank's own reference."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Final
 
 import msgspec
 from sqlalchemy import func, select, update
 
 from gateway.balance import allowance_entries, bookings
-from gateway.balance.topups import Booked, Payment, PaymentRows
+from gateway.balance.bookings import Booked
+from gateway.balance.breakage import Lapsed, already_back, put_back
+from gateway.balance.topups import Booked as BookedBefore
+from gateway.balance.topups import Payment, PaymentRows
 from gateway.balance.wallets import Wallet, WalletRows
 from gateway.ledger.books import Books
 from gateway.ledger.entries import Entry
@@ -70,12 +73,12 @@ class _Money(Unit):
         known = batch.row_set(PaymentRows).find(self.payment.channel, self.payment.reference)
         if known is None:
             return False
-        if known != Booked(subscriber_id, amount, self.payment.currency):
+        if known != BookedBefore(subscriber_id, amount, self.payment.currency):
             return KeyConflict(f"reference {self.payment.reference!r} was booked before, as something else")
         return True
 
-    def _post(self, batch: Batch, wallet: Wallet, event: str, entry: Entry, amount: int) -> Paid:
-        batch.policy(Books).post(batch, [entry])
+    def _post(self, batch: Batch, wallet: Wallet, event: str, entries: Sequence[Entry], amount: int) -> Paid:
+        batch.policy(Books).post(batch, entries)
         signed = msgspec.structs.replace(self.payment, amount=amount)
         batch.row_set(PaymentRows).keep(batch, signed, wallet.subscriber_id)
         row = (batch.take_id(), batch.now, wallet.subscriber_id, event, amount, wallet.currency, self.payer_reference)
@@ -113,7 +116,7 @@ class PayBill(_Money):
         if not 0 < payment.amount <= LARGEST:
             return PaymentRefused("payment.amount", "amount: more than zero, and at most a million")
         entry = bookings.payment(wallet, batch.policy(Books).account, payment.amount, self.event_at, self._reference)
-        return self._post(batch, wallet, PAYMENT, entry, payment.amount)
+        return self._post(batch, wallet, PAYMENT, [entry], payment.amount)
 
 
 class TakeBack(_Money):
@@ -127,6 +130,8 @@ class TakeBack(_Money):
 
     original: str
     original_channel: str = BANK
+    lapsed: Lapsed | None = None
+    """What has ended of the credit that a top-up paid for: it is put back first."""
 
     def _references(self) -> tuple[tuple[str, str], ...]:
         return (*super()._references(), (self.original_channel, self.original))
@@ -152,11 +157,16 @@ class TakeBack(_Money):
         if payment.currency != paid.currency or not 0 < payment.amount <= left:
             most = f"{format_amount(left, paid.currency)} {paid.currency}"
             return PaymentRefused("payment.amount", f"amount: at most what was paid and not taken back yet, {most}")
+        account, ended = batch.policy(Books).account, Booked([], [])
+        if self.lapsed is not None and not on_bills:
+            before = already_back(batch.connection, wallet.subscriber_id, self.lapsed)
+            ended = put_back(wallet, account, self.lapsed, before, payment.amount, self.event_at, self._reference)
+        of_credit = 0 if on_bills else payment.amount - sum(entry.amount for entry in ended.entries)
         booked = bookings.chargeback(
-            wallet, batch.policy(Books).account, payment.amount, self.event_at, self._reference, of_top_up=not on_bills
+            wallet, account, payment.amount, self.event_at, self._reference, of_credit=of_credit
         )
-        allowance_entries.post(batch, booked.uses)
-        return self._post(batch, wallet, CHARGEBACK, booked.entries[0], -payment.amount)
+        allowance_entries.post(batch, [*ended.uses, *booked.uses])
+        return self._post(batch, wallet, CHARGEBACK, [*ended.entries, *booked.entries], -payment.amount)
 
     def _moved(self, batch: Batch, subscriber_id: int) -> tuple[int, int]:
         """Return what paid bills under the payer's reference, and what was taken back by it; under the lock of the wallet."""

@@ -15,6 +15,7 @@ from gateway.ledger.checks.accruals import by_recorded, policies_unchanged
 from gateway.ledger.checks.added_taxes import added_taxes_right
 from gateway.ledger.checks.allowances import allowances_match
 from gateway.ledger.checks.balances import given_matches, wallets_match, zero_sum
+from gateway.ledger.checks.breakage import breakage_right
 from gateway.ledger.checks.charges import usage_is_charged
 from gateway.ledger.checks.choices import choices_kept
 from gateway.ledger.checks.entries import numbered_once, postings_allowed, well_formed
@@ -67,6 +68,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     policies_unchanged,
     reratings_right,
     refunds_right,
+    breakage_right,
     allowances_match,
     states_match,
     taxes_right,

@@ -283,6 +283,22 @@ POSTINGS: Final = (
         unique=Evidence.REFERENCE,
     ),
     Posting(
+        "breakage_back",
+        AccountClass.BREAKAGE,
+        AccountClass.WALLET,
+        (Evidence.REFERENCE,),
+        "such credit put back, as a bank took back what paid for it (`<channel>:<reference>`)",
+        unique=Evidence.REFERENCE,
+    ),
+    Posting(
+        "breakage_vatback",
+        AccountClass.BREAKAGE_VAT,
+        AccountClass.WALLET,
+        (Evidence.REFERENCE,),
+        "the tax on it put back (`<channel>:<reference>`)",
+        unique=Evidence.REFERENCE,
+    ),
+    Posting(
         "refund",
         AccountClass.REVENUE,
         AccountClass.WALLET,

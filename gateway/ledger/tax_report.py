@@ -68,7 +68,7 @@ def _row(account: str, of: str, currency: str, gross: int, tax: int, key: TaxKey
 def _breakage(connection: Connection, since: int, until: int) -> Iterator[TaxRow]:
     t, found = transfers.c, dict[str, dict[str, int]]()
     sums = select(t.currency, t.kind, func.sum(t.amount)).where(
-        t.kind.in_(("breakage", "breakage_vat")), t.at >= since, t.at < until
+        t.kind.in_(("breakage", "breakage_vat", "breakage_back", "breakage_vatback")), t.at >= since, t.at < until
     )
     with parts(connection) as every:
         for part in every:
@@ -76,5 +76,6 @@ def _breakage(connection: Connection, since: int, until: int) -> Iterator[TaxRow
                 kinds = found.setdefault(currency, {})
                 kinds[kind] = kinds.get(kind, 0) + int(amount)
     for currency, kinds in sorted(found.items()):
-        tax = kinds.get("breakage_vat", 0)
-        yield _row(BREAKAGE_VAT, BREAKAGE, currency, kinds.get("breakage", 0) + tax, tax)
+        tax = kinds.get("breakage_vat", 0) - kinds.get("breakage_vatback", 0)
+        net = kinds.get("breakage", 0) - kinds.get("breakage_back", 0)
+        yield _row(BREAKAGE_VAT, BREAKAGE, currency, net + tax, tax)

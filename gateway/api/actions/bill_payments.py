@@ -11,6 +11,7 @@ from gateway.api.answers.bills import BillPaid, LinePaid, LinesPaid
 from gateway.api.callers import Caller
 from gateway.api.problems import bad_request, conflict, not_found
 from gateway.api.requests.bills import BankLineSaid, PaidLines, PayBillOnce
+from gateway.balance.breakage import Lapsed, lapsed_credit
 from gateway.balance.topups import Payment
 from gateway.billing.bank_lines import BankPayment, Match, matches
 from gateway.billing.payments import BANK, PayBill, PaymentRefused, TakeBack
@@ -57,7 +58,14 @@ def _booked(context: GatewayContext, lines: dict[int, BankPayment], actor: str) 
     """Book lines, each by its place in the file, and tell what became of each."""
     with context.reading() as connection:
         found = dict(zip(lines, matches(connection, list(lines.values())), strict=True))
-    units = {place: _unit(lines[place], match, actor) for place, match in found.items() if not match.why}
+        lapsed = {
+            place: lapsed_credit(connection, match.channel, match.original)
+            for place, match in found.items()
+            if match.original
+        }
+    units = {
+        place: _unit(lines[place], match, actor, lapsed.get(place)) for place, match in found.items() if not match.why
+    }
     answers = dict(zip(units, context.run_all(units.values()), strict=True))
     return {place: _result(lines[place], match, answers.get(place)) for place, match in found.items()}
 
@@ -84,10 +92,10 @@ def _line(context: GatewayContext, said: BankLineSaid) -> BankPayment | LinePaid
     )
 
 
-def _unit(line: BankPayment, match: Match, actor: str) -> PayBill | TakeBack:
+def _unit(line: BankPayment, match: Match, actor: str, lapsed: Lapsed | None) -> PayBill | TakeBack:
     payment = Payment(BANK, line.reference, line.amount, line.currency)
     if match.original:
-        return TakeBack(payment, line.event_at, line.payer_reference, actor, match.original, match.channel)
+        return TakeBack(payment, line.event_at, line.payer_reference, actor, match.original, match.channel, lapsed)
     return PayBill(payment, line.event_at, line.payer_reference, actor, match.subscriber_id)
 
 

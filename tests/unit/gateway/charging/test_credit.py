@@ -5,15 +5,18 @@ import json
 
 import msgspec
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from support.books import check
 from support.charging_fixture import MSISDN, PENNY, TERMINATION, ccr, charging_place, service
+from support.lane_fixture import unguard
 
 from gateway.balance import bookings
+from gateway.balance.breakage import lapsed_credit
 from gateway.balance.promotions import GivePromotion, Promoted
 from gateway.balance.topups import Payment, TopUp
 from gateway.balance.wallets import WalletRows
 from gateway.billing.payments import BANK, TakeBack
+from gateway.charging.check_held_reports import wrong_held_reports
 from gateway.charging.check_sessions import wrong_sessions
 from gateway.charging.renewals import KeepWallet, due_wallets
 from gateway.charity.policies import recompute
@@ -176,3 +179,92 @@ def test_money_of_a_top_up_that_the_bank_takes_back_does_not_end_as_well(place):
     keep(place, 31)
     assert place.read(select(tables.wallets.c.balance)) == [(90 * PENNY,)]
     assert "breakage" not in sums(place)
+
+
+def take_back(place, pennies, reference, original="card-1"):
+    """The bank takes back so much of a top-up, as the action books it."""
+    with place.reader.connect() as connection:
+        lapsed = lapsed_credit(connection, "tpo", original)
+    payment = Payment(BANK, reference, pennies * PENNY, "GBP")
+    return place.lane.run(TakeBack(payment, next(place.ticks), original, "ann", original, "tpo", lapsed))
+
+
+def balance(place):
+    return place.read(select(tables.wallets.c.balance))[0][0] // PENNY
+
+
+def lapse_of(place):
+    """A top-up of 40 of which 10 were used: 30 have ended, with their tax."""
+    tariff = msgspec.structs.replace(place.policy.tariff, credit_vat=2_000)
+    place.decide_by(msgspec.structs.replace(place.policy, tariff=tariff))
+    pay(place, 40 * PENNY, 20, "card-1")
+    use(place, 10, "a")
+    assert keep(place, 21) == [1]
+    assert (sums(place)["breakage"], sums(place)["breakage_vat"], balance(place)) == (25, 5, 100)
+
+
+def test_credit_that_has_ended_is_put_back_before_the_bank_takes_what_paid_for_it(place):
+    lapse_of(place)
+    pay(place, 15 * PENNY, 90, "card-2")
+    assert take_back(place, 40, "c-1").repeated is False
+    assert (sums(place)["breakage_back"], sums(place)["breakage_vatback"]) == (25, 5)
+    assert balance(place) == 100 + 15 - 10, "what was used of it is owed, and nothing else"
+    assert left(place) == [5], "what was used is taken from the credit that would end"
+    assert take_back(place, 40, "c-1").repeated is True
+    assert sums(place)["chargeback"] == 40
+
+
+def test_of_credit_that_has_ended_each_return_puts_back_its_part_and_all_of_them_no_more_than_ended(place):
+    lapse_of(place)
+    for number, (pennies, back) in enumerate(((7, 7), (13, 20), (20, 30))):
+        take_back(place, pennies, f"c-{number}")
+        put_back = place.read(
+            select(func.sum(tables.transfers.c.amount)).where(tables.transfers.c.kind.like("breakage_%back"))
+        )
+        assert put_back == [(back * PENNY,)]
+        assert sums(place)["breakage_vatback"] == pytest.approx(back / 6, abs=0.0001)
+    assert balance(place) == 90
+
+
+def test_a_payment_that_never_was_credit_puts_nothing_back(place):
+    lapse_of(place)
+    pay(place, 20 * PENNY, 0, "card-3")
+    take_back(place, 20, "c-3", "card-3")
+    assert "breakage_back" not in sums(place)
+    assert balance(place) == 100
+
+
+PUT_BACK = {
+    "UPDATE transfers SET amount = amount + 1 WHERE kind = 'breakage_back'": "its credits say 300000",
+    "DELETE FROM transfers WHERE kind = 'breakage_vatback'": "its credits say 300000",
+    "DELETE FROM transfers WHERE kind = 'chargeback'": "and takes 0 out of it",
+    "DELETE FROM allowance_entries WHERE kind = 'refund'": "its credits say 0",
+    "UPDATE allowance_entries SET units = units / 2 WHERE kind = 'expiry'": "was put back by 300000 micro-units, 150000 had",
+}
+
+
+@pytest.mark.parametrize("damage", PUT_BACK)
+def test_what_was_put_back_otherwise_than_it_ended_is_named(place, damage):
+    lapse_of(place)
+    take_back(place, 40, "c-1")
+    with place.writer.connect() as connection:
+        unguard(connection)
+        connection.execute(text(damage))
+        found = [each.detail for each in check(connection, recompute).findings if each.check == "breakage"]
+        connection.rollback()
+    assert any(PUT_BACK[damage] in each for each in found), found
+
+
+def test_ended_credit_is_put_back_and_held_reports_are_checked_on_a_server(database):
+    with charging_place(database("breakage")) as place:
+        place.owner = place.enrol(POUND)
+        lapse_of(place)
+        assert take_back(place, 40, "c-1").repeated is False
+        assert (sums(place)["breakage_back"], sums(place)["breakage_vatback"], balance(place)) == (25, 5, 90)
+        place.ask(ccr(TERMINATION, 0, service(used=[MEGABYTE]), session="z", imsi="234150000000999"))
+        with place.writer.connect() as connection:
+            assert check(connection, recompute).findings == []
+            assert list(wrong_held_reports(connection)) == []
+            connection.execute(text("UPDATE held_reports SET session_id = 'y'"))
+            assert len(list(wrong_held_reports(connection))) == 1
+            connection.rollback()
