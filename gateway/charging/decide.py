@@ -78,7 +78,7 @@ def decide(
             refusal.session.terminated, refusal.session.last_number = True, request.request_number
             refusal.session.close(now)
         return refusal
-    if session is not None and session.origin_host != request.origin_host:
+    if session is not None and not session.is_of(request.origin_host):
         refusal = Decision(Outcome.UNKNOWN_SESSION, "no session of this Origin-Host")
         return _held_back(refusal, request, FOREIGN_SESSION, "charging.session.foreign")
     if wallet is None or profile is None:

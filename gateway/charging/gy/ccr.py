@@ -91,8 +91,8 @@ def read(
     called, network = None, ""
     if service != DATA and ccr.service_information is not None:
         called = read_called(ccr.service_information)
-    if located and ccr.service_information is not None:
-        network = read_network(ccr.service_information)
+    if located and (ccr.service_information is not None or ccr.avps):
+        network = read_network(ccr.service_information or b"", ccr.avps)
     items = tuple(_items(ccr, service, called))
     event_at = _event_at(ccr.event_timestamp, now)
     imsi, msisdns = read_subscription(ccr, country)
@@ -143,7 +143,7 @@ def _traffic(called: Called, msisdns: tuple[str, ...], country: str) -> Traffic 
         (max(destination(address, country) for address in addresses) for addresses in called.recipients),
         default=Destination.ORDINARY,
     )
-    if least is Destination.EMERGENCY:
+    if called.emergency or least is Destination.EMERGENCY:
         return Traffic.EMERGENCY
     if called.incoming or (called.incoming is None and _calls_one_of(called, msisdns, country)):
         return Traffic.INCOMING
