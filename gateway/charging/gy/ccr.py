@@ -6,6 +6,8 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
+import msgspec
+
 from gateway.charging.gy.service_information import Called, read_called, read_network
 from gateway.charging.gy.sub_session import name_of
 from gateway.charging.gy.subscription import (
@@ -186,7 +188,7 @@ def _check_texts(ccr: CreditControlRequest, session_id: str, peer: str) -> None:
 def _items(ccr: CreditControlRequest, service: str, called: Called | None) -> Iterable[Item]:
     services = ccr.multiple_services_credit_control
     for mscc in services:
-        used = tuple(_used(unit, service) for unit in mscc.used_service_unit)
+        used = _all_used(mscc.used_service_unit, service)
         # At the start, an MSCC that says nothing asks for its rating group to be authorised.
         says_nothing = ccr.cc_request_type in (INITIAL, EVENT) and not used
         wanted, unpriced = _wanted(ccr, mscc.requested_service_unit, service, implied=says_nothing)
@@ -196,7 +198,7 @@ def _items(ccr: CreditControlRequest, service: str, called: Called | None) -> It
     implied = not services and _is_for_one_service(ccr, service)
     if ccr.requested_service_unit is not None or ccr.used_service_unit or implied:
         identifier = () if ccr.service_identifier is None else (ccr.service_identifier,)
-        used = tuple(_used(unit, service) for unit in ccr.used_service_unit)
+        used = _all_used(ccr.used_service_unit, service)
         wanted, unpriced = _wanted(ccr, ccr.requested_service_unit, service, implied=implied)
         if wanted == 0 and not unpriced and ccr.cc_request_type == EVENT:
             wanted, unpriced = _event(service, called)
@@ -252,6 +254,14 @@ def _named(unit: RequestedServiceUnit | UsedServiceUnit, service: str) -> tuple[
     return priced, others if unit.cc_money is None else [*others, unit.cc_money]
 
 
+def _all_used(units: Iterable[UsedServiceUnit], service: str) -> tuple[Used, ...]:
+    """Read what one item reports; units without a price are no use of their own beside others, as some clients write them."""
+    used = tuple(_used(unit, service) for unit in units)
+    if len(used) < 2 or all(each.unpriced for each in used):
+        return used  # as nearly always
+    return tuple(msgspec.structs.replace(each, unpriced=False) for each in used)
+
+
 def _used(unit: UsedServiceUnit, service: str) -> Used:
     directions = (unit.cc_input_octets or 0) + (unit.cc_output_octets or 0)
     total = unit.cc_total_octets
@@ -294,7 +304,7 @@ def _service(ccr: CreditControlRequest, contexts: Mapping[str, str]) -> str:
 @lru_cache(256)
 def _standard_service(name: str) -> str | None:
     """Return the service of a Service-Context-Id of the 3GPP (TS 32.299 §7.1.12); clients have few of them."""
-    match = _CONTEXT.search(name) if len(name) <= _LONGEST_CONTEXT else None
+    match = _CONTEXT.search(name.rstrip(" .\0")) if len(name) <= _LONGEST_CONTEXT else None
     return _SERVICES.get(match.group(1)) if match else None
 
 
