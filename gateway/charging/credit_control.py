@@ -15,7 +15,7 @@ from gateway.balance.wallets import WalletRows
 from gateway.charging import outcome as charging_outcome
 from gateway.charging.decide import ChargingState, Decision, already_booked, decide
 from gateway.charging.held_reports import CHANGED_REPEAT, ReviewCapacity, hold_back, reports_of
-from gateway.charging.outcome import ChangingOutcome, RenderedAnswer, RequestOutcome
+from gateway.charging.outcome import ChangingOutcome, EnquiryOutcome, RenderedAnswer, RequestOutcome
 from gateway.charging.request import EVENT, INITIAL, NOTHING_SAID, TERMINATION, ChargingRequest, as_part_of
 from gateway.charging.session import AnswerRows, Session, SessionRows, StoredAnswer
 from gateway.charging.tariff import QuotaTerms, Tariff
@@ -30,7 +30,7 @@ from gateway.subscribers.identifier_history import IMSI, MSISDN, Family, Identif
 class CreditControlResult(msgspec.Struct, gc=False):
     """What the lane gives back: the outcome to render, whether it is a repeat's, and what to raise an alarm for."""
 
-    outcome: RequestOutcome | ChangingOutcome | RenderedAnswer
+    outcome: RequestOutcome | ChangingOutcome | EnquiryOutcome | RenderedAnswer
     alarms: list[str]
     repeated: bool = False
 
@@ -218,4 +218,6 @@ def _outcome(decision: Decision, request: ChargingRequest, terms: QuotaTerms) ->
         terms.threshold,
         terms.quota_holding,
     )
+    if request.enquiry:
+        return EnquiryOutcome(*said, decision.enough, decision.cost, decision.currency)
     return ChangingOutcome(*said, decision.tariff_change) if decision.tariff_change else RequestOutcome(*said)

@@ -28,6 +28,7 @@ from gateway.charging.request import (
     TERMINATION,
     VOICE,
     ChargingRequest,
+    Enquiry,
     Item,
     Traffic,
     Used,
@@ -47,7 +48,7 @@ from protocols.diameter.messages import (
     UsedServiceUnit,
 )
 
-DIRECT_DEBITING = 0
+DIRECT_DEBITING, CHECK_BALANCE, PRICE_ENQUIRY = 0, 2, 3
 """Requested-Action (RFC 8506 §8.41)."""
 MULTIPLE_SERVICES_SUPPORTED = 1
 """Multiple-Services-Indicator (RFC 8506 §8.40)."""
@@ -64,6 +65,7 @@ _LONGEST_HOST, _LONGEST_PEER = length_of(sessions.c.origin_host), length_of(sess
 _CONTEXT = re.compile(r"(?:^|\.)(32\d{3})@3gpp\.org$", re.IGNORECASE)
 _SERVICES = {"32251": DATA, "32255": DATA, "32260": VOICE, "32276": VOICE, "32274": SMS}
 _LONGEST_CONTEXT: Final = 255
+_ENQUIRIES: Final = {CHECK_BALANCE: Enquiry.BALANCE, PRICE_ENQUIRY: Enquiry.PRICE}
 _NO_UNITS: Final = RequestedServiceUnit()
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -86,8 +88,11 @@ def read(
     _check_application(ccr)
     if not INITIAL <= ccr.cc_request_type <= EVENT:
         raise _invalid(416, ccr.cc_request_type, "CC-Request-Type is none of RFC 8506's four")
+    enquiry = Enquiry.NONE
     if ccr.cc_request_type == EVENT and ccr.requested_action not in (None, DIRECT_DEBITING):
-        raise _invalid(436, ccr.requested_action or 0, "only DIRECT_DEBITING is served as an event")
+        if ccr.requested_action not in _ENQUIRIES:
+            raise _invalid(436, ccr.requested_action or 0, "no event but debits and enquiries is served")
+        enquiry = _ENQUIRIES[ccr.requested_action]
     _check_texts(ccr, ccr.session_id.decode("latin-1"), peer)
     service = _service(ccr, contexts)
     called, network = None, ""
@@ -118,6 +123,7 @@ def read(
         called=_called_number(called, country),
         network=network,
         other_msisdns=msisdns[1:],
+        enquiry=enquiry,
     )
 
 
