@@ -6,7 +6,6 @@ at a time; an AVP of a wrong length is passed over, since a price must not hang 
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain
 from typing import Final
 
 import msgspec
@@ -93,19 +92,26 @@ def read_network(data: bytes, beside: Iterable[Avp] = ()) -> str:
     network's name, which is the home's where calls are led home. `beside` are the AVPs of the command: some clients put those
     of PS-Information there.
     """
-    groups = (_inside(group.data, *_NETWORKS) for group in _inside(data, PS_INFORMATION, IMS_INFORMATION))
     named: dict[int, str] = {}
-    for avp in chain(chain.from_iterable(groups), beside):
-        if avp.vendor_id == VENDOR_3GPP and avp.code in _NETWORKS and avp.code not in named:
+    for group in _inside(data, PS_INFORMATION, IMS_INFORMATION):
+        for avp in _inside(group.data, *_NETWORKS):
             network = _NETWORKS[avp.code](avp.data)
+            if network and avp.code == SGSN_MCC_MNC:
+                return network  # as nearly always
             if network:
-                named[avp.code] = network
+                named.setdefault(avp.code, network)
+    for avp in () if named else beside:
+        network = _NETWORKS[avp.code](avp.data) if avp.vendor_id == VENDOR_3GPP and avp.code in _NETWORKS else ""
+        if network:
+            named.setdefault(avp.code, network)
     return next((named[code] for code in _NETWORKS if code in named), "")
 
 
 def _as_digits(data: bytes) -> str:
     """Return MCC and MNC that are written as such, without what some clients pad or part them with."""
-    digits = data.decode("latin-1").translate(_FILLERS)
+    digits = data.decode("latin-1")
+    if not digits.isdigit():
+        digits = digits.translate(_FILLERS)
     return digits if _MCC_MNC.fullmatch(digits) else ""
 
 

@@ -81,14 +81,17 @@ def _plain(ccr: CreditControlRequest, country: str) -> Subscription | None:
             return None
         if each.subscription_id_type == IMSI and imsi is None:
             imsi = text
-        elif (
-            each.subscription_id_type == E164 and not msisdns and text.startswith(code) and text[len(code) :][:1] != "0"
-        ):
+        elif each.subscription_id_type == E164 and not msisdns and _is_international(text, code):
             msisdns = (text,)
         else:
             return None
     known = imsi is not None or msisdns
     return Subscription(imsi, msisdns) if known and not ccr.subscription_id_extension else None
+
+
+def _is_international(digits: str, code: str) -> bool:
+    """Return whether digits begin with our country's code, and without the zero that is dialled at home alone."""
+    return digits.startswith(code) and not digits.startswith("0", len(code))
 
 
 def _collect(named: Iterable[tuple[int, str]], country: str, *, as_it_stands: bool) -> Subscription:

@@ -115,6 +115,7 @@ def test_a_number_as_it_is_dialled_at_home_is_looked_up_after_the_one_abroad_tha
     assert names((E164, "12025550129"), country="US").msisdns == ("12025550129",)
     assert names((E164, "+2025550129"), country="US").msisdns == ("2025550129",)
     assert names((E164, "4407700900101")).msisdns == ("4407700900101", NUMBER)
+    assert names((E164, "44")).msisdns == ("44",)
 
 
 def test_an_extension_is_read_like_a_subscription_id():
