@@ -15,7 +15,7 @@ from gateway.balance.wallets import WalletRows
 from gateway.charging import outcome as charging_outcome
 from gateway.charging.decide import ChargingState, Decision, already_booked, decide
 from gateway.charging.held_reports import CHANGED_REPEAT, ReviewCapacity, hold_back, reports_of
-from gateway.charging.outcome import ChangingOutcome, RenderedAnswer, RequestOutcome
+from gateway.charging.outcome import ChangingOutcome, EnquiryOutcome, RenderedAnswer, RequestOutcome
 from gateway.charging.request import EVENT, INITIAL, NOTHING_SAID, TERMINATION, ChargingRequest, as_part_of
 from gateway.charging.session import AnswerRows, Session, SessionRows, StoredAnswer
 from gateway.charging.tariff import QuotaTerms, Tariff
@@ -30,7 +30,7 @@ from gateway.subscribers.identifier_history import IMSI, MSISDN, Family, Identif
 class CreditControlResult(msgspec.Struct, gc=False):
     """What the lane gives back: the outcome to render, whether it is a repeat's, and what to raise an alarm for."""
 
-    outcome: RequestOutcome | ChangingOutcome | RenderedAnswer
+    outcome: RequestOutcome | ChangingOutcome | EnquiryOutcome | RenderedAnswer
     alarms: list[str]
     repeated: bool = False
 
@@ -122,7 +122,7 @@ class CreditControlUnit(Unit):
                     use = _use_of(decision, decision.session, request)
                     rules.after_use(batch, state.wallet, state.profile, use)
             self._keep(batch, decision.session, outcome)
-        foreign = session is not None and session.origin_host != self.request.origin_host
+        foreign = session is not None and not session.is_of(self.request.origin_host)
         payer = None if foreign else owner
         if decision.held and not hold_back(batch, policy.room, request, decision.held, payer):
             decision.alarms.append("charging.review.full")
@@ -150,7 +150,7 @@ class CreditControlUnit(Unit):
         request = self.request
         if request.request_number > session.last_number and request.request_type != INITIAL:
             return None
-        if session.origin_host != request.origin_host:
+        if not session.is_of(request.origin_host):
             return None
         known = batch.row_set(AnswerRows).find(
             batch.connection, session.id, request.request_type, request.request_number
@@ -169,7 +169,7 @@ class CreditControlUnit(Unit):
     def _is_booked(self, batch: Batch, session: Session) -> bool:
         """Return whether this is the final report of a session that has ended, under another number: it is booked once."""
         request = self.request
-        if request.request_type != TERMINATION or session.origin_host != request.origin_host:
+        if request.request_type != TERMINATION or not session.is_of(request.origin_host):
             return False
         return any(used.octets or used.seconds or used.units for item in request.items for used in item.used) and (
             batch.row_set(AnswerRows).reported(batch.connection, session.id, TERMINATION, request.digest)
@@ -218,4 +218,6 @@ def _outcome(decision: Decision, request: ChargingRequest, terms: QuotaTerms) ->
         terms.threshold,
         terms.quota_holding,
     )
+    if request.enquiry:
+        return EnquiryOutcome(*said, decision.enough, decision.cost, decision.currency)
     return ChangingOutcome(*said, decision.tariff_change) if decision.tariff_change else RequestOutcome(*said)

@@ -5,12 +5,15 @@ never takes a wallet below zero, reported usage may. A session that the gateway 
 is known and usage is reported: UNKNOWN_SESSION is only said where nothing was charged.
 """
 
+import copy
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
 from gateway.balance.allowance_entries import AllowanceEntry
 from gateway.balance.profiles import Profile
+from gateway.balance.spending import Spending
 from gateway.balance.usage import ACTIVE, UsageRecord
 from gateway.balance.wallets import Wallet
 from gateway.charging.held_reports import (
@@ -24,11 +27,14 @@ from gateway.charging.held_reports import (
 )
 from gateway.charging.outcome import ItemOutcome, Outcome
 from gateway.charging.quota import CreditControlRun, Quota
-from gateway.charging.request import EVENT, INITIAL, TERMINATION, UPDATE, ChargingRequest, Item, Traffic
+from gateway.charging.request import EVENT, INITIAL, TERMINATION, UPDATE, ChargingRequest, Enquiry, Item, Traffic
 from gateway.charging.session import Session, give_back_covered
 from gateway.charging.tariff import Tariff
 from gateway.ledger.entries import Entry
 from gateway.rating.plans import FREE, Plan
+
+PLENTY: Final = 1 << 62
+"""Micro-units in a wallet where what it could not pay for is not what is asked."""
 
 
 class Decision(msgspec.Struct):
@@ -50,6 +56,10 @@ class Decision(msgspec.Struct):
     """When granted units begin to cost something else (microseconds); 0 where they do not."""
     limited: str = ""
     """The limit of the customer's, if one, and not the wallet, kept something from being served or billed."""
+    enough: bool | None = None
+    cost: int | None = None
+    """The answer to an enquiry: whether the wallet can pay, or the price in micro-units."""
+    currency: str = ""
 
 
 class ChargingState(msgspec.Struct):
@@ -78,7 +88,7 @@ def decide(
             refusal.session.terminated, refusal.session.last_number = True, request.request_number
             refusal.session.close(now)
         return refusal
-    if session is not None and session.origin_host != request.origin_host:
+    if session is not None and not session.is_of(request.origin_host):
         refusal = Decision(Outcome.UNKNOWN_SESSION, "no session of this Origin-Host")
         return _held_back(refusal, request, FOREIGN_SESSION, "charging.session.foreign")
     if wallet is None or profile is None:
@@ -100,11 +110,33 @@ def decide(
     if plan.prices(network) is None and not emergency:
         refusal = Decision(Outcome.RATING_FAILED, "the subscriber's plan has no price in this network")
         return _held_back(refusal, request, NO_PRICE, "charging.network.unpriced")
+    if request.enquiry:
+        session, wallet = None, copy.deepcopy(wallet)
     if session is None:
         session = _open(request, wallet, now, node, take_id())
     own_line = state.own_line
     run = CreditControlRun(request, session, wallet, profile, plan, tariff, now, take_id, own_line=own_line)
-    return _serve(run, node)
+    return _enquire(run) if request.enquiry else _serve(run, node)
+
+
+def _enquire(run: CreditControlRun) -> Decision:
+    """Say what an event would come to (RFC 8506 §6.1, §6.2): it is debited on a wallet that nobody keeps."""
+    request, wallet = run.request, run.wallet
+    asks_price = request.enquiry is Enquiry.PRICE
+    if asks_price:
+        wallet.balance, wallet.spending = PLENTY, Spending()
+    if not request.items or any(
+        item.requested is None or run.has_no_price(item) or not run.could_be_wanted(item, item.requested)
+        for item in request.items
+    ):
+        return Decision(Outcome.RATING_FAILED, "what is enquired about has no price")
+    barred = wallet.spending.barred and any(run.pricing.base(item).ever_costs for item in request.items)
+    enough = not barred and all(run.debit(item) is not None for item in request.items)
+    if not asks_price:
+        return Decision(Outcome.SUCCESS, enough=enough)
+    if not enough:
+        return Decision(Outcome.RATING_FAILED, "by law nobody may be charged that much at once")
+    return Decision(Outcome.SUCCESS, cost=sum(record.price for record in run.usage), currency=wallet.currency)
 
 
 def _held_back(refusal: Decision, request: ChargingRequest, reason: str, *alarms: str) -> Decision:

@@ -12,6 +12,8 @@ import msgspec
 VERSION: Final = 1
 CHANGING: Final = 2
 """The version of outcomes that tell of a change of tariff; all others are as they were."""
+ENQUIRED: Final = 3
+"""The tag of answers to enquiries, which are never stored."""
 
 
 class Outcome(StrEnum):
@@ -61,6 +63,14 @@ class ChangingOutcome(RequestOutcome, frozen=True, array_like=True, tag=CHANGING
     """An outcome that grants units which begin to cost something else at `tariff_change` (microseconds)."""
 
     tariff_change: int
+
+
+class EnquiryOutcome(RequestOutcome, frozen=True, array_like=True, tag=ENQUIRED):
+    """What an enquiry came to: whether the wallet can pay (None where that was not asked), or the price in micro-units."""
+
+    enough: bool | None = None
+    cost: int | None = None
+    currency: str = ""
 
 
 class RenderedAnswer(msgspec.Struct, frozen=True, array_like=True, tag=0):

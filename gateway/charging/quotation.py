@@ -7,6 +7,7 @@ import msgspec
 from gateway.balance.profiles import Profile
 from gateway.balance.usage import ACTIVE
 from gateway.balance.wallets import Wallet
+from gateway.charging.decide import PLENTY
 from gateway.charging.quota import CreditControlRun
 from gateway.charging.request import DATA, EVENT, SMS, VOICE, ChargingRequest, Item, Traffic, Used
 from gateway.charging.session import Session
@@ -29,8 +30,6 @@ from gateway.rating.taxes import (
     tax_lines,
 )
 
-PLENTY = 1 << 62
-"""Micro-units in the wallet: what it could not pay for is not what is asked."""
 TRAFFIC = {
     Destination.EMERGENCY: Traffic.EMERGENCY,
     Destination.FREE: Traffic.FREE,

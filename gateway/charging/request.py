@@ -26,6 +26,14 @@ class Traffic(StrEnum):
     EMERGENCY = "sos"
 
 
+class Enquiry(StrEnum):
+    """What a one-time event only asks about: nothing is charged, held or remembered."""
+
+    NONE = ""
+    BALANCE = "balance"
+    PRICE = "price"
+
+
 class Used(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One report of used units: octets, seconds, and messages or other units of the service.
 
@@ -104,6 +112,7 @@ class ChargingRequest(msgspec.Struct):
     """MCC and MNC of the network that serves the customer, as digits; empty where the request does not say."""
     other_msisdns: tuple[str, ...] = ()
     """Further numbers that the request gives for its subscriber: one of them may be ours where the first is not."""
+    enquiry: Enquiry = Enquiry.NONE
 
     @property
     def msisdns(self) -> tuple[str, ...]:

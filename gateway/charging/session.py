@@ -94,6 +94,10 @@ class Session(msgspec.Struct):
         """Return whether a rating group stands still, or is about to, for want of money."""
         return any(group.short for group in self.groups.values())
 
+    def is_of(self, origin_host: str) -> bool:
+        """Return whether a host is the session's client: its name compares as DNS names do (RFC 6733 §5.6.4)."""
+        return origin_host == self.origin_host or _folded(origin_host) == _folded(self.origin_host)
+
     def key(self, rating_group: int | None) -> str:
         """Name a rating group among the groups."""
         return "" if rating_group is None else str(rating_group)
@@ -121,6 +125,10 @@ class Session(msgspec.Struct):
         """Note that the session is over."""
         self.updated_at = self.closed_at = now
         self.changed = True
+
+
+def _folded(host: str) -> str:
+    return host.lower().rstrip(".")
 
 
 class _State(msgspec.Struct, array_like=True):

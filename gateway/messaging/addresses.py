@@ -4,6 +4,7 @@ A number is read by the country of the link that it came by, or of the operator.
 read; what somebody asks us to send to or from is refused where it cannot be.
 """
 
+import re
 from enum import IntEnum
 from functools import lru_cache
 from typing import Final
@@ -18,6 +19,8 @@ LEAST_SENDER, LEAST_RECIPIENT = 3, 5
 LONGEST_NAME: Final = 11
 """Letters of a sender that is a name (TS 23.040 §9.1.2.5)."""
 _PADDING: Final = " \t\r\n\0"
+_SEPARATORS: Final = re.compile(r"(?<=\d)[\s.-]*\(0\)|[\s().-]")
+"""What only parts digits, and the zero that is dialled at home alone: `+44 (0)7700 900123`."""
 
 
 class TypeOfNumber(IntEnum):
@@ -30,13 +33,21 @@ class TypeOfNumber(IntEnum):
     ABBREVIATED = 6
 
 
+def unparted(address: str) -> str:
+    """Return an address of a PDU without its padding, a number also without what parts its digits."""
+    text = address.strip(_PADDING)
+    number = _SEPARATORS.sub("", text)
+    digits = number.removeprefix("+")
+    return number if digits.isascii() and digits.isdigit() else text
+
+
 @lru_cache(maxsize=16_384)
 def of_smsc(address: str, ton: int, country: str) -> str:
     """Read an address of a PDU: a phone number into E.164, a short code or a name as it is.
 
     A type of number is often wrong: `0...` is dialled at home and `+...` abroad, whatever it says.
     """
-    address = address.strip(_PADDING)
+    address = address.strip(_PADDING) if ton == TypeOfNumber.ALPHANUMERIC else unparted(address)
     digits = address.removeprefix("+")
     if ton == TypeOfNumber.ALPHANUMERIC or not (digits.isascii() and digits.isdigit()):
         return address.lstrip("+")

@@ -29,7 +29,8 @@ LONGEST_SHORT: Final = 6
 """Digits of the longest short number that is looked up, such as 116123."""
 LONGEST: Final = 128
 """Characters of an address that are looked at: no number and no user part of a number is longer."""
-_SEPARATORS: Final = re.compile(r"[\s().-]")
+_SEPARATORS: Final = re.compile(r"(?<=\d)[\s.-]*\(0\)|[\s().-]")
+"""What only parts digits, and the zero that is dialled at home alone: `+44 (0)800 1111`."""
 _SOS: Final = re.compile(r"(?:urn:service:)?sos(?:\.[a-z0-9.-]*)?$", re.IGNORECASE)
 _PARAMETERS: Final = re.compile(r"[;@]")
 """Where an address goes on with parameters or a host, as clients write them without a scheme, too."""
@@ -57,10 +58,11 @@ def destination(address: str, country: str) -> Destination:
     if _SOS.match(dialled):
         return Destination.EMERGENCY
     number = _SEPARATORS.sub("", dialled)
-    international = number.startswith("+")
     digits = number.removeprefix("+")
     if not (digits.isascii() and digits.isdigit()):
         return Destination.ORDINARY
+    # No number of any country is as short as +112: a switch wrote the sign that was not dialled.
+    international = number.startswith("+") and digits not in EVERYWHERE
     shorts = {"" if international else digits, _national(digits, country)}
     if any(_is_free_short(short, country) for short in shorts):
         return Destination.EMERGENCY

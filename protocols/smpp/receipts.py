@@ -67,12 +67,13 @@ _FINAL: Final = frozenset(
 STATS: Final[Mapping[str, MessageState]] = {
     name: state
     for state, names in {
-        MessageState.DELIVERED: "DELIVRD DELIVERED DELIVERD DELVRD DELIVER DELIV DLVRD SUCCESS ACKED ACK 0 2",
-        MessageState.EXPIRED: "EXPIRED EXPIRD EXPIRE TIMEOUT 3",
-        MessageState.DELETED: "DELETED CANCELED CANCELLED CANCELD 4",
+        MessageState.DELIVERED: "DELIVRD DELIVERED DELIVERD DELVRD DELIVER DELIV DLVRD SUCCESS ACKED ACK READ "
+        "SEEN DISPLAYED 0 2",
+        MessageState.EXPIRED: "EXPIRED EXPIRD EXPIRE TIMEOUT VALIDITYEXPIRED 3",
+        MessageState.DELETED: "DELETED DELETD CANCELED CANCELLED CANCELD 4",
         MessageState.UNDELIVERABLE: "UNDELIV UNDELIVERABLE UNDELIVERED UNDELIVRD UNDELIVERD UNDLVRD UNDLV NOTDELIVERED "
         "NOTDELIVRD NONDELIV NONDELIVERED DELIVERYFAILED DELIVERFAILED DELIVERYFAILURE FAILED FAIL FAILURE ERROR ERR "
-        "NACK NACKED INVALID ABSENT NOROUTE 5",
+        "NACK NACKED INVALID ABSENT NOROUTE UNROUTABLE PERMFAIL 5",
         MessageState.REJECTED: "REJECTD REJECTED REJECT REJ BLACKLST BLACKLIST BLACKLISTED BLOCKED BARRED SPAM 8",
         MessageState.ACCEPTED: "ACCEPTD ACCEPTED ACCEPT 6",
         MessageState.ENROUTE: "ENROUTE INPROGRESS BUFFRED BUFFERD BUFFERED QUEUED PENDING SENT SUBMITTED SUBMITD 1",
@@ -160,10 +161,11 @@ def is_receipt(esm_class: int) -> bool:
 _TEXT: Final = re.compile(r"\btext\s*[:=](.*)", re.IGNORECASE | re.DOTALL)
 _LABEL: Final = re.compile(
     r"(?<![a-z0-9])(?:(?:(?:message|msg|sms)[ _]?)?(?P<id>id)|(?P<stat>stat(?:us|e)?)|(?P<err>err(?:or)?)"
-    r"|(?P<other>sub|dlvrd|submit[ _]?date|done[ _]?date))\s*[:=]",
+    r"|(?P<other>sub|dlvrd|submit[ _]?date|done[ _]?date))[\"']?\s*[:=]",
     re.IGNORECASE | re.ASCII,
 )
-_SEPARATORS: Final = ",;|/ "
+_SEPARATORS: Final = ",;|/&\"'<> "
+"""What stands around a value: the rest of appendix B's form, of a query's (`id=1&stat=...`) or of JSON."""
 _TAG_MESSAGE_STATE: Final = int(Tag.MESSAGE_STATE)
 _LONGEST_TEXT: Final = 1000
 """Octets of a receipt that are read; appendix B's have about 130."""
@@ -252,6 +254,8 @@ def parse_text(text: str) -> dict[str, str]:
     them, and `=` stands for `:`. A stat may have several words. What follows `text:` is not searched: it is the customer's.
     """
     text = text.rstrip("\0")
+    if text.startswith("{"):
+        text = text[1:].rstrip().removesuffix("}")
     found: dict[str, str] = {}
     tail = _TEXT.search(text)
     if tail is not None:
@@ -262,7 +266,7 @@ def parse_text(text: str) -> dict[str, str]:
         end = labels[place].start() if place < len(labels) else len(text)
         words = text[label.end() : end].replace("\0", " ").strip(_SEPARATORS).split()
         name = _label_name(label)
-        found.setdefault(name, " ".join(words) if name == "stat" else words[0].rstrip(_SEPARATORS) if words else "")
+        found.setdefault(name, " ".join(words) if name == "stat" else words[0].strip(_SEPARATORS) if words else "")
     return found
 
 
@@ -270,7 +274,7 @@ def _label_name(label: re.Match[str]) -> str:
     """The name of a field as appendix B writes it."""
     if label.lastgroup != "other":
         return label.lastgroup or ""
-    name = label.group().rstrip(":= \t\r\n").lower().replace("_", " ")
+    name = label.group().rstrip(":= \"'\t\r\n").lower().replace("_", " ")
     return f"{name.removesuffix('date').strip()} date" if name.endswith("date") else name
 
 

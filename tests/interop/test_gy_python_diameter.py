@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("diameter", reason="python-diameter is not installed")
 
 from diameter.message.avp import Avp
-from diameter.message.avp.grouped import ProxyInfo
+from diameter.message.avp.grouped import MultipleServicesCreditControl, ProxyInfo, RequestedServiceUnit
 from support.gateways import Gateway, subscribers
 from support.python_diameter_pgw import (
     INITIAL,
@@ -217,6 +217,21 @@ def test_the_last_grant_is_final_and_then_there_is_no_more_credit(gateway, pgw):
     assert_only_told(pgw.ask(pgw.ccr(session, TERMINATION, 2, [service(200, [(9, 9)], ask=False)], imsi=imsi)), {200})
     shown = gateway.json("subscriber", "show", msisdn)
     assert (Decimal(shown["balance"]), Decimal(shown["reserved"])) == (0, 0)
+
+
+def test_a_client_may_ask_for_a_price_and_whether_the_balance_pays_for_it(gateway, pgw, somebody):
+    msisdn, imsi = somebody
+    session = pgw.session_id()
+
+    def enquire(action, octets):
+        mscc = MultipleServicesCreditControl(rating_group=10)
+        mscc.requested_service_unit = RequestedServiceUnit(cc_total_octets=octets)
+        return pgw.ask(pgw.ccr(session, 4, 0, [mscc], imsi=imsi, msisdn=msisdn, requested_action=action))
+
+    assert [enquire(2, octets).check_balance_result for octets in (1_000_000, 5_000_000_000)] == [0, 1]
+    cost = enquire(3, 3_000_000).cost_information
+    assert (cost.unit_value.value_digits, cost.unit_value.exponent, cost.currency_code) == (30_000, -6, 826)
+    assert usage_of(gateway, session) == []
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,16 @@ from typing import Final
 
 import msgspec
 
-from gateway.charging.outcome import ChangingOutcome, ItemOutcome, Outcome, RenderedAnswer, RequestOutcome
+from gateway.charging.outcome import (
+    ChangingOutcome,
+    EnquiryOutcome,
+    ItemOutcome,
+    Outcome,
+    RenderedAnswer,
+    RequestOutcome,
+)
 from gateway.charging.request import DATA, INITIAL, MICROSECONDS, SMS, VOICE
-from protocols.diameter.codec import encode_avp
+from protocols.diameter.codec import AVP_FLAG_MANDATORY, Avp, encode_avp
 from protocols.diameter.errors import ResultCode
 from protocols.diameter.generated import encode
 from protocols.diameter.messages import (
@@ -28,6 +35,13 @@ FAILOVER_SUPPORTED = 1
 """CC-Session-Failover (RFC 8506 §8.4): another gateway on the same store can go on with the session."""
 MAX_UNSIGNED32: Final = (1 << 32) - 1
 """The most that a threshold can say (TS 32.299 §7.2): one-time events may be of more than `config check` lets a slice be."""
+CHECK_BALANCE_RESULT, COST_INFORMATION, CURRENCY_CODE, EXPONENT, UNIT_VALUE, VALUE_DIGITS = 422, 423, 425, 429, 445, 447
+"""AVP codes (RFC 8506 §8)."""
+ENOUGH_CREDIT, NO_CREDIT = 0, 1
+"""Check-Balance-Result (RFC 8506 §8.6)."""
+CURRENCY_NUMBERS: Final = {"EUR": 978, "GBP": 826, "USD": 840}
+NO_CURRENCY: Final = 999
+"""ISO 4217: the numbers of the currencies that we bill in, and that of none."""
 TERMINATE = 0
 """Final-Unit-Action (RFC 8506 §8.35)."""
 
@@ -57,7 +71,7 @@ class _Offer(msgspec.Struct):
     final_unit_indication: FinalUnitIndication | None = None
 
 
-def body(outcome: RequestOutcome | ChangingOutcome | RenderedAnswer, session_id: bytes) -> bytes:
+def body(outcome: RequestOutcome | ChangingOutcome | EnquiryOutcome | RenderedAnswer, session_id: bytes) -> bytes:
     """Encode everything of the answer but Session-Id, Origin-Host, Origin-Realm and Proxy-Info; `session_id` as it came."""
     if isinstance(outcome, RenderedAnswer):
         return outcome.body
@@ -98,8 +112,23 @@ def _render(outcome: RequestOutcome, session_id: bytes) -> bytes:
             final_unit_indication=offer.final_unit_indication,
             error_message=outcome.message or None,
             failed_avp=(encode_avp(SESSION_ID, session_id),) if unknown else (),
+            avps=_enquired(outcome) if isinstance(outcome, EnquiryOutcome) else (),
         )
     )
+
+
+def _enquired(outcome: EnquiryOutcome) -> tuple[Avp, ...]:
+    """Answer an enquiry: Check-Balance-Result (RFC 8506 §8.6) or Cost-Information (§8.7)."""
+    if outcome.enough is not None:
+        result = ENOUGH_CREDIT if outcome.enough else NO_CREDIT
+        return (Avp(CHECK_BALANCE_RESULT, 0, AVP_FLAG_MANDATORY, result.to_bytes(4, "big")),)
+    if outcome.cost is None:
+        return ()
+    digits = encode_avp(VALUE_DIGITS, outcome.cost.to_bytes(8, "big", signed=True))
+    value = encode_avp(UNIT_VALUE, digits + encode_avp(EXPONENT, (-6).to_bytes(4, "big", signed=True)))
+    number = CURRENCY_NUMBERS.get(outcome.currency, NO_CURRENCY)
+    cost = value + encode_avp(CURRENCY_CODE, number.to_bytes(4, "big"))
+    return (Avp(COST_INFORMATION, 0, AVP_FLAG_MANDATORY, cost),)
 
 
 def _mscc(item: ItemOutcome, outcome: RequestOutcome) -> MultipleServicesCreditControl:

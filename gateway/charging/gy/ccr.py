@@ -6,6 +6,8 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
+import msgspec
+
 from gateway.charging.gy.service_information import Called, read_called, read_network
 from gateway.charging.gy.sub_session import name_of
 from gateway.charging.gy.subscription import (
@@ -26,6 +28,7 @@ from gateway.charging.request import (
     TERMINATION,
     VOICE,
     ChargingRequest,
+    Enquiry,
     Item,
     Traffic,
     Used,
@@ -45,7 +48,7 @@ from protocols.diameter.messages import (
     UsedServiceUnit,
 )
 
-DIRECT_DEBITING = 0
+DIRECT_DEBITING, CHECK_BALANCE, PRICE_ENQUIRY = 0, 2, 3
 """Requested-Action (RFC 8506 §8.41)."""
 MULTIPLE_SERVICES_SUPPORTED = 1
 """Multiple-Services-Indicator (RFC 8506 §8.40)."""
@@ -62,6 +65,7 @@ _LONGEST_HOST, _LONGEST_PEER = length_of(sessions.c.origin_host), length_of(sess
 _CONTEXT = re.compile(r"(?:^|\.)(32\d{3})@3gpp\.org$", re.IGNORECASE)
 _SERVICES = {"32251": DATA, "32255": DATA, "32260": VOICE, "32276": VOICE, "32274": SMS}
 _LONGEST_CONTEXT: Final = 255
+_ENQUIRIES: Final = {CHECK_BALANCE: Enquiry.BALANCE, PRICE_ENQUIRY: Enquiry.PRICE}
 _NO_UNITS: Final = RequestedServiceUnit()
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -84,15 +88,18 @@ def read(
     _check_application(ccr)
     if not INITIAL <= ccr.cc_request_type <= EVENT:
         raise _invalid(416, ccr.cc_request_type, "CC-Request-Type is none of RFC 8506's four")
+    enquiry = Enquiry.NONE
     if ccr.cc_request_type == EVENT and ccr.requested_action not in (None, DIRECT_DEBITING):
-        raise _invalid(436, ccr.requested_action or 0, "only DIRECT_DEBITING is served as an event")
+        if ccr.requested_action not in _ENQUIRIES:
+            raise _invalid(436, ccr.requested_action or 0, "no event but debits and enquiries is served")
+        enquiry = _ENQUIRIES[ccr.requested_action]
     _check_texts(ccr, ccr.session_id.decode("latin-1"), peer)
     service = _service(ccr, contexts)
     called, network = None, ""
     if service != DATA and ccr.service_information is not None:
         called = read_called(ccr.service_information)
-    if located and ccr.service_information is not None:
-        network = read_network(ccr.service_information)
+    if located and (ccr.service_information is not None or ccr.avps):
+        network = read_network(ccr.service_information or b"", ccr.avps)
     items = tuple(_items(ccr, service, called))
     event_at = _event_at(ccr.event_timestamp, now)
     imsi, msisdns = read_subscription(ccr, country)
@@ -116,6 +123,7 @@ def read(
         called=_called_number(called, country),
         network=network,
         other_msisdns=msisdns[1:],
+        enquiry=enquiry,
     )
 
 
@@ -143,7 +151,7 @@ def _traffic(called: Called, msisdns: tuple[str, ...], country: str) -> Traffic 
         (max(destination(address, country) for address in addresses) for addresses in called.recipients),
         default=Destination.ORDINARY,
     )
-    if least is Destination.EMERGENCY:
+    if called.emergency or least is Destination.EMERGENCY:
         return Traffic.EMERGENCY
     if called.incoming or (called.incoming is None and _calls_one_of(called, msisdns, country)):
         return Traffic.INCOMING
@@ -186,7 +194,7 @@ def _check_texts(ccr: CreditControlRequest, session_id: str, peer: str) -> None:
 def _items(ccr: CreditControlRequest, service: str, called: Called | None) -> Iterable[Item]:
     services = ccr.multiple_services_credit_control
     for mscc in services:
-        used = tuple(_used(unit, service) for unit in mscc.used_service_unit)
+        used = _all_used(mscc.used_service_unit, service)
         # At the start, an MSCC that says nothing asks for its rating group to be authorised.
         says_nothing = ccr.cc_request_type in (INITIAL, EVENT) and not used
         wanted, unpriced = _wanted(ccr, mscc.requested_service_unit, service, implied=says_nothing)
@@ -196,7 +204,7 @@ def _items(ccr: CreditControlRequest, service: str, called: Called | None) -> It
     implied = not services and _is_for_one_service(ccr, service)
     if ccr.requested_service_unit is not None or ccr.used_service_unit or implied:
         identifier = () if ccr.service_identifier is None else (ccr.service_identifier,)
-        used = tuple(_used(unit, service) for unit in ccr.used_service_unit)
+        used = _all_used(ccr.used_service_unit, service)
         wanted, unpriced = _wanted(ccr, ccr.requested_service_unit, service, implied=implied)
         if wanted == 0 and not unpriced and ccr.cc_request_type == EVENT:
             wanted, unpriced = _event(service, called)
@@ -252,6 +260,14 @@ def _named(unit: RequestedServiceUnit | UsedServiceUnit, service: str) -> tuple[
     return priced, others if unit.cc_money is None else [*others, unit.cc_money]
 
 
+def _all_used(units: Iterable[UsedServiceUnit], service: str) -> tuple[Used, ...]:
+    """Read what one item reports; units without a price are no use of their own beside others, as some clients write them."""
+    used = tuple(_used(unit, service) for unit in units)
+    if len(used) < 2 or all(each.unpriced for each in used):
+        return used  # as nearly always
+    return tuple(msgspec.structs.replace(each, unpriced=False) for each in used)
+
+
 def _used(unit: UsedServiceUnit, service: str) -> Used:
     directions = (unit.cc_input_octets or 0) + (unit.cc_output_octets or 0)
     total = unit.cc_total_octets
@@ -294,7 +310,7 @@ def _service(ccr: CreditControlRequest, contexts: Mapping[str, str]) -> str:
 @lru_cache(256)
 def _standard_service(name: str) -> str | None:
     """Return the service of a Service-Context-Id of the 3GPP (TS 32.299 §7.1.12); clients have few of them."""
-    match = _CONTEXT.search(name) if len(name) <= _LONGEST_CONTEXT else None
+    match = _CONTEXT.search(name.rstrip(" .\0")) if len(name) <= _LONGEST_CONTEXT else None
     return _SERVICES.get(match.group(1)) if match else None
 
 

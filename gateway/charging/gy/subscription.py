@@ -17,6 +17,7 @@ from gateway.store.fitting import misfit
 from protocols.diameter.codec import decode_avps
 from protocols.diameter.errors import DiameterError
 from protocols.diameter.messages import CreditControlRequest, SubscriptionIdExtension
+from provisioning.identifiers import calling_code, msisdn_at_home
 
 E164, IMSI, SIP_URI, NAI, PRIVATE = range(5)
 """Subscription-Id-Type (RFC 8506 §8.47)."""
@@ -30,7 +31,12 @@ MOST: Final = 8
 PERMANENT: Final = "016"
 """First digits of a NAI that say that its IMSI follows: EAP-AKA, EAP-SIM and EAP-AKA' (TS 23.003 §19.3.2)."""
 LONGEST_IMSI: Final = 15
-_SEPARATORS: Final = re.compile(r"[\s().-]")
+_GUESSED: Final = -1
+"""How far a number is to be believed that clients write as it is dialled at home: `2025550129`, which may be one abroad."""
+_SEPARATORS: Final = re.compile(r"(?<=\d)[\s.-]*\(0\)|[\s().-]")
+"""What only parts digits, and the zero that is dialled at home alone: `+44 (0)7700 900123`."""
+_SUPI: Final = re.compile(r"(imsi|msisdn)-(?=\+?\d)", re.IGNORECASE | re.ASCII)
+"""What a 5G core writes before an identity (TS 29.571 §5.3.2)."""
 _REALM: Final = re.compile(r"(?:^|\.)mnc\d{2,3}\.mcc(\d{3})\.(?:pub\.)?3gppnetwork\.org$", re.IGNORECASE)
 _CONTEXT: Final = re.compile(r";phone-context=\+(\d{1,3})(?:;|$)", re.IGNORECASE)
 
@@ -47,7 +53,7 @@ def read_subscription(ccr: CreditControlRequest, country: str) -> Subscription:
 
     What a Subscription-Id of type E164 or IMSI says is taken as it stands where it is no number: it is nobody's.
     """
-    plain = _plain(ccr)
+    plain = _plain(ccr, country)
     if plain is not None:
         return plain
     named = [(each.subscription_id_type, each.subscription_id_data) for each in ccr.subscription_id]
@@ -64,9 +70,10 @@ def read_number(address: str, country: str) -> str | None:
     return found[1] if found is not None and found[0] == E164 else None
 
 
-def _plain(ccr: CreditControlRequest) -> Subscription | None:
+def _plain(ccr: CreditControlRequest, country: str) -> Subscription | None:
     """Read an IMSI and a number that are digits alone, as nearly all clients give them; None where there is more to read."""
     imsi: str | None = None
+    code = calling_code(country)
     msisdns: tuple[str, ...] = ()
     for each in ccr.subscription_id:
         text = each.subscription_id_data
@@ -74,12 +81,17 @@ def _plain(ccr: CreditControlRequest) -> Subscription | None:
             return None
         if each.subscription_id_type == IMSI and imsi is None:
             imsi = text
-        elif each.subscription_id_type == E164 and not msisdns and text[0] != "0":
+        elif each.subscription_id_type == E164 and not msisdns and _is_international(text, code):
             msisdns = (text,)
         else:
             return None
     known = imsi is not None or msisdns
     return Subscription(imsi, msisdns) if known and not ccr.subscription_id_extension else None
+
+
+def _is_international(digits: str, code: str) -> bool:
+    """Return whether digits begin with our country's code, and without the zero that is dialled at home alone."""
+    return digits.startswith(code) and not digits.startswith("0", len(code))
 
 
 def _collect(named: Iterable[tuple[int, str]], country: str, *, as_it_stands: bool) -> Subscription:
@@ -92,7 +104,10 @@ def _collect(named: Iterable[tuple[int, str]], country: str, *, as_it_stands: bo
         if name is not None:
             by_kind = imsis if name[0] == IMSI else msisdns
             by_kind[name[1]] = max(by_kind.get(name[1], 0), kind == name[0])
-    # What its type says comes before what was read out of another identity; the order is kept otherwise.
+            if name[0] == E164 and "+" not in text and not text.startswith("00"):
+                at_home = msisdn_at_home(name[1], country, bare=False)
+                msisdns.setdefault(at_home or name[1], _GUESSED)
+    # What its type says comes before what was read out of another identity, a guess last; the order is kept otherwise.
     imsi = max(imsis, key=imsis.__getitem__, default=None)
     ordered = sorted(msisdns, key=msisdns.__getitem__, reverse=True)
     return Subscription(imsi, tuple(ordered[:MOST]))
@@ -100,6 +115,7 @@ def _collect(named: Iterable[tuple[int, str]], country: str, *, as_it_stands: bo
 
 def _read(kind: int, text: str, country: str) -> tuple[int, str] | None:
     """Read one identity into a kind (E164 or IMSI) and digits; None if it is neither."""
+    text = text.partition("<")[2].partition(">")[0] or text  # a name before the URI (RFC 3261 §20.10)
     scheme, colon, rest = text.partition(":")
     scheme = scheme.lower() if colon else ""
     if scheme == "tel":
@@ -109,16 +125,21 @@ def _read(kind: int, text: str, country: str) -> tuple[int, str] | None:
         if not at:
             return None  # a host, which is nobody
         host = re.split("[;?:]", host, maxsplit=1)[0]
+        user = user.partition(":")[0]  # a password
         return _network_name(user, host) or _number(unquote(user), country)
     if "@" in text:
         user, _, realm = text.rpartition("@")
         decoration, _, plain = user.rpartition("!")  # home!user@visited (TS 23.003 §14.3)
+        plain = _SUPI.sub("", plain)
         number = _number(plain, country) if kind == E164 or plain.startswith("+") else None
         return _network_name(plain, decoration or realm) or number
+    supi = _SUPI.match(text)
+    if supi is not None:
+        kind, text = (IMSI if supi[1].lower() == "imsi" else E164), text[supi.end() :]
     if kind == IMSI:
-        digits = _digits(text.removeprefix("imsi-"))
+        digits = _digits(text)
         return None if digits is None else (IMSI, digits)
-    return _number(text.removeprefix("msisdn-"), country) if kind == E164 else None
+    return _number(text, country) if kind == E164 or text.startswith("+") else None
 
 
 def _network_name(user: str, realm: str) -> tuple[int, str] | None:
@@ -150,7 +171,7 @@ def _number(text: str, country: str) -> tuple[int, str] | None:
 
 
 def _digits(text: str) -> str | None:
-    digits = _SEPARATORS.sub("", text).removeprefix("+")
+    digits = _SEPARATORS.sub("", text).removeprefix("+").rstrip("Ff")  # the filler of half an octet (TS 29.002 §17.7.8)
     return digits if digits.isascii() and digits.isdigit() else None
 
 

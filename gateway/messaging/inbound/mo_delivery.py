@@ -1,6 +1,6 @@
 """Texts in: parts become whole in any order, a redelivery is known, and the keyword service acts in the same unit."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import msgspec
@@ -12,6 +12,7 @@ from gateway.messaging.inbound import redelivery
 from gateway.messaging.inbound.redelivery import Coming, Drop
 from gateway.messaging.inbound.senders import Sender, SenderRows
 from gateway.messaging.inbound.unanswered import Silence, is_ours
+from gateway.messaging.inbound.words import read_words
 from gateway.messaging.keywords.parser import Start, Stop, read
 from gateway.messaging.keywords.services import Services
 from gateway.messaging.keywords.switching import switching_request
@@ -21,7 +22,7 @@ from gateway.messaging.texts import Text
 from gateway.store import tables
 from gateway.store.batch import Batch, RowSet, Unit
 from gateway.subscribers.identifier_history import MSISDN, IdentifierRows
-from protocols.smpp.text import UserData, read_text
+from protocols.smpp.text import UserData
 
 
 class Arrival(msgspec.Struct, frozen=True):
@@ -81,7 +82,7 @@ def opts(arrival: Arrival, policy: MessagingPolicy) -> bool:
     book = policy.book(arrival.destination) or policy.opting_book(arrival.destination)
     if book is None or arrival.total > 1:
         return False
-    return isinstance(read(read_text([arrival.data]).text, book, names=policy.names), Stop | Start)
+    return isinstance(read(read_words([arrival.data]), book, names=policy.names), Stop | Start)
 
 
 class TakeArrival(Unit):
@@ -159,7 +160,7 @@ class TakeArrival(Unit):
         """
         arrival, rows = self.arrival, tables.segments
         if arrival.total == 1:
-            return _words([arrival.data])
+            return read_words([arrival.data])
         same = (
             rows.c.link == arrival.centre,
             rows.c.source == arrival.source,
@@ -178,14 +179,9 @@ class TakeArrival(Unit):
         found[arrival.number] = arrival.data
         if len(found) == arrival.total:
             batch.connection.execute(delete(rows).where(*same))
-            return _words([found[number] for number in sorted(found)])
+            return read_words([found[number] for number in sorted(found)])
         key = (arrival.centre, arrival.source, arrival.destination, arrival.reference, arrival.total, arrival.number)
         names = ("link", "source", "destination", "reference", "total", "number")
         values = dict(zip(names, key, strict=True))
         batch.connection.execute(rows.insert().values(**values, body=_encode(arrival.data), created_at=batch.now))
         return None
-
-
-def _words(parts: Sequence[UserData]) -> str:
-    """Read a text; U+0000, which some handsets pad or part words with and the store can't hold, counts as a space."""
-    return read_text(parts).text.replace("\0", " ")

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from enum import StrEnum
 from typing import Final
 
-from gateway.messaging.addresses import SHORT_CODE_DIGITS, TypeOfNumber
+from gateway.messaging.addresses import SHORT_CODE_DIGITS, TypeOfNumber, unparted
 from protocols.smpp.alphabets import Alphabet
 from protocols.smpp.messages import DataSm, DeliverSm
 from protocols.smpp.receipts import MessageType, message_type, reads_as_receipt
@@ -53,7 +53,7 @@ def is_data(data: UserData) -> bool:
 
 def silence_of(message: DeliverSm | DataSm) -> Silence | None:
     """Say why a text is not to be answered, whoever we are; None if it is."""
-    source = message.source_addr.strip().removeprefix("+")
+    source = unparted(message.source_addr).removeprefix("+")
     if not source:
         return Silence.NO_SOURCE
     if message.source_addr_ton == TypeOfNumber.ALPHANUMERIC or not (source.isascii() and source.isdigit()):

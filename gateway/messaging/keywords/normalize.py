@@ -37,9 +37,12 @@ def _fold_character(character: str) -> str:
             return character
 
 
+_DRAWN_OUT: Final = re.compile(r"([^\W\d_])\1{2,}")
+
+
 def tokens(text: str) -> list[str]:
-    """Return the words, numbers and money signs of `text`, in order."""
-    found = _TOKEN.findall(_INNER_APOSTROPHE.sub("", fold(text)))
+    """Return the words, numbers and money signs of `text`, in order; a letter that is drawn out (`yesss`) stands once."""
+    found = _TOKEN.findall(_DRAWN_OUT.sub(r"\1", _INNER_APOSTROPHE.sub("", fold(text))))
     return [part for part in found if part[-1].isalnum() or part == "%" or unicodedata.category(part) == "Sc"]
 
 

@@ -7,7 +7,8 @@ Stop comes before everything. A text asks to stop
 
 - if it begins with a stop word or phrase (`STOP`, `stop all`, `opt out of this`), what leads up to it left aside
   (`please stop`, `ok stop`, `Could you unsubscribe me`);
-- if the whole of it is one, however it is spaced (`S T O P`, `opt-out`);
+- if the whole of it is one, however it is spaced (`S T O P`, `opt-out`), or the whole of a sentence (`Who is this? STOP`), or
+  all that stands behind another service (`BALANCE STOP`); the sign alone is one, too;
 - if it begins with a YES or a START and has a stop word anywhere after it (`yes, stop`): a doubtful YES takes no money;
 - if it begins with a NO to no question, and has a stop word after it (`No. Stop.`; `No.stops` tells).
 
@@ -128,23 +129,29 @@ KeywordRequest: TypeAlias = Give | Yes | No | Choose | Balance | Tenth | Stop | 
 LONGEST_NAME: Final = 6
 """Words of what we are called."""
 _KISSES: Final = re.compile(r"x+(?:ox*)*")
+_SENTENCES: Final = re.compile(r"[.!?;:…]+\s|[\r\n]+")
+_STOP_SIGN: Final = "\N{OCTAGONAL SIGN}"
 _UP: Final = frozenset("👍👌✅✔☑🆗")
 _DOWN: Final = frozenset("👎❌✖🚫🙅")
 _AGREED: Final = {
     word: language
     for language, words in {
-        "en": "ok okay okey oki k kk sure yup yea ye aye agreed confirm confirmed definitely absolutely",
+        "en": "ok okay okey oki k kk sure yup yea yeh yh ye yess aye agree agreed confirm confirmed definitely absolutely "
+        "ahead proceed course",
         "fr": "daccord ouais volontiers",
         "es": "vale claro bueno",
     }.items()
     for word in words.split()
 }
 """Words that agree to a question, and are nothing without one: they are said to other texts as well."""
+_ANSWERING: Final = frozenset({"i", "ill", "id", "do", "it", "that", "so", "then", "go", "lets", "just"})
+"""Words that an answer has beside them (`go ahead`, `yes I do`)."""
 
 REQUESTING: Final = frozenset(
     word
     for words in (
         "i id im we can could would will wanna want wish need like have get just kindly dear said",
+        "told ask asked must should also sorry wrong number",
         "text txt reply send re fw fwd",
         "je veux voudrais souhaite veuillez pouvez vous me",
         "yo quiero quisiera deseo necesito puede puedes podria",
@@ -174,11 +181,11 @@ def read(
     """
     index = book.index
     every = _addressed(tokens(text), index.names | names, index)
-    stop = _stop(every, index)
-    if stop is not None:
-        return Stop(stop.language)
     words = _addressed(tokens(without_tail(text)), index.names | names, index)
     found = _service(words, index)
+    stop = _stop(every, index) or _stop_behind(text, words, found, index)
+    if stop is not None or (not every and _STOP_SIGN in text):
+        return Stop(stop.language if stop else book.language)
     if asked is not None and (found is None or found[0].service is Service.YES):
         answer = _answer_to(asked, text, every, words, book)
         if answer is not None:
@@ -248,6 +255,28 @@ def _stop(words: list[str], index: Index) -> Heading | None:
         return whole
     begins = chain(_headings_first(words, index), _headings_at(words, _after_leading_up(words, index), index))
     return next((heading for heading, _ in begins if heading.service is Service.STOP), None)
+
+
+def _means_stop(words: list[str], index: Index) -> Heading | None:
+    """Return the stop word that is all of `words` but for polite ones."""
+    found = index.whole.get(joined([word for word in words if not _is_ignored(word, index)]))
+    return found if found is not None and found.service is Service.STOP else None
+
+
+def _stop_behind(text: str, words: list[str], found: tuple[Heading, int] | None, index: Index) -> Heading | None:
+    """Return the stop word that is a whole sentence of several, or all that stands behind another service than a NO."""
+    if found is not None:
+        (service, _), end = found
+        if service is Service.NO:
+            return None
+        behind = _means_stop(words[end:], index)
+        if behind is not None:
+            return behind
+    sentences = _SENTENCES.split(text)
+    if len(sentences) < 2:
+        return None
+    meant = (_means_stop([word for word in tokens(each) if word not in REQUESTING], index) for each in sentences)
+    return next(filter(None, meant), None)
 
 
 def _after_leading_up(words: list[str], index: Index) -> int:
@@ -324,7 +353,7 @@ def _answer_to(
             return None
         elif heading is None and every[start] in _AGREED:
             language = language or (_AGREED[every[start]] if _AGREED[every[start]] in book.languages else book.language)
-        elif heading is None and start < len(words):
+        elif heading is None and start < len(words) and every[start] not in _ANSWERING:
             rest.append(every[start])
         start = end
     return Yes(language) if language and not down and _is_asked(rest, asked, index) else None
@@ -346,6 +375,8 @@ def _bare_gift(words: list[str], book: KeywordBook) -> KeywordRequest:
 
 
 def _give(rest: list[str], language: str, book: KeywordBook) -> Give | Unknown:
+    while rest and (said := book.index.phrases.get(rest[-1])) is not None and said.service is Service.YES:
+        rest = rest[:-1]  # nothing was asked yet that this could be the answer to
     typed, words = take_amount(rest)
     known, cause = _cause(words, book.index)
     if not known:

@@ -32,8 +32,8 @@ def place(tmp_path):
             assert check(connection, recompute).findings == []
 
 
-def ims(*called, role=None, requested=(), group="IMS-Information"):
-    inside = b"" if role is None else avp("Role-Of-Node", word(role))
+def ims(*called, role=None, requested=(), group="IMS-Information", more=b""):
+    inside = more if role is None else more + avp("Role-Of-Node", word(role))
     inside += b"".join(avp("Called-Party-Address", address.encode()) for address in called)
     inside += b"".join(avp("Requested-Party-Address", address.encode()) for address in requested)
     return avp(group, inside)
@@ -153,6 +153,17 @@ def test_an_emergency_call_is_free_and_never_held_nor_refused(place, address, st
     assert granted.final_unit_indication is None
     assert last.result_code == (5030 if state == "unknown" else 2001)
     assert (paid, set(reserved(place)) <= {0}) == (0, True)
+
+
+@pytest.mark.parametrize("group", ["IMS-Information", "VCS-Information"])
+def test_a_call_that_the_network_says_is_an_emergency_is_one_whatever_number_it_was_routed_to(place, group):
+    place.enrol(0)
+    suspend(place)
+    routed = ims("tel:+441234567890", role=ORIGINATING, group=group, more=avp("IMS-Emergency-Indicator", word(1)))
+    first, last, paid = call(place, routed, seconds=300)
+    assert (first.result_code, last.result_code, paid) == (2001, 2001, 0)
+    ordinary = ims("tel:+441234567890", group=group, more=avp("IMS-Emergency-Indicator", word(0)))
+    assert call(place, ordinary, session="msc;2")[0].result_code == 4010
 
 
 def test_an_emergency_call_goes_on_after_we_forgot_it(place):

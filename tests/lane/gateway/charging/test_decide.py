@@ -317,6 +317,16 @@ def test_usage_of_an_unknown_session_is_charged_and_an_update_gets_its_grant(pla
     assert wallet(place, sub) == (POUND - 3 * PENNY, 0)
 
 
+def test_an_origin_host_is_the_same_however_it_is_written(place):
+    place.enrol(10 * POUND)
+    place.ask(ccr(INITIAL, 0, service(ask=0), origin_host="pgw.host.example"))
+    used = ccr(UPDATE, 1, service(used=[MEGABYTE], ask=0), origin_host="PGW.Host.Example")
+    assert [place.ask(used).result_code, place.last.alarms] == [2001, []]
+    place.ask(used)
+    assert place.last.repeated
+    assert place.ask(ccr(TERMINATION, 2, service(used=[MEGABYTE]), origin_host="pgw.host.example.")).result_code == 2001
+
+
 def test_a_session_of_another_origin_host_is_not_touched(place):
     place.enrol(POUND)
     place.ask(ccr(INITIAL, 0, service(ask=0)))

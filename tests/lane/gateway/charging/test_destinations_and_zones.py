@@ -21,6 +21,7 @@ from gateway.charging.gy.service_information import read_network
 from gateway.charity.policies import recompute
 from gateway.rating.plans import Bundle, CalledRates, Plan, Rate, Zone
 from gateway.store import tables
+from protocols.diameter.codec import Avp
 from protocols.diameter.messages import RequestedServiceUnit, UsedServiceUnit
 
 MEGABYTE, POUND = 1_000_000, 100 * PENNY
@@ -180,6 +181,12 @@ def test_a_network_without_a_price_is_refused_and_its_usage_is_held(place, code)
 LOCATION = bytes.fromhex("8202f8100001")
 
 
+def at_cell(access, name=b""):
+    """A call from a cell, maybe of a network other than the one that its IMS names."""
+    visited = avp("IMS-Visited-Network-Identifier", name) if name else b""
+    return avp("IMS-Information", visited + avp("Access-Network-Information", access.encode()))
+
+
 @pytest.mark.parametrize(
     ("data", "code"),
     [
@@ -190,6 +197,17 @@ LOCATION = bytes.fromhex("8202f8100001")
         (avp("IMS-Information", avp("IMS-Visited-Network-Identifier", b"ims.mnc015.mcc234.3gppnetwork.org")), "23415"),
         (avp("IMS-Information", avp("IMS-Visited-Network-Identifier", b"ims.mnc026.mcc310.3gppnetwork.org")), "310026"),
         *(
+            (avp("PS-Information", avp("3GPP-SGSN-MCC-MNC", written)), "23415")
+            for written in (b"23415\0", b"23415F", b"234-15", b"234 15")
+        ),
+        (at_cell("3GPP-E-UTRAN-FDD;utran-cell-id-3gpp=2341500010000101"), "23415"),
+        (at_cell('3GPP-E-UTRAN-TDD; utran-cell-id-3gpp="310260000A0000B01"'), "310260"),
+        (at_cell("3GPP-NR-FDD;utran-cell-id-3gpp=23415000001000000101"), "23415"),
+        (at_cell("3GPP-GERAN;cgi-3gpp=2080100010101"), "20801"),
+        (at_cell("3GPP-UTRAN-FDD;utran-cell-id-3gpp=23415"), ""),
+        (at_cell("IEEE-802.11;i-wlan-node-id=ffffffffffff"), ""),
+        (at_cell("3GPP-GERAN;cgi-3gpp=2080100010101", name=b"ims.mnc015.mcc234.3gppnetwork.org"), "20801"),
+        *(
             (avp("PS-Information", avp("3GPP-User-Location-Info", bad)), "")
             for bad in (b"", b"\x82", b"\x82\xff\xff\xff")
         ),
@@ -199,3 +217,13 @@ LOCATION = bytes.fromhex("8202f8100001")
 )
 def test_the_network_is_read_wherever_a_client_says_it(data, code):
     assert read_network(data) == code
+
+
+def test_the_network_is_read_where_a_client_says_it_beside_service_information():
+    beside = (
+        Avp(18, 10415, 0xC0, b"20801"),
+        Avp(22, 10415, 0x80, bytes.fromhex("8200f1100001")),
+        Avp(18, 0, 0, b"99999"),
+    )
+    assert read_network(b"", beside) == "20801"
+    assert read_network(ps_information(), beside) == "23410"

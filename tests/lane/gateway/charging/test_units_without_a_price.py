@@ -139,6 +139,17 @@ def test_data_that_is_reported_by_time_alone_is_put_aside_and_refused(place, wan
     assert isinstance(refused, ReviewRefused)
 
 
+@pytest.mark.parametrize("octets", [MEGABYTE, 0])
+def test_time_that_stands_in_a_report_of_its_own_beside_the_octets_is_no_usage_without_a_price(place, octets):
+    place.ask(ccr(INITIAL, 0, service(100, ask=0)))
+    apart = [UsedServiceUnit(cc_time=600), UsedServiceUnit(cc_total_octets=octets)]
+    assert only(place.ask(ccr(UPDATE, 1, service(100, used=apart, ask=0)))).granted_service_unit is not None
+    assert place.last.alarms == []
+    place.ask(ccr(TERMINATION, 2, service(100, used=apart)))
+    assert place.read(select(tables.held_reports.c.id)) == []
+    assert money(place) == (POUND - 2 * octets // MEGABYTE * PENNY, 0)
+
+
 def test_an_idle_session_that_says_so_is_no_usage_without_a_price(place):
     place.ask(ccr(INITIAL, 0, service(100, ask=0)))
     idle = UsedServiceUnit(cc_time=600, cc_input_octets=0, cc_output_octets=0)
@@ -190,7 +201,9 @@ def test_a_data_session_may_begin_without_any_rating_group(place, more):
     assert (answer.result_code, answer.granted_service_unit) == (2001, None)
 
 
-@pytest.mark.parametrize("name", ["32251@3GPP.ORG", "ext.015.234.16.32251@3gpp.org", "Data@Host.Example"])
+@pytest.mark.parametrize(
+    "name", ["32251@3GPP.ORG", "ext.015.234.16.32251@3gpp.org", "Data@Host.Example", "32251@3gpp.org.\0"]
+)
 def test_a_service_context_is_known_in_capital_letters_and_by_the_operator_s_own_names(name):
     contexts = Charging(service_contexts={"DATA@host.example": "data"}).service_contexts
     request = ccr(INITIAL, 0, service(100, ask=0), context=name)

@@ -375,3 +375,12 @@ def test_the_smallest_limits(tmp_path, most, answered):
             sum(len(place.come(words).answers) for words in ("GIVE WATERAID 5", "YES", "BALANCE", "TENTH")) == answered
         )
         assert (place.booked("gift") != []) is (most > 0)
+
+
+@pytest.mark.parametrize("data_coding", [0, 8])
+@pytest.mark.parametrize("source", [f"+44 {MSISDN[2:6]} {MSISDN[6:]}", f"0{MSISDN[2:6]}-{MSISDN[6:]}"])
+def test_a_stop_counts_however_its_number_is_parted_and_whatever_alphabet_it_is_said_to_have(
+    place, source, data_coding
+):
+    assert place.says(b"STOP", source=source, data_coding=data_coding) is not None
+    assert place.out()

@@ -132,3 +132,12 @@ def test_a_text_to_nobody_of_ours_is_not_served_and_our_own_number_in_national_f
 def test_a_redelivery_in_another_form_of_the_number_is_known(place):
     assert place.says("BALANCE", "447700900001", source_addr_ton=1)
     assert place.come("BALANCE", "07700900001", source_addr_ton=2).repeated
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["+44 7700 900001", "07700-900001", "(07700) 900 001", "0044.7700.900001", "+44 (0)7700 900001", "44 7700 900001"],
+)
+def test_what_parts_the_digits_of_an_smsc_s_number_means_nothing(address):
+    assert addresses.of_smsc(address, 0, "GB") == "447700900001"
+    assert addresses.of_smsc(address, 5, "GB") == address.lstrip("+")

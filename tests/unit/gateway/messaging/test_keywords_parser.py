@@ -525,3 +525,76 @@ def test_amounts_are_exact(pounds, pence, separator, sign):
 
 def test_a_book_survives_a_copy():
     assert read("stop", msgspec.structs.replace(BOOK, language="fr")) == Stop("en")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "Who is this? STOP",
+            "why do you text me?! stop",
+            "BALANCE. STOP",
+            "GIVE WWF 5\nSTOP",
+            "Wrong number: please stop",
+        ),
+        *(
+            "I told you to stop",
+            "I asked you to stop!",
+            "you must stop",
+            "sorry wrong number stop",
+            "Balance please. Also stop",
+        ),
+        *("BALANCE STOP", "help stop", "CAUSE STOP", "tenth, stop please", "SOLDE ARRET"),
+        *(
+            "STOPPPP",
+            "stoooop",
+            "\N{OCTAGONAL SIGN}",
+            "\N{OCTAGONAL SIGN}\ufe0f!",
+            "I withdraw my consent",
+        ),
+        *("please stop sending", "go away", "no texts", "I want no more"),
+    ],
+)
+def test_a_stop_is_heard_behind_what_else_is_said(text):
+    assert isinstance(reading(text), Stop)
+
+
+@pytest.mark.parametrize(
+    "text", ["GIVE WWF 5. By the end of May", "How does it end? Tell me", "Finn", "the bus stop, ok?"]
+)
+def test_a_stop_word_within_a_sentence_is_none(text):
+    assert not isinstance(reading(text), Stop)
+
+
+@pytest.mark.parametrize("text", ["GIVE WATERAID 5 YES", "give 5 to wateraid yes yes", "giveee wateraid 5"])
+def test_a_yes_before_the_question_is_none(text):
+    assert reading(text) == gift(5)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "yesss",
+            "yh",
+            "yess",
+            "go ahead",
+            "ok then",
+            "of course",
+            "I agree",
+            "yes I do",
+            "yes, do it",
+            "yes I confirm",
+        ),
+        *("yes 5, go ahead", "yes lets do it", "Just do it, yes"),
+    ],
+)
+def test_more_ways_to_agree_to_a_question(text):
+    question = Asked("wateraid", 5 * POUND, "GBP")
+    assert isinstance(read(text, BOOK, asked=question), Yes)
+
+
+@pytest.mark.parametrize("text", ["yes I do not", "i do", "do it", "go", "yes if it is wwf", "yes do it for wwf"])
+def test_what_may_mean_something_else_is_no_yes(text):
+    question = Asked("wateraid", 5 * POUND, "GBP")
+    assert not isinstance(read(text, BOOK, asked=question), Yes)

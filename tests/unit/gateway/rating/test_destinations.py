@@ -9,7 +9,7 @@ EMERGENCY, FREE, ORDINARY = Destination.EMERGENCY, Destination.FREE, Destination
     "address",
     [
         *("112", "911", "999", "000", "118", "18000", "116000", "116123"),
-        *("tel:999", "tel:112;phone-context=+44", "tel:%39%39%39", "TEL:999", " 999 ", "9-9-9"),
+        *("+112", "tel:+999", "tel:999", "tel:112;phone-context=+44", "tel:%39%39%39", "TEL:999", " 999 ", "9-9-9"),
         *("sip:999@ims.example", "sips:112@ims.example;user=phone", "sip:112;phone-context=x@ims.example"),
         *("+44999", "0044112", "44999", "sip:+44999@ims.example", "sip:%2B44116123@ims.example"),
         *("urn:service:sos", "URN:SERVICE:SOS", "urn:service:sos.ambulance", "sip:sos@home.example"),
@@ -36,6 +36,7 @@ def test_emergencies_and_helplines_of_the_uk_however_they_are_written(address):
         "08001111",
         "0800 1111",
         "tel:+44-800-1111",
+        "+44 (0)800 1111",
         "448001111",
         "00448080000000",
         "sip:+448088000000@x.example",

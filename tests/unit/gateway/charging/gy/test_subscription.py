@@ -36,6 +36,13 @@ def names(*subscriptions, country="GB", **more):
         (E164, "+44-7700-900101"),
         (E164, "+44 (7700) 900.101"),
         (E164, f"00{NUMBER}"),
+        (E164, "+44 (0)7700 900101"),
+        (E164, f"{NUMBER}F"),
+        (E164, f"MSISDN-{NUMBER}"),
+        (SIP_URI, f"sip:+{NUMBER}:secret@host.example"),
+        (SIP_URI, f'"A. Customer" <sip:+{NUMBER}@{IMS}>;tag=1'),
+        (NAI, f"+{NUMBER}"),
+        (PRIVATE, f"msisdn-{NUMBER}"),
         (E164, "07700900101"),
         (E164, f"tel:+{NUMBER}"),
         (E164, "TEL:+44-7700-900101;npdi"),
@@ -59,6 +66,10 @@ def test_a_number_is_found_in_every_form(kind, text):
     [
         (IMSI_TYPE, NAME),
         (IMSI_TYPE, f"imsi-{NAME}"),
+        (IMSI_TYPE, f"IMSI-{NAME}"),
+        (IMSI_TYPE, f"{NAME}F"),
+        (NAI, f"imsi-{NAME}"),
+        (NAI, f"imsi-{NAME}@5gc.mnc015.mcc234.3gppnetwork.org"),
         (NAI, f"0{NAME}@nai.epc.mnc015.mcc234.3gppnetwork.org"),
         (NAI, f"1{NAME}@wlan.mnc015.mcc234.3gppnetwork.org"),
         (NAI, f"6{NAME}@nai.5gc.mnc015.mcc234.3gppnetwork.org"),
@@ -97,6 +108,14 @@ def test_what_its_type_says_comes_first_and_numbers_keep_their_order():
         (SIP_URI, f"tel:+{NUMBER}"),
     )
     assert found == Subscription(NAME, ("447700900102", NUMBER, "447700900199"))
+
+
+def test_a_number_as_it_is_dialled_at_home_is_looked_up_after_the_one_abroad_that_looks_like_it():
+    assert names((E164, "2025550129"), country="US").msisdns == ("2025550129", "12025550129")
+    assert names((E164, "12025550129"), country="US").msisdns == ("12025550129",)
+    assert names((E164, "+2025550129"), country="US").msisdns == ("2025550129",)
+    assert names((E164, "4407700900101")).msisdns == ("4407700900101", NUMBER)
+    assert names((E164, "44")).msisdns == ("44",)
 
 
 def test_an_extension_is_read_like_a_subscription_id():
