@@ -39,7 +39,9 @@ def _read(file: Path) -> Iterator[Line]:
             is_xml = octets.read(LOOK).lstrip()[:1] == b"<" or file.suffix.lower() == ".xml"
             octets.seek(0)
             if is_xml:
-                yield from (_from_bank(line) for line in stream(octets) if _counts(line))
+                yield from (
+                    _checked(_from_bank(line), f"{file}, {line.reference}") for line in stream(octets) if _counts(line)
+                )
                 return
     except OSError as error:
         raise CommandFailed(f"{file} cannot be read: {error.strerror}", to_do="name the bank's file") from None
@@ -58,7 +60,7 @@ def _from_bank(line: BankLine) -> Line:
         "reference": line.identity,
         "amount": format_amount(line.amount, line.currency),
         "currency": line.currency,
-        "date": line.booked_on,
+        "date": line.booked_on or line.valued_on,
         "credit": line.credit,
         "returned": line.returned,
         "payer_reference": line.end_to_end_id,
@@ -78,9 +80,13 @@ def _from_csv(file: Path) -> Iterator[Line]:
             "payer_reference": said["bill"],
             "texts": [said["bill"]],
         }
-        try:
-            to_request(line, BankLineSaid)
-        except Problem as problem:
-            where = f"{file}:{row.line}"
-            raise CommandFailed(f"{problem.detail}; nothing was booked", where=where, to_do="mend the row") from None
-        yield line
+        yield _checked(line, f"{file}:{row.line}")
+
+
+def _checked(line: Line, where: str) -> Line:
+    """Return a line that can be asked for: one that cannot would be refused behind others that are booked by then."""
+    try:
+        to_request(line, BankLineSaid)
+    except Problem as problem:
+        raise CommandFailed(f"{problem.detail}; nothing was booked", where=where, to_do="mend the file") from None
+    return line

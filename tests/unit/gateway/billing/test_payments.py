@@ -151,6 +151,19 @@ def test_the_direction_of_a_reversal_is_that_of_its_own_entry_and_what_was_paid_
     assert found == [("1.00", False, ""), ("2.00", True, ""), ("3.00", False, "AC04"), ("4.00", False, "NARR")]
 
 
+def test_an_entry_that_was_booked_on_no_day_counts_from_its_value_day_and_one_of_none_refuses_the_file(tmp_path):
+    file = tmp_path / "days.xml"
+    inner = payment(reference_of(1))
+    file.write_bytes(
+        statement(entry("1.00", day="", value_day="2026-12-05", details=inner), entry("2.00", details=inner))
+    )
+    assert [line["date"] for line in lines_of(file)] == ["2026-12-05", "2026-12-04"]
+    file.write_bytes(statement(entry("1.00", details=inner), entry("2.00", day="", reference="R-2", details=inner)))
+    with pytest.raises(CommandFailed, match=r"date: give a day of the calendar.*nothing was booked") as refused:
+        lines_of(file)
+    assert refused.value.where == f"{file}, R-2"
+
+
 HEADER = "reference,amount,currency,date,bill"
 
 
