@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 import sys
 import time
@@ -237,6 +238,6 @@ async def _show_progress(found: Pgw, sessions: int | None) -> None:
 def address(text: str, option: str = "--gateway") -> tuple[str, int]:
     """Read HOST:PORT; `option` is what it was given by."""
     host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise typer.BadParameter(f"{text!r} is no HOST:PORT", param_hint=option)
+    if not host or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 65536:
+        raise typer.BadParameter(f"{text[:64]!r} is no HOST:PORT", param_hint=option)
     return host.strip("[]"), int(port)

@@ -32,7 +32,8 @@ class BankLine(msgspec.Struct, frozen=True):
         identity: what it is known by, also in another file that tells of it: hexadecimal digits.
         account: the account's IBAN or other number, without spaces.
         amount: micro-units, more than zero; `credit` says that it came in.
-        booked_on: YYYY-MM-DD, empty while it is pending.
+        booked_on: YYYY-MM-DD, empty while it is pending, or where the bank does not say it.
+        valued_on: the day from which it counts (ValDt), empty where the bank does not say it.
         status: BOOK, PDNG or INFO.
         reversal: whether it takes back an earlier entry, which was the other way round; `credit` is of this one (RvslInd).
         returned: the reason code of a return (such as AC04), `NARR` without one; empty where it is none.
@@ -55,6 +56,7 @@ class BankLine(msgspec.Struct, frozen=True):
     instruction_id: str = ""
     mandate_id: str = ""
     remittance: str = ""
+    valued_on: str = ""
 
     @property
     def came_back(self) -> bool:
@@ -181,6 +183,7 @@ def _part(details: Element, total: int, currency: str, *, credit: bool, alone: b
 
 def _line(entry: Element, details: Element, account: str, value: int, currency: str, *, credit: bool) -> BankLine:
     day = text(entry, "BookgDt/Dt") or text(entry, "BookgDt/DtTm")[:10]
+    valued = text(entry, "ValDt/Dt") or text(entry, "ValDt/DtTm")[:10]
     return BankLine(
         identity="",
         account=account,
@@ -197,6 +200,7 @@ def _line(entry: Element, details: Element, account: str, value: int, currency: 
         instruction_id=text(details, "Refs/InstrId"),
         mandate_id=text(details, "Refs/MndtId"),
         remittance=_remittance(details),
+        valued_on=_day(valued) if valued else "",
     )
 
 

@@ -8,10 +8,9 @@ last step of dunning. When dunning looks again (`next_at`) is no part of it: a p
 from collections.abc import Iterator
 from typing import Any, Final
 
-import msgspec
 from sqlalchemy import Connection, select
 
-from gateway.billing.accounts import OPEN, BillAccount, account_of
+from gateway.billing.accounts import OPEN
 from gateway.billing.content import Content
 from gateway.billing.dunning import State
 from gateway.billing.series import BILL
@@ -20,8 +19,16 @@ from gateway.store.tables import bill_accounts, bill_events
 
 CHECK: Final = "bill_account"
 STREAMED: Final = {"yield_per": 1000}
-SAID: Final = tuple(
-    name for name in BillAccount.__struct_fields__ if name not in ("subscriber_id", "closing", "next_at")
+SAID: Final = (
+    "bill_id",
+    "close_id",
+    "currency",
+    "due",
+    "arrears",
+    "due_at",
+    "arrears_due_at",
+    "state",
+    "state_at",
 )
 """What is held: what a line closes with is held against the journal (billing.check_bills)."""
 WHAT_TO_DO: Final = "put the row of bill_accounts back from a backup: dunning goes by it"
@@ -33,42 +40,53 @@ class StandingsCheck:
     def __init__(self, connection: Connection) -> None:
         """Begin to read the rows of lines and the steps of dunning, both in the order of their lines."""
         own, steps = bill_accounts.c, bill_events.c
-        rows = connection.execute(select(bill_accounts).order_by(own.subscriber_id), execution_options=STREAMED)
-        self._accounts = (account_of(row) for row in rows)
+        rows = select(own.subscriber_id, *(own[name] for name in SAID)).order_by(own.subscriber_id)
+        self._accounts: Iterator[Any] = iter(connection.execute(rows, execution_options=STREAMED))
         self._account = next(self._accounts, None)
         wanted = select(steps.subscriber_id, steps.event, steps.at).where(
             steps.event.in_([each.value for each in State])
         )
-        self._steps = iter(
+        self._steps: Iterator[Any] = iter(
             connection.execute(wanted.order_by(steps.subscriber_id, steps.id), execution_options=STREAMED)
         )
         self._step = next(self._steps, None)
-        self._expected: BillAccount | None = None
-        self._paid = self._billed = self._count = 0
+        self._line: int | None = None
+        self._begin()
+        self._count = 0
         self._found: list[Finding] = []
+
+    def _begin(self) -> None:
+        """Know nothing of a line yet."""
+        self._bill: Any = None
+        self._first_at = self._paid = self._billed = self._due = self._arrears = 0
+        self._due_at: int | None = None
+        self._late: int | None = None
+        """Since when the arrears are due."""
 
     def bill(self, row: Any, content: Content) -> None:  # noqa: ANN401  (a row)
         """Take a bill or credit note."""
-        before = self._expected
-        if before is not None and before.subscriber_id != row.subscriber_id:
-            self._hold(before)
-            before = self._expected = None
-            self._paid = 0
+        if row.subscriber_id != self._line:
+            self._hold()
+            self._line = row.subscriber_id
+            self._begin()
         if row.series != BILL:
             self._paid += 0 if row.replaces is not None else content.paid  # beside the bill of the same close
             return
-        paid, self._paid = self._paid + content.paid, 0
-        if row.replaces is None:
-            arrears = 0 if before is None else before.due - paid
+        paid, replaces, due = content.paid, row.replaces, row.due
+        if self._bill is None:
+            self._first_at, left = row.at, 0
+        elif replaces is None:
+            left = self._due - self._paid - paid
         else:
-            arrears = 0 if before is None else before.arrears - (paid - self._billed)
-        self._billed = content.paid
-        self._expected = _after(before, row, min(row.due, max(0, arrears)))
+            left = self._arrears - (self._paid + paid - self._billed)
+        self._arrears = min(due, max(0, left))
+        self._late = (self._due_at if self._late is None else self._late) if self._arrears else None
+        self._bill, self._due, self._due_at = row, due, row.due_at
+        self._paid, self._billed = 0, paid
 
     def findings(self) -> Iterator[Finding]:
         """Hold the last line, and name all that were found; the first few, and how many there are."""
-        if self._expected is not None:
-            self._hold(self._expected)
+        self._hold()
         while self._account is not None:
             self._lone(self._account)
             self._account = next(self._accounts, None)
@@ -76,53 +94,39 @@ class StandingsCheck:
         if self._count > SHOWN:
             yield Finding(CHECK, f"{self._count} lines in all do not stand as their bills say")
 
-    def _hold(self, bills: BillAccount) -> None:
-        while self._account is not None and self._account.subscriber_id < bills.subscriber_id:
-            self._lone(self._account)
-            self._account = next(self._accounts, None)
-        if self._account is None or self._account.subscriber_id != bills.subscriber_id:
-            self._name(f"line {bills.subscriber_id} has bills and no row of bill_accounts: put it back from a backup")
+    def _hold(self) -> None:
+        """Hold the row of a line against what its bills came to."""
+        bill, line, account = self._bill, self._line, self._account
+        if bill is None or line is None:
             return
-        expected = self._stepped(bills)
-        wrong = [name for name in SAID if getattr(expected, name) != getattr(self._account, name)]
-        if wrong:
-            said = ", ".join(f"{name} {getattr(self._account, name)} for {getattr(expected, name)}" for name in wrong)
-            self._name(f"line {bills.subscriber_id} does not stand as its bills say ({said}): {WHAT_TO_DO}")
+        while account is not None and account[0] < line:
+            self._lone(account)
+            account = next(self._accounts, None)
+        if account is None or account[0] != line:
+            self._account = account
+            self._name(f"line {line} has bills and no row of bill_accounts: put it back from a backup")
+            return
         self._account = next(self._accounts, None)
+        dues = (self._due, self._arrears, self._due_at, self._late)
+        expected = (line, bill.id, bill.close_id, bill.currency, *dues, *self._state(line))
+        if expected != tuple(account):
+            both = zip(SAID, account[1:], expected[1:], strict=True)
+            said = ", ".join(f"{name} {found} for {wanted}" for name, found, wanted in both if found != wanted)
+            self._name(f"line {line} does not stand as its bills say ({said}): {WHAT_TO_DO}")
 
-    def _stepped(self, bills: BillAccount) -> BillAccount:
-        """Return how a line stands after its last step of dunning."""
-        line, last = bills.subscriber_id, None
-        while self._step is not None and self._step.subscriber_id <= line:
-            last = self._step if self._step.subscriber_id == line else last
+    def _state(self, line: int) -> tuple[str, int]:
+        """Return the state of a line after its last step of dunning, and since when."""
+        state, state_at = OPEN, self._first_at
+        while self._step is not None and self._step[0] <= line:
+            if self._step[0] == line:
+                _, state, state_at = self._step
             self._step = next(self._steps, None)
-        return bills if last is None else msgspec.structs.replace(bills, state=last.event, state_at=last.at)
+        return state, state_at
 
-    def _lone(self, account: BillAccount) -> None:
-        self._name(f"line {account.subscriber_id} has a row of bill_accounts and no bill: take it away")
+    def _lone(self, account: Any) -> None:  # noqa: ANN401  (as above)
+        self._name(f"line {account[0]} has a row of bill_accounts and no bill: take it away")
 
     def _name(self, what: str) -> None:
         self._count += 1
         if self._count <= SHOWN:
             self._found.append(Finding(CHECK, what))
-
-
-def _after(before: BillAccount | None, row: Any, arrears: int) -> BillAccount:  # noqa: ANN401  (a row)
-    """Return how a line stands once it has a bill, before any step of dunning; arrears stay due since they were."""
-    late = None
-    if before is not None and arrears:
-        late = before.arrears_due_at if before.arrears_due_at is not None else before.due_at
-    return BillAccount(
-        subscriber_id=row.subscriber_id,
-        bill_id=row.id,
-        close_id=row.close_id,
-        currency=row.currency,
-        closing=row.closing,
-        due=row.due,
-        arrears=arrears,
-        due_at=row.due_at,
-        arrears_due_at=late,
-        state=OPEN,
-        state_at=row.at if before is None else before.state_at,
-        next_at=None,
-    )

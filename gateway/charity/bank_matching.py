@@ -91,7 +91,8 @@ def said_by_statements(statements: Iterable[Statement], senders: Senders = NOBOD
 
 
 def _read_line(found: Statements, line: BankLine, place: str, senders: Senders, zone: tzinfo) -> None:
-    event_at = _noon(line.booked_on, zone) if line.booked_on else 0
+    day = line.booked_on or line.valued_on
+    event_at = _noon(day, zone) if day else 0
     payment = _said(line, event_at)
     receipt = None if payment is not None else receipt_of(line, senders, event_at)
     if payment is not None:

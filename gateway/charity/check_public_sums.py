@@ -127,7 +127,8 @@ def _moved(connection: Connection, reached: dict[int, int]) -> Iterable[tuple[in
         return []
     own = transfers.c
     until = or_(*(and_(own.id >= node << SPAN_BITS, own.id <= last) for node, last in reached.items()))
-    debit = case((own.debit < HIGHEST_SYSTEM, own.debit), else_=None)
-    group = (debit, own.credit, own.currency)
-    wanted = select(*group, func.sum(own.amount)).where(own.kind.in_(KINDS), until).group_by(*group)
+    debit = case((own.debit < HIGHEST_SYSTEM, own.debit), else_=None).label("debit")
+    each = select(debit, own.credit, own.currency, own.amount).where(own.kind.in_(KINDS), until).subquery().c
+    group = (each.debit, each.credit, each.currency)
+    wanted = select(*group, func.sum(each.amount)).group_by(*group)
     return [(row[0], row[1], row[2], row[3]) for row in connection.execute(wanted)]

@@ -46,6 +46,7 @@ class Receipt(msgspec.Struct, frozen=True):
     amount: int
     currency: str
     event_at: int
+    """Microseconds; 0: as it is booked, where the bank names no day."""
     back: bool = False
 
     @property
@@ -121,7 +122,7 @@ def _entry(batch: Batch, receipt: Receipt) -> Entry:
         credit=into if receipt.back else of,
         amount=receipt.amount,
         currency=receipt.currency,
-        event_at=min(receipt.event_at, batch.now),
+        event_at=min(receipt.event_at or batch.now, batch.now),
         reference=receipt.booked_as,
     )
 

@@ -44,21 +44,30 @@ def read_rows(file: TextIO, wanted: Iterable[str]) -> list[Row]:
     head = file.readline()
     file.seek(0)
     rows = csv.DictReader(file, delimiter="\t" if "\t" in head else ",")
+    try:
+        return list(_rows(rows, numbers))
+    except csv.Error as error:
+        message = f"behind line {rows.line_num}: a row cannot be read: {error}"
+        raise RegisterInvalid(message) from None
+
+
+def _rows(rows: "csv.DictReader[str]", numbers: Mapping[str, str]) -> Iterator[Row]:
     columns = {(name or "").strip().lower(): name or "" for name in rows.fieldnames or ()}
-    number, name = _column(columns, NUMBERS), _column(columns, NAMES)
+    number, name, status = _column(columns, NUMBERS), _column(columns, NAMES), _column(columns, STATUSES)
     if not number or not name:
         raise RegisterInvalid(
             f"the file has no column of numbers ({', '.join(NUMBERS)}) or of names ({', '.join(NAMES)})"
         )
-    return list(_rows(rows, numbers, number, name, _column(columns, STATUSES)))
-
-
-def _rows(
-    rows: Iterable[Mapping[str, str]], numbers: Mapping[str, str], number: str, name: str, status: str
-) -> Iterator[Row]:
     for row in rows:
         known = numbers.get(_digits(row.get(number) or ""))
-        if known is not None and (row.get("linked_charity_number") or "0").strip() == "0":
+        if known is None:
+            continue
+        if None in row or None in row.values():
+            message = (
+                f"line {rows.line_num}: the row of {known} has not as many fields as the first line: is the file whole?"
+            )
+            raise RegisterInvalid(message)
+        if (row.get("linked_charity_number") or "0").strip() == "0":
             said = (row.get(status) or "").strip().lower() if status else ""
             yield Row(known, (row.get(name) or "").strip()[:200], REGISTERED if said in _STANDING else REMOVED)
 

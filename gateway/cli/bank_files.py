@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final
 
+from gateway.api.conversion import to_request
+from gateway.api.problems import Problem
+from gateway.api.requests.bills import BankLineSaid
 from gateway.bank.camt import BOOKED, BankLine, stream
 from gateway.bank.xml import BankFileInvalid
+from gateway.cli.csv_rows import read_rows
 from gateway.cli.errors import CommandFailed
 from gateway.ledger.money import format_amount
 
@@ -24,7 +26,7 @@ def lines_of(file: Path) -> Iterator[Line]:
     """Read the booked lines of a file, as `bill.paid` takes them; CommandFailed says what is wrong with it.
 
     The file is read to its end before the first line is given, so that nothing is booked of one that does not add up; then
-    again, so that one of any length is never whole in memory.
+    again, so that an XML file of any length is never whole in memory.
     """
     for _ in _read(file):
         continue
@@ -37,13 +39,15 @@ def _read(file: Path) -> Iterator[Line]:
             is_xml = octets.read(LOOK).lstrip()[:1] == b"<" or file.suffix.lower() == ".xml"
             octets.seek(0)
             if is_xml:
-                yield from (_from_bank(line) for line in stream(octets) if _counts(line))
-            else:
-                yield from _from_csv(io.TextIOWrapper(octets, "utf-8-sig", newline=""))
+                yield from (
+                    _checked(_from_bank(line), f"{file}, {line.reference}") for line in stream(octets) if _counts(line)
+                )
+                return
     except OSError as error:
         raise CommandFailed(f"{file} cannot be read: {error.strerror}", to_do="name the bank's file") from None
-    except (BankFileInvalid, UnicodeDecodeError, csv.Error) as error:
+    except BankFileInvalid as error:
         raise CommandFailed(f"{file} is not taken: {error}", to_do="give camt.053 or camt.054, or CSV") from None
+    yield from _from_csv(file)
 
 
 def _counts(line: BankLine) -> bool:
@@ -56,7 +60,7 @@ def _from_bank(line: BankLine) -> Line:
         "reference": line.identity,
         "amount": format_amount(line.amount, line.currency),
         "currency": line.currency,
-        "date": line.booked_on,
+        "date": line.booked_on or line.valued_on,
         "credit": line.credit,
         "returned": line.returned,
         "payer_reference": line.end_to_end_id,
@@ -65,20 +69,25 @@ def _from_bank(line: BankLine) -> Line:
     }
 
 
-def _from_csv(text: TextIO) -> Iterator[Line]:
-    rows = csv.DictReader(text)
-    if rows.fieldnames is None or not set(COLUMNS) <= set(rows.fieldnames):
-        raise BankFileInvalid(f"the first line names the columns {', '.join(COLUMNS)}")
-    for row in rows:
-        if not all(row[name] for name in COLUMNS[:-1]) or row["bill"] is None:
-            raise BankFileInvalid(f"line {rows.line_num} has not all of {', '.join(COLUMNS)}; only bill may be empty")
-        amount = row["amount"].strip()
-        yield {
-            "reference": row["reference"],
-            "amount": amount.lstrip("-"),
-            "currency": row["currency"],
-            "date": row["date"],
-            "credit": not amount.startswith("-"),
-            "payer_reference": row["bill"],
-            "texts": [row["bill"]],
+def _from_csv(file: Path) -> Iterator[Line]:
+    for row in read_rows(file, COLUMNS):
+        said = {name: value.strip() for name, value in row.values.items()}
+        line: Line = {
+            "reference": said["reference"],
+            "amount": said["amount"].removeprefix("-"),
+            "currency": said["currency"],
+            "date": said["date"],
+            "credit": not said["amount"].startswith("-"),
+            "payer_reference": said["bill"],
+            "texts": [said["bill"]],
         }
+        yield _checked(line, f"{file}:{row.line}")
+
+
+def _checked(line: Line, where: str) -> Line:
+    """Return a line that can be asked for: one that cannot would be refused behind others that are booked by then."""
+    try:
+        to_request(line, BankLineSaid)
+    except Problem as problem:
+        raise CommandFailed(f"{problem.detail}; nothing was booked", where=where, to_do="mend the file") from None
+    return line

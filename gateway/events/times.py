@@ -27,4 +27,4 @@ def since(environment: Environment, then: float) -> str:
 
 @lru_cache(1024)
 def _second(second: int) -> str:
-    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return datetime.fromtimestamp(second, UTC).isoformat()[:19]

@@ -41,23 +41,26 @@ def parse_deck(value: object, info: ValidationInfo) -> dict[str, CalledRates]:
         return value  # left out: there is none
     path = parse_path(value, info)
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return dict(_rows(csv.reader(file), path))
-    except (OSError, UnicodeDecodeError) as error:
-        if reading(info).for_client and isinstance(error, OSError):
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return dict(_rows(csv.reader(file, strict=True), path))
+    except OSError as error:
+        if reading(info).for_client:
             return {}
-        message = f"can't be read: {path}: {error}"
-        raise ValueError(message) from None
+        message = f"can't be read: {path}: {error.strerror}"
+    except UnicodeDecodeError:
+        message = f"can't be read: {path}: is no text in UTF-8"
+    raise ValueError(message)
 
 
 def _rows(lines: "Reader", path: Path) -> Iterator[tuple[str, CalledRates]]:
-    header = [name.strip() for name in next(lines, [])]
+    records = _records(lines, path)
+    header = [name.strip() for name in next(records, [])]
     unknown = [name for name in header if name not in COLUMNS]
     if "prefix" not in header or unknown or len(set(header)) != len(header):
         message = f"{path}:1: the first line has the columns, prefix and any of {', '.join(COLUMNS[1:])}"
         raise ValueError(message)
     seen: set[str] = set()
-    for cells in lines:
+    for cells in records:
         if not any(cells):
             continue
         try:
@@ -76,6 +79,14 @@ def _rows(lines: "Reader", path: Path) -> Iterator[tuple[str, CalledRates]]:
             message = f"{path}: has more than {MOST} rows"
             raise ValueError(message)
         yield prefix, rates
+
+
+def _records(lines: "Reader", path: Path) -> Iterator[list[str]]:
+    try:
+        yield from lines
+    except csv.Error as error:
+        message = f"{path}:{lines.line_num}: can't be read: {error}"
+        raise ValueError(message) from None
 
 
 @lru_cache(4096)

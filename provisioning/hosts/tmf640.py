@@ -36,7 +36,7 @@ from provisioning.hosts.interface import (
 )
 from provisioning.hosts.ownership import FOREIGN, check_unchanged
 from provisioning.hosts.pace import Pace
-from provisioning.hosts.tmf640_service import MAX_BODY, Resource
+from provisioning.hosts.tmf640_service import LATER, MAX_BODY, Resource
 from provisioning.hosts.wire_tap import WireTap
 
 KEPT: Final = 10_000
@@ -44,8 +44,6 @@ KEPT: Final = 10_000
 PAGE: Final = 50
 LISTEN_AGAIN: Final = 60.0
 """Seconds until a host that did not take our callback address is asked again."""
-_LATER: Final = frozenset({408, 421, 423, 425, 429})
-"""Refusals that are about this moment, not about the line."""
 _CREDENTIALS: Final = frozenset({401, 403, 407})
 _NOT_THERE: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 _NO_DELETE: Final = frozenset({HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
@@ -244,8 +242,10 @@ class Tmf640:
         live = [service for service in found if service_of.is_live(service)]
         if len(live) > 1:
             raise HostRefused(f"the host holds {len(live)} services for this card", "host.ambiguous")
-        if not live and len(found) >= PAGE:
-            raise HostRefused(f"the host holds {PAGE} ended services for this card, or more", "host.ambiguous")
+        if not live and _is_part(answer, len(found)):
+            raise HostRefused(
+                f"the host shows {len(found)} ended services for this card, and has more", "host.ambiguous"
+            )
         return live[0] if live else None
 
     def _learn(self, line: HostLine, service: object) -> None:
@@ -421,8 +421,8 @@ def _check_status(method: str, answer: _Answer) -> None:
         raise HostUnavailable(f"the host sends us elsewhere (HTTP {status}): give its new address", "host.redirect")
     wait = service_of.retry_after(answer.headers)
     if (
-        status in _LATER
-        or (status >= 400 and wait is not None)
+        status in LATER
+        or (status >= 400 and "Retry-After" in answer.headers)
         or (status >= 500 and not (method == "DELETE" and status in _NO_DELETE))
     ):
         one_line = status == HTTPStatus.INTERNAL_SERVER_ERROR
@@ -434,6 +434,14 @@ def _accepted(answer: _Answer) -> _Answer:
     if answer.status >= 400:
         raise service_of.refusal(answer.status, answer.body)
     return answer
+
+
+def _is_part(answer: _Answer, shown: int) -> bool:
+    """Whether a list goes on behind what an answer shows of it (TMF630: X-Total-Count, or 206)."""
+    total = service_of.total(answer.headers)
+    if total is not None:
+        return total > shown
+    return answer.status == HTTPStatus.PARTIAL_CONTENT or shown >= PAGE
 
 
 def _path(service: Resource) -> str:

@@ -31,6 +31,8 @@ SHOWN: Final = 200
 """Characters of what a host wrote that are told."""
 MAX_AFTER: Final = 3600.0
 """Seconds that a host may ask us to wait."""
+LATER: Final = frozenset({408, 421, 423, 425, 429})
+"""Refusals that are about this moment, not about the line."""
 MAX_HINTS: Final = 100
 MAX_ID: Final = 255
 KEPT_ITEMS: Final = 20
@@ -326,7 +328,7 @@ def monitor_refusal(monitor: object) -> HostRefused | None:
     refusal = refused(told, "the host could not do it")
     status = _as_text(response.get("statusCode")) if isinstance(response, dict) else None
     # Only a status of the client's fault (RFC 9110 §15.5) says that the same call will fail again.
-    lasts = status is not None and status[:1] == "4"
+    lasts = status is not None and status[:1] == "4" and status not in map(str, LATER)
     return refusal if lasts else HostDeclined(str(refusal), refusal.code)
 
 

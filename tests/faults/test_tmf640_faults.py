@@ -475,6 +475,7 @@ async def answering(answer):
         ({"status": 404}, "host.address"),
         ({"status": 408}, "host.unavailable"),
         ({"status": 409, "headers": {"Retry-After": "5"}}, "host.unavailable"),
+        ({"status": 409, "headers": {"Retry-After": "Fri, 27 Nov 2026 12:00:00 GMT", "Date": ""}}, "host.unavailable"),
         ({"status": 423}, "host.unavailable"),
         ({"status": 501}, "host.unavailable"),
         ({"status": 503, "headers": {"Retry-After": "5"}}, "host.unavailable"),
@@ -489,7 +490,7 @@ async def test_any_answer_that_is_not_about_the_line_is_the_hosts_failure(respon
             with pytest.raises(HostUnavailable) as caught:
                 await call
             assert caught.value.code == code
-            assert caught.value.after == (5.0 if "Retry-After" in response.get("headers", ()) else None)
+            assert caught.value.after == (5.0 if response.get("headers", {}).get("Retry-After") == "5" else None)
 
 
 @cache
@@ -584,6 +585,26 @@ async def test_a_refused_search_refuses_the_line():
     async with answering(answer) as adapter:
         with pytest.raises(HostRefused, match="no such card"):
             await adapter.read(new_line())
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"), [(206, {}), (200, {"X-Total-Count": "11"}), (206, {"X-Total-Count": "11"})]
+)
+async def test_a_part_of_a_list_does_not_say_that_a_card_has_no_service(status, headers):
+    line, asked = new_line(), []
+
+    async def answer(request):
+        asked.append(request.method)
+        ended = [
+            {"id": str(number), "state": "terminated", "supportingResource": [{"id": line.iccid}]}
+            for number in range(10)
+        ]
+        return web.json_response(ended, status=status, headers=headers)
+
+    async with answering(answer) as adapter:
+        with pytest.raises(HostRefused, match="10 ended services for this card, and has more") as caught:
+            await adapter.bring("1.0", line, opened())
+        assert (caught.value.code, asked) == ("host.ambiguous", ["GET"])
 
 
 async def test_a_host_that_lists_other_cards_services_is_not_believed():

@@ -45,6 +45,9 @@ def failed(capsys, *arguments):
         (["nonsense"], 64, "command.usage"),
         (["sim", "terminate", "8944100000000000018"], 64, "command.usage"),
         (["replay", "none.pcap"], 1, "command.failed"),
+        (["trace", "start", "--msisdn", "447700900001", "--for", "\u00b2"], 64, "command.usage"),
+        (["charity", "paid", "/dev/zero"], 1, "command.failed"),
+        (["bill", "paid", "/dev/zero"], 1, "command.failed"),
         (["usage", "export", "--from", "yesterday"], 64, "command.usage"),
     ],
 )

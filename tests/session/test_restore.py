@@ -96,7 +96,7 @@ def test_a_store_before_that_is_damaged_is_kept_and_nobody_says_what_it_had(gate
         assert balance(gateway) == "10.00"
 
 
-@pytest.mark.parametrize("how", ["damaged", "books", "not there", "no store"])
+@pytest.mark.parametrize("how", ["damaged", "books", "not there", "no store", "empty", "another program's"])
 def test_what_cannot_be_trusted_is_refused_and_nothing_is_changed(gateway, tmp_path, how):
     source, store = tmp_path / "single.db", tmp_path / "gw" / "var" / "tpo.db"
     if how == "damaged":
@@ -108,8 +108,13 @@ def test_what_cannot_be_trusted_is_refused_and_nothing_is_changed(gateway, tmp_p
             copy.execute("UPDATE wallets SET balance = balance + 1")
     elif how == "not there":
         source.unlink()
-    else:
+    elif how == "no store":
         source.write_text("a letter")
+    else:
+        source.write_bytes(b"")
+        if how != "empty":
+            with closing(sqlite3.connect(source)) as other, other:
+                other.execute("CREATE TABLE wallets (id INTEGER)")
     before, there = store.read_bytes(), {path.name for path in store.parent.iterdir()}
     refused = gateway.tpo("db", "restore", source, ok=(1,)).stderr
     assert ("the books of the backup are not right" if how == "books" else "it cannot be restored") in refused

@@ -9,6 +9,7 @@ def entry(
     credit=True,
     currency="GBP",
     day="2026-12-04",
+    value_day="",
     reference="",
     details="",
     status="BOOK",
@@ -17,6 +18,8 @@ def entry(
     family="",
 ):
     """Write an entry; `details` are whole TxDtls, `family` is the sub-family of its bank transaction code."""
+    booked = f"<BookgDt><Dt>{day}</Dt></BookgDt>" if day else ""
+    valued = f"<ValDt><Dt>{value_day}</Dt></ValDt>" if value_day else ""
     state = f"<Cd>{status}</Cd>" if newer else status
     own = f"<AcctSvcrRef>{reference}</AcctSvcrRef>" if reference else ""
     parts = f"<NtryDtls>{details}</NtryDtls>" if details else ""
@@ -24,7 +27,7 @@ def entry(
     code = f"<Domn><Cd>PMNT</Cd><Fmly><Cd>IDDT</Cd><SubFmlyCd>{family}</SubFmlyCd></Fmly></Domn>" if family else ""
     return (
         f'<Ntry><Amt Ccy="{currency}">{amount}</Amt><CdtDbtInd>{"CRDT" if credit else "DBIT"}</CdtDbtInd>'
-        f"{back}<Sts>{state}</Sts><BookgDt><Dt>{day}</Dt></BookgDt>{own}<BkTxCd>{code}</BkTxCd>{parts}</Ntry>"
+        f"{back}<Sts>{state}</Sts>{booked}{valued}{own}<BkTxCd>{code}</BkTxCd>{parts}</Ntry>"
     )
 
 

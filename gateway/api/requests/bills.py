@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from gateway.api.conversion import refused_as
 from gateway.api.requests.fields import (
+    DAY,
     DAY_WANTED,
     MAX_PAGE,
     MONTH,
@@ -16,12 +17,11 @@ from gateway.api.requests.fields import (
     MaybeText,
     Number,
     Text,
+    whole,
 )
 
-Period = Annotated[str, Meta(pattern=MONTH, extra=refused_as("bill.period", MONTH_WANTED))]
-MaybePeriod = Annotated[
-    str, Meta(pattern=r"^((19[7-9]\d|2\d\d\d)-(0[1-9]|1[0-2]))?$", extra=refused_as("bill.period", MONTH_WANTED))
-]
+Period = Annotated[str, Meta(pattern=whole(MONTH), extra=refused_as("bill.period", MONTH_WANTED))]
+MaybePeriod = Annotated[str, Meta(pattern=whole(f"(?:{MONTH})?"), extra=refused_as("bill.period", MONTH_WANTED))]
 
 
 class BillMonth(msgspec.Struct, frozen=True):
@@ -97,7 +97,7 @@ class BankLineSaid(msgspec.Struct, frozen=True):
     reference: Text
     amount: Text
     currency: Currency
-    date: Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\d$", extra=refused_as("payment.date", DAY_WANTED))]
+    date: Annotated[str, Meta(pattern=whole(DAY), extra=refused_as("payment.date", DAY_WANTED))]
     credit: bool
     returned: MaybeText = ""
     payer_reference: MaybeText = ""

@@ -6,23 +6,21 @@ import msgspec
 from msgspec import Meta
 
 from gateway.api.conversion import refused_as
-from gateway.api.requests.fields import DAY_WANTED, MAX_ROWS, MONTH, MONTH_WANTED, PRINTABLE, Number
+from gateway.api.requests.fields import DAY, DAY_WANTED, MAX_ROWS, MONTH, MONTH_WANTED, PRINTABLE, YEAR, Number, whole
 
-Period = Annotated[str, Meta(pattern=MONTH, extra=refused_as("charity.period", MONTH_WANTED))]
+Period = Annotated[str, Meta(pattern=whole(MONTH), extra=refused_as("charity.period", MONTH_WANTED))]
 YearOrMonth = Annotated[
     str,
     Meta(
-        pattern=r"^(19[7-9]\d|2\d\d\d)(-(0[1-9]|1[0-2]))?$",
+        pattern=whole(f"{YEAR}|{MONTH}"),
         extra=refused_as("charity.period", f"a year as YYYY, or {MONTH_WANTED}"),
     ),
 ]
-Day = Annotated[
-    str, Meta(pattern=r"^\d{4}-(0[1-9]|1[0-2])-([0-2]\d|3[01])$", extra=refused_as("charity.day", DAY_WANTED))
-]
+Day = Annotated[str, Meta(pattern=whole(DAY), extra=refused_as("charity.day", DAY_WANTED))]
 MaybeDay = Annotated[
     str,
     Meta(
-        pattern=r"^(\d{4}-(0[1-9]|1[0-2])-([0-2]\d|3[01]))?$",
+        pattern=whole(f"(?:{DAY})?"),
         extra=refused_as("charity.day", f"{DAY_WANTED}, or nothing for today"),
     ),
 ]
@@ -36,7 +34,7 @@ ReceiptReference = Annotated[
     ),
 ]
 Hash = Annotated[
-    str, Meta(pattern=r"^[0-9a-f]{64}$", extra=refused_as("payout.hash", "a SHA-256 of 64 hexadecimal digits"))
+    str, Meta(pattern=whole("[0-9a-f]{64}"), extra=refused_as("payout.hash", "a SHA-256 of 64 hexadecimal digits"))
 ]
 MAX_FILE: Final = 7 << 20
 """Characters of a bank's file as base64: a body has 8 MiB at most."""
@@ -45,8 +43,10 @@ MOST_SEED: Final = 128
 MOST_DRAWN: Final = 500
 """Bills of a sample."""
 File = Annotated[str, Meta(max_length=MAX_FILE, extra=refused_as("charity.file", "base64 of a file of at most 5 MiB"))]
-CauseId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-z0-9-]+$")]
-Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", extra=refused_as("charity.currency", "a currency such as GBP"))]
+CauseId = Annotated[str, Meta(min_length=1, max_length=64, pattern=whole("[a-z0-9-]+"))]
+Currency = Annotated[
+    str, Meta(pattern=whole("[A-Z]{3}"), extra=refused_as("charity.currency", "a currency such as GBP"))
+]
 Amount = Annotated[str, Meta(max_length=24, extra=refused_as("charity.amount", "an amount such as 12.50"))]
 Regulator = Annotated[
     Literal["GB-CHC", "GB-SC", "US-EIN"], Meta(extra=refused_as("charity.register", "one of GB-CHC, GB-SC, US-EIN"))
@@ -170,7 +170,7 @@ class ReportDocument(msgspec.Struct, frozen=True):
     reader: Annotated[
         str,
         Meta(
-            pattern=r"^(company|public|cause:[a-z0-9-]{1,64})$",
+            pattern=whole("company|public|cause:[a-z0-9-]{1,64}"),
             extra=refused_as("charity.reader", "company, public, or cause: and the id of one"),
         ),
     ] = "company"
@@ -197,7 +197,8 @@ class NamePack(msgspec.Struct, frozen=True):
     """An evidence pack by its SHA-256."""
 
     sha256: Annotated[
-        str, Meta(pattern=r"^[0-9a-f]{64}$", extra=refused_as("evidence.hash", "a SHA-256 of 64 hexadecimal digits"))
+        str,
+        Meta(pattern=whole("[0-9a-f]{64}"), extra=refused_as("evidence.hash", "a SHA-256 of 64 hexadecimal digits")),
     ]
 
 

@@ -14,12 +14,21 @@ MAX_ID: Final = 1 << 62
 """Above every identifier (a node's number and a place in its span, `gateway.store.nodes`), with room to reckon."""
 MAX_ROWS: Final = 5000
 """Rows of one import call, and of one page of a report."""
-MONTH: Final = r"^(19[7-9]\d|2\d\d\d)-(0[1-9]|1[0-2])$"
+
+
+def whole(pattern: str) -> str:
+    """Write the pattern of a whole text, the same in JSON Schema as here, where `$` alone lets an end of line pass."""
+    return rf"^(?:{pattern})$(?!\n)"
+
+
+YEAR: Final = "(?:19[7-9][0-9]|2[0-9]{3})"
+MONTH: Final = f"{YEAR}-(?:0[1-9]|1[0-2])"
 """A calendar month, such as 2026-11."""
+DAY: Final = f"{MONTH}-(?:[0-2][0-9]|3[01])"
 MONTH_WANTED: Final = "a month as YYYY-MM, with 01 to 12 behind a year from 1970 on, such as 2026-11"
 DAY_WANTED: Final = "a day of the calendar as YYYY-MM-DD, such as 2026-11-30"
 WHY: Final = "1 to 64 printable characters"
-PRINTABLE: Final = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*$"
+PRINTABLE: Final = whole(r"[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*")
 """Without control characters, ends of lines, and what turns the direction of writing."""
 MAX_CHANNEL: Final = 32
 """Characters of how a customer's consent reached us."""

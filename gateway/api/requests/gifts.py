@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway.api.conversion import refused_as
-from gateway.api.requests.fields import MAX_CHANNEL, MONTH, MONTH_WANTED, PRINTABLE, MaybeText, Text
+from gateway.api.requests.fields import MAX_CHANNEL, MONTH, MONTH_WANTED, PRINTABLE, MaybeText, Text, whole
 
 
 class GiveGift(msgspec.Struct, frozen=True):
@@ -56,4 +56,4 @@ class ExportGiftAid(msgspec.Struct, frozen=True):
     """The Gift Aid schedule of a month (2026-11) for one cause."""
 
     cause: Text
-    period: Annotated[str, Meta(pattern=MONTH, extra=refused_as("gift-aid.period", MONTH_WANTED))]
+    period: Annotated[str, Meta(pattern=whole(MONTH), extra=refused_as("gift-aid.period", MONTH_WANTED))]

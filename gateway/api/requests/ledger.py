@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway.api.conversion import refused_as
-from gateway.api.requests.fields import MAX_PAGE, MONTH, MONTH_WANTED, MaybeText, Number, Time
+from gateway.api.requests.fields import MAX_PAGE, MONTH, MONTH_WANTED, MaybeText, Number, Time, whole
 
 MAX_BALANCES: Final = 20_000
 """Wallets of one page of balances: each page reads the whole journal."""
@@ -37,7 +37,7 @@ class ExportJournal(msgspec.Struct, frozen=True):
 class ShowTotals(msgspec.Struct, frozen=True):
     """A calendar month on the operator's clock, such as 2026-11."""
 
-    period: Annotated[str, Meta(pattern=MONTH, extra=refused_as("ledger.period", MONTH_WANTED))]
+    period: Annotated[str, Meta(pattern=whole(MONTH), extra=refused_as("ledger.period", MONTH_WANTED))]
 
 
 class ReadJournal(msgspec.Struct, frozen=True):

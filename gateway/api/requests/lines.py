@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway.api.conversion import refused_as
-from gateway.api.requests.fields import MONTH, MONTH_WANTED, PRINTABLE, Currency, MaybeText, Number, Reason, Text
+from gateway.api.requests.fields import MONTH, MONTH_WANTED, PRINTABLE, Currency, MaybeText, Number, Reason, Text, whole
 from gateway.notices.kinds import NoticeKind
 
 
@@ -23,8 +23,10 @@ class SetTaxArea(msgspec.Struct, frozen=True):
     """Where the line that has a number is taxed from now on, and why: a state of two capital letters, and a ZIP."""
 
     number: Text
-    state: Annotated[str, Meta(pattern="^[A-Z]{2}$", extra=refused_as("tax.area", "a state of two capital letters"))]
-    zip: Annotated[str, Meta(pattern="^[0-9]{5}$", extra=refused_as("tax.area", "a ZIP of five digits"))]
+    state: Annotated[
+        str, Meta(pattern=whole("[A-Z]{2}"), extra=refused_as("tax.area", "a state of two capital letters"))
+    ]
+    zip: Annotated[str, Meta(pattern=whole("[0-9]{5}"), extra=refused_as("tax.area", "a ZIP of five digits"))]
     reason: Reason
 
 
@@ -131,7 +133,7 @@ class DecideLimit(msgspec.Struct, frozen=True):
     wording: Reason
     amount: MaybeText = ""
     period: Annotated[
-        str, Meta(pattern=f"({MONTH})|^$", extra=refused_as("limit.period", f"{MONTH_WANTED}, or nothing"))
+        str, Meta(pattern=whole(f"(?:{MONTH})?"), extra=refused_as("limit.period", f"{MONTH_WANTED}, or nothing"))
     ] = ""
     what: Annotated[Literal["bill", "abroad"], Meta(extra=refused_as("limit.invalid", "bill or abroad"))] = "bill"
 

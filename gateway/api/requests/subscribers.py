@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway.api.conversion import refused_as
-from gateway.api.requests.fields import MAX_CHANNEL, PRINTABLE, Currency, MaybeText, Number, Reason, Rows, Text
+from gateway.api.requests.fields import MAX_CHANNEL, PRINTABLE, Currency, MaybeText, Number, Reason, Rows, Text, whole
 
 
 class ImportSubscribers(msgspec.Struct, frozen=True):
@@ -61,4 +61,4 @@ class ListSubscribers(msgspec.Struct, frozen=True):
 class FindSubscribers(msgspec.Struct, frozen=True):
     """Subscribers who have a number that ends in `tail`."""
 
-    tail: Annotated[str, Meta(pattern=r"^[0-9]{3,20}$", extra=refused_as("subscriber.tail", "3 to 20 digits"))]
+    tail: Annotated[str, Meta(pattern=whole("[0-9]{3,20}"), extra=refused_as("subscriber.tail", "3 to 20 digits"))]

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway.api.conversion import refused_as
-from gateway.api.requests.fields import MAX_PAGE, MAX_TEXT, MaybeText, Number
+from gateway.api.requests.fields import MAX_PAGE, MAX_TEXT, MaybeText, Number, whole
 from gateway.tracing.traces import MAX_SECONDS
 
 Subject = Annotated[str, Meta(max_length=MAX_TEXT, extra=refused_as("trace.subject", "one of msisdn, imsi and link"))]
@@ -25,7 +25,8 @@ class StartTrace(msgspec.Struct, frozen=True):
     show_content: Annotated[bool, Meta(extra=refused_as("trace.wish"))] = False
     pcap: Annotated[str, Meta(extra=refused_as("trace.wish", "the path of a file"))] | None = None
     id: Annotated[
-        str, Meta(max_length=MAX_TEXT, pattern="^[0-9-]*$", extra=refused_as("trace.id", "digits with dashes between"))
+        str,
+        Meta(max_length=MAX_TEXT, pattern=whole("[0-9-]*"), extra=refused_as("trace.id", "digits with dashes between")),
     ] = ""
 
 

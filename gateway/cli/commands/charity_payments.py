@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from base64 import b64decode, b64encode
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -31,6 +32,8 @@ STANDING: Final = (
     "days",
     "agreed",
 )
+MAX_OCTETS: Final = 5 << 20
+"""Of a bank's file, which is asked about whole."""
 FILES: Final = ("file", "currency", "payments", "total", "state", "sha256")
 Month = Annotated[str, typer.Argument(help="The month, such as 2026-11, on the operator's clock.")]
 Out = Annotated[Path, typer.Option("--out", help="The folder that payment files are written to.")]
@@ -164,9 +167,13 @@ def paid(
 
 def _read(file: Path) -> bytes:
     try:
-        return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        with nullcontext(sys.stdin.buffer) if str(file) == "-" else file.open("rb") as octets:
+            content = octets.read(MAX_OCTETS + 1)
     except OSError as error:
         raise CommandFailed(f"{file} cannot be read: {error.strerror}", to_do="give a file that you may read") from None
+    if len(content) > MAX_OCTETS:
+        raise CommandFailed(f"{file} has more than {MAX_OCTETS >> 20} MiB", to_do="ask the bank for a file a day")
+    return content
 
 
 def bank(

@@ -164,10 +164,16 @@ def _finish(settings: Settings, url: str, made: str, until: int | None, now: int
 
 
 def _upgrade(settings: Settings, writer: Engine) -> str | None:
-    """Bring the tables to this program's version if they are older; gives what they were at then."""
+    """Bring the tables to this program's version if they are older; gives what they were at then.
+
+    CommandFailed where there are none: to SQLite an empty file is a database, and a copy that failed at its first octet would
+    take the place of all the books.
+    """
     with storing(), writer.connect() as connection:
         found = schema.current(connection)
-    if found is not None and found < schema.head():
+    if found is None:
+        raise CommandFailed("it cannot be restored: it holds no store", to_do="name a copy of one; see docs/restore.md")
+    if found < schema.head():
         schema.upgrade(writer, upgrade_keys(settings), _node(settings))
         return found
     schema.prepare(writer)

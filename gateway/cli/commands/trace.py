@@ -73,7 +73,7 @@ def start(
     from gateway.settings.values import parse_duration  # noqa: PLC0415  (pydantic; `tpo --help` needs none)
 
     try:
-        seconds = parse_duration(int(duration) if duration.isdigit() else duration)
+        seconds = parse_duration(f"{duration}s" if duration[-1:].isdecimal() else duration)
     except ValueError as error:
         raise CommandFailed(str(error), where="--for", to_do="give 30s, 10m or 2h", exit_code=ExitCode.USAGE) from None
     params = {"msisdn": msisdn, "imsi": imsi, "link": link, "seconds": seconds, "show_content": show_content}

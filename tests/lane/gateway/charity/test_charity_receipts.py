@@ -1,6 +1,7 @@
 """What comes into the charity account: booked once, by the bank's lines or by hand, and the books agree with the bank."""
 
 import pytest
+from sqlalchemy import select
 from support.bank_files import balance, entry, payment, statement
 from support.lane_fixture import EVIDENCE_KEY
 from support.payout_fixture import ANN, DAY, DECEMBER, JANUARY, LONDON, NOVEMBER, POUND, Place, paid
@@ -22,7 +23,7 @@ from gateway.ledger.check import check
 from gateway.store.engine import reading
 from gateway.store.evidence import Evidence
 from gateway.store.idempotency import KeyConflict
-from gateway.store.tables import matched_sums
+from gateway.store.tables import matched_sums, transfers
 
 SENDERS = Senders({"winter-2026": "GBP"}, "charity-account", frozenset({"GBP", "EUR"}))
 
@@ -34,9 +35,9 @@ def place(tmp_path):
     place.close()
 
 
-def line(amount, words, *, credit=True, currency="GBP", reference="B-1", returned=""):
+def line(amount, words, *, returned="", **said):
     details = payment("NOTPROVIDED", remittance=words, returned=returned)
-    return entry(amount, credit=credit, currency=currency, reference=reference, details=details)
+    return entry(amount, **{"reference": "B-1", **said}, details=details)
 
 
 def receipts(*lines):
@@ -97,6 +98,16 @@ def test_what_a_matcher_paid_is_booked_once_and_what_it_owes_still_is_shown(plac
     with place.reader.connect() as connection:
         wrong = check(connection, recompute, EVIDENCE_KEY).findings
     assert [each for each in wrong if each.check == "gift" or "match_paid" in each.detail] == []
+
+
+def test_a_line_that_was_booked_on_no_day_counts_from_its_value_day_or_from_now(place):
+    place.ticks.now = JANUARY
+    for reference, value_day in (("B-1", "2026-12-03"), ("B-2", "")):
+        place.settle(statement(line("1.00", "charity-account", reference=reference, day="", value_day=value_day)))
+    with reading(place.reader) as connection:
+        rows = connection.execute(select(transfers.c.event_at, transfers.c.at).order_by(transfers.c.id)).all()
+    noon_of_the_third = 1_796_299_200_000_000
+    assert [row.event_at for row in rows] == [noon_of_the_third, rows[1].at]
 
 
 def test_the_books_of_the_charity_account_are_what_its_bank_says_at_the_end_of_each_day(place):

@@ -3,6 +3,7 @@
 from support.lane_fixture import CAUSE_SEALS, EVIDENCE_KEY
 from support.payout_fixture import ANN, DECEMBER, JANUARY, NOVEMBER, POUND, Place, paid, returned
 
+from gateway.charity.check_bank import wrong_bank_rows
 from gateway.charity.closed_causes import KeepClosed, asked_out, asked_up_to, choosers, gone_unassigned, move_mark
 from gateway.charity.confirmation import ReleaseConfirmed
 from gateway.charity.policies import Policy, recompute
@@ -37,6 +38,7 @@ def test_a_months_giving_is_confirmed_paid_returned_shared_and_proved_on_a_serve
     with reading(place.reader) as connection:
         assert booked_balance(connection, DECEMBER) == {"GBP": 5 * POUND}
         assert campaign_sums(connection) == {}
+        assert list(wrong_bank_rows(connection)) == []
         assert sum(gone_unassigned(connection).values()) == POUND + 400
     assert place.findings() == []
     place.close()

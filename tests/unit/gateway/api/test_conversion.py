@@ -5,13 +5,15 @@ from typing import Annotated
 
 import msgspec
 import pytest
-from msgspec import Meta
+from msgspec import Meta, inspect
 from support.request_types import request_types
 
 from gateway.api.actions.table import ACTIONS
 from gateway.api.conversion import refused_as, to_request, wanted
 from gateway.api.problems import Problem
-from gateway.api.requests.fields import MaybeText, Text, Time, page_size
+from gateway.api.requests.bills import BillMonth
+from gateway.api.requests.charity import Cover
+from gateway.api.requests.fields import MaybeText, Reason, Text, Time, page_size, whole
 from gateway.api.requests.nodes import BeginDrain, ListEvents
 from gateway.api.requests.texts import SendText
 from gateway.api.requests.usage import ExportUsage
@@ -184,3 +186,42 @@ def test_a_text_to_be_sent_is_refused_by_its_place_and_field(change, code, detai
 def test_a_type_that_has_no_words_is_a_mistake_of_ours():
     with pytest.raises(TypeError, match="say in the field"):
         wanted(dict[str, int])
+
+
+def patterns(kind):
+    """Yield the patterns of a type, those of what it holds, too."""
+    match kind:
+        case inspect.StrType(pattern=str(pattern)):
+            yield pattern
+        case inspect.Metadata(type=inner) | inspect.ListType(item_type=inner):
+            yield from patterns(inner)
+        case inspect.UnionType(types=types):
+            for each in types:
+                yield from patterns(each)
+
+
+@pytest.mark.parametrize("kind", REQUESTS, ids=lambda kind: kind.__name__)
+def test_a_pattern_is_that_of_the_whole_text_in_digits_of_ours(kind):
+    for field in msgspec.structs.fields(kind):
+        for pattern in patterns(inspect.type_info(field.type)):
+            assert whole("") == pattern[:4] + pattern[-8:], field.name
+            assert "\\d" not in pattern, field.name
+
+
+@pytest.mark.parametrize("month", ["2026-10\n", "20\u0968\u096c-10", " 2026-10", "2026-10\n\n", "1969-12", "2026-13"])
+def test_a_month_has_one_way_to_be_written(month):
+    assert to_request({"period": "2026-10"}, BillMonth).period == "2026-10"
+    with pytest.raises(Problem):
+        to_request({"period": month}, BillMonth)
+
+
+def test_a_reason_ends_in_no_line():
+    for reason in ("why\n", "\n", "a\nb", "why\r"):
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.convert(reason, Reason)
+
+
+def test_a_day_is_of_a_month_that_can_be_named():
+    for day in ("1969-12-31", "2026-11-26\n", "20\u0968\u096c-11-26", "0001-01-01"):
+        with pytest.raises(Problem):
+            to_request({"day": day}, Cover)

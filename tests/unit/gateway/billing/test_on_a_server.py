@@ -1,5 +1,8 @@
 """The same on PostgreSQL: closing, late use, reopening, payments, dunning and the check, in one story."""
 
+from contextlib import suppress
+from datetime import UTC
+
 from support import charging_fixture as charging
 from support.billing_fixture import DAY, billing_place
 
@@ -10,8 +13,10 @@ from gateway.billing.check_bills import wrong_bills
 from gateway.billing.closing import ReopenMonth
 from gateway.billing.dunning_job import due_lines
 from gateway.billing.payments import PayBill, TakeBack
+from gateway.billing.preview import AlreadyClosed, preview
 from gateway.billing.references import reference_of
 from gateway.billing.statement import bill_of
+from gateway.charity.months import begin_of, end_of, following
 
 
 def test_months_are_closed_reopened_shown_paid_and_dunned_on_a_server(database):
@@ -21,6 +26,13 @@ def test_months_are_closed_reopened_shown_paid_and_dunned_on_a_server(database):
         place.use(5_000_000, "p;1")
         period = place.pass_month()
         first = place.close_month(period)
+        with place.reading() as connection:
+            later = [following(following(period)), following(following(following(period)))]
+            for month in (*later, "2020-01"):
+                with suppress(AlreadyClosed):
+                    assert preview(
+                        connection, month, begin_of(month, UTC), end_of(month, UTC)
+                    ).closed_first == following(period)
         place.use(2_000_000, "p;2", at=place.ticks.now // 1_000_000 - 40 * 3600)
         place.lane.run(ReopenMonth(period, "ann", "a late file"))
         place.lane.run(ReopenMonth(period, "bob", confirm=True))

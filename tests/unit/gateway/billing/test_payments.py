@@ -151,12 +151,78 @@ def test_the_direction_of_a_reversal_is_that_of_its_own_entry_and_what_was_paid_
     assert found == [("1.00", False, ""), ("2.00", True, ""), ("3.00", False, "AC04"), ("4.00", False, "NARR")]
 
 
-@pytest.mark.parametrize("row", ["b1,2.00", ",2.00,GBP,2026-12-01,", "b1,,GBP,2026-12-01,RF", "b1,2.00,GBP,,RF"])
-def test_a_row_of_csv_that_wants_something_is_named_by_its_line_before_any_is_booked(row, tmp_path):
-    file = tmp_path / "paid.csv"
-    file.write_text(f"reference,amount,currency,date,bill\nb0,2.00,GBP,2026-12-01,\n{row}\n")
-    with pytest.raises(CommandFailed, match="line 3 has not all of reference, amount"):
+def test_an_entry_that_was_booked_on_no_day_counts_from_its_value_day_and_one_of_none_refuses_the_file(tmp_path):
+    file = tmp_path / "days.xml"
+    inner = payment(reference_of(1))
+    file.write_bytes(
+        statement(entry("1.00", day="", value_day="2026-12-05", details=inner), entry("2.00", details=inner))
+    )
+    assert [line["date"] for line in lines_of(file)] == ["2026-12-05", "2026-12-04"]
+    file.write_bytes(statement(entry("1.00", details=inner), entry("2.00", day="", reference="R-2", details=inner)))
+    with pytest.raises(CommandFailed, match=r"date: give a day of the calendar.*nothing was booked") as refused:
         lines_of(file)
+    assert refused.value.where == f"{file}, R-2"
+
+
+HEADER = "reference,amount,currency,date,bill"
+
+
+def csv_lines(tmp_path, content):
+    file = tmp_path / "paid.csv"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return [(line["reference"], line["amount"], line["credit"]) for line in lines_of(file)]
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("b1,2.00", "2 fields, the header 5"),
+        ("b1,1,234.00,GBP,2026-12-01,RF", "6 fields, the header 5"),
+        (",2.00,GBP,2026-12-01,", "reference: give"),
+        ("b1,,GBP,2026-12-01,RF", "amount: give"),
+        ("b1,-,GBP,2026-12-01,RF", "amount: give"),
+        ("b1,2.00,GBP,,RF", "date: give a day"),
+        ("b1,2.00,GBP,01/12/2026,RF", "date: give a day"),
+        ("b1,2.00,pounds,2026-12-01,RF", "currency: give"),
+        ("b\0,2.00,GBP,2026-12-01,RF", r"U\+0000"),
+        ('"b1,2.00,GBP,2026-12-01,RF', "quotation mark"),
+    ],
+)
+def test_a_row_of_csv_that_cannot_be_meant_is_named_by_its_line_before_any_is_booked(row, said, tmp_path):
+    with pytest.raises(CommandFailed, match=said) as refused:
+        csv_lines(tmp_path, f"{HEADER}\nb0,2.00,GBP,2026-12-01,\n{row}\n")
+    assert refused.value.where == f"{tmp_path}/paid.csv:3"
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        (HEADER.replace("amount", "amount,amount"), "two columns of the same name"),
+        (HEADER.replace("bill", "bil"), "no column bill"),
+        (f"{HEADER},curency", "there is no column `curency`; did you mean `currency`"),
+    ],
+)
+def test_a_column_of_csv_that_is_not_known_or_there_twice_is_refused(header, said, tmp_path):
+    with pytest.raises(CommandFailed, match=said):
+        csv_lines(tmp_path, f"{header}\nb0,2.00,GBP,2026-12-01,RF,x\n")
+
+
+def test_csv_is_read_as_spreadsheets_write_it_and_what_went_back_has_one_sign(tmp_path):
+    row = "b0,-2.00,GBP,2026-12-01,RF"
+    plain = f"{HEADER}\n{row}\n"
+    for content in (
+        plain,
+        plain.replace(",", ";"),
+        plain.replace(",", "\t"),
+        f"sep=,\r\n{plain}",
+        plain.encode("utf-16"),
+        plain.encode("utf-8-sig"),
+        plain.replace("\n", "\r"),
+        f"{HEADER.upper()}\n\n{row}\n,,,,\n",
+        plain.replace(",", ", "),
+    ):
+        assert csv_lines(tmp_path, content) == [("b0", "2.00", False)]
+    assert csv_lines(tmp_path, plain.replace("-2", "--2")) == [("b0", "-2.00", False)]  # refused as it is booked
 
 
 LAUGHS = (

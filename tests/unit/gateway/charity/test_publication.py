@@ -30,7 +30,12 @@ NOVEMBER, DECEMBER, JANUARY = london(2026, 11, 1), london(2026, 12, 1), london(2
 
 @pytest.fixture
 def place(tmp_path):
-    place = Workplace(f"sqlite:///{tmp_path}/t.db")
+    yield from opened(f"sqlite:///{tmp_path}/t.db")
+
+
+def opened(url):
+    """A store whose journal is written by hand."""
+    place = Workplace(url)
     place.lane.start()
     place.unguard()  # a figure is made of whatever stands in the journal, with evidence or without
     place.numbers = itertools.count(place.node.next_id + 10_000)
@@ -380,3 +385,12 @@ def test_a_store_from_before_months_were_published_may_have_told_less(told_of):
     mark = insert(marks).values(node=0, name="tenth.running_since", value=5)
     assert wrong(told_of, mark, delete(public_sums)) == []
     assert wrong(told_of, mark, update(public_sums).values(amount=900 * POUND))
+
+
+def test_figures_are_held_against_the_journal_of_a_server_too(database):
+    for place in opened(database("figures")):
+        charge(place, NOVEMBER, range(60), amount=12_345_670)
+        single(place, NOVEMBER, "gift", (1 << 40) + 5, "gifts:wwf", 2 * POUND)
+        publish(place, DECEMBER + GRACE)
+        assert wrong(place) == []
+        assert len(wrong(place, update(public_sums).values(amount=POUND))) == 1

@@ -47,6 +47,19 @@ def test_what_has_no_column_of_numbers_is_no_extract():
         read_rows(io.StringIO("a,b\n1,2\n"), ["288701"])
 
 
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("2026-11-01,288701,0,WATERAID", "line 6: the row of 288701 has not as many fields"),
+        ("2026-11-01,288701,0,WATER,AID,Removed", "line 6: the row of 288701 has not as many fields"),
+        (f"2026-11-01,288701,0,{'W' * 200_000},Removed", "behind line 5: a row cannot be read: field larger than"),
+    ],
+)
+def test_an_extract_that_was_cut_off_or_broken_says_nothing_of_our_causes(row, said):
+    with pytest.raises(RegisterInvalid, match=said):
+        read_rows(io.StringIO(f"{COMMISSION}{row}\n"), ["288701"])
+
+
 def test_a_number_that_the_extract_does_not_have_is_absent_and_a_later_extract_replaces_it(tmp_path):
     place = Workplace(f"sqlite:///{tmp_path}/t.db")
     place.lane.start()

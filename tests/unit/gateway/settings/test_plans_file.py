@@ -23,7 +23,7 @@ def write(tmp_path):
         (tmp_path / "causes.yaml").write_text("c: {name: C, country: GB}\n")
         (tmp_path / "plans.yaml").write_text(f"p: {{name: P, currency: GBP, {plan}}}\n")
         for name, text in files.items():
-            (tmp_path / f"{name}.csv").write_text(text)
+            (tmp_path / f"{name}.csv").write_bytes(text.encode(errors="surrogateescape"))
         return tmp_path / "gateway.yaml"
 
     return write_
@@ -107,6 +107,10 @@ def test_a_deck_has_destinations_and_those_of_the_file_itself_go_before_it(plan)
     }
 
 
+def test_a_deck_may_begin_with_a_byte_order_mark(plan):
+    assert plan(f"{RATES}, deck: world.csv", world=f"\ufeff{DECK}") == plan(f"{RATES}, deck: world.csv", world=DECK)
+
+
 def test_what_is_in_force_is_shown_in_major_units(write):
     text = voice("{price: 0.03, per: 60, connection: 0.05, at: {night: {price: 0.01, per: 60}}}")
     path = write(f"{text}, periods: {{night: {{begins: '19:00'}}}}, caps: [{{services: [data], day: 1.5}}]")
@@ -172,6 +176,9 @@ def test_what_cannot_be_meant_is_refused(problems, text, problem):
         ("prefix,voice,sms\n33,,\n", "world.csv:2: give voice, sms or both"),
         ("prefix,sms,service\n33,1,1\n", "service only with voice"),
         ("prefix,voice,increments\n33,1,6\n", "world.csv:2: must be the first increment"),
+        ("prefix,voice\n33,0.2\n34,0.2" + "0" * 200_000, "world.csv:3: can't be read: field larger than"),
+        ('prefix,voice\n"33,0.2\n34,0.2\n', "world.csv:3: can't be read: unexpected end of data"),
+        ("prefix,voice\n33,0.2\udce9\n", "world.csv: is no text in UTF-8"),
         ("prefix,voice\n44800,1\n", "p.destinations.44800: these numbers are free to call in GB"),
     ],
 )

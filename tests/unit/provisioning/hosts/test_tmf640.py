@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioning.errors import HostUnavailable
+from provisioning.errors import HostDeclined, HostUnavailable
 from provisioning.hosts.interface import ABSENT, Access, Condition, HostLine
 from provisioning.hosts.tmf640 import BoundedDict, Tmf640
 from provisioning.hosts.tmf640_service import (
@@ -174,6 +174,15 @@ def test_a_monitor_in_error_gives_the_reason_whether_its_body_is_text_or_object(
         refused = monitor_refusal({"state": state, "response": {"body": body}})
         assert refused.code == "host.refused.60"
         assert str(refused) == "the host could not do it: no: number 44********01 is barred"
+
+
+@pytest.mark.parametrize(
+    ("status", "lasts"),
+    [("400", True), (409, True), ("429", False), (423, False), ("408", False), ("500", False), (None, False)],
+)
+def test_work_that_failed_for_this_moment_is_no_refusal_of_the_line(status, lasts):
+    refused = monitor_refusal({"state": "InError", "response": {"statusCode": status, "body": {"message": "busy"}}})
+    assert isinstance(refused, HostDeclined) is not lasts
 
 
 @pytest.mark.parametrize("monitor", [None, [], {}, {"state": "InProgress"}, {"state": "Completed"}, {"state": 5}])
