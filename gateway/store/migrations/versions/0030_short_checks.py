@@ -1,6 +1,7 @@
-"""The journal's CHECKs say the same in a quarter of the words: a server parses them for each batch (decision 071).
+"""The journal's CHECKs say the same in a quarter of the words (decision 071); credit that has ended can be put back (072).
 
-A program of before may go on: what it books is held to the same. Its own check names the constraints as replaced.
+A server parses them for each batch. A program of before may go on: what it books is held to the same. Its own check names the
+constraints as replaced, and entries of the new kinds, which it books none of, as unknown.
 """
 
 from alembic import op
