@@ -89,7 +89,7 @@ async def talk_of_faults(talk):
     await talk.charge(5002, request(2, 9, service(10, ask=0), session="x;8"))
     await talk.charge(5031, request(1, 0, context="nothing@3gpp.org", session="x;9"))
     await talk.charge(5004, request(7, 0, session="x;10"))
-    await talk.charge(5004, request(4, 0, requested_action=2, session="x;11"))
+    await talk.charge(5004, request(4, 0, requested_action=1, session="x;11"))
     await talk.charge(5004, request(1, 0, origin_host="other.host.example"))
     await talk.charge(5001, good, encode_avp(318, b"\0\0\0\7"))
     await talk.charge(5001, good, encode_avp(456, encode_avp(318, b"\0\0\0\7")))

@@ -421,12 +421,6 @@ def test_an_event_of_more_octets_than_a_threshold_can_say_is_answered(place, gig
     assert only(answer).volume_quota_threshold == min(gigabytes * 200 * MEGABYTE, 0xFFFFFFFF)
 
 
-def test_an_event_that_is_no_debit_is_refused_by_name(place):
-    with pytest.raises(DiameterError) as refused:
-        place.ask(ccr(EVENT, 0, service(), context="32274@3gpp.org", requested_action=2))
-    assert (refused.value.result_code, refused.value.failed_avp[:4]) == (5004, (436).to_bytes(4, "big"))
-
-
 def test_a_bundle_is_sold_once_and_its_tenth_accrues_on_the_sale(place):
     sub = place.enrol(8 * POUND, plan="bundle-gb")
     first = only(place.ask(ccr(INITIAL, 0, service(ask=0))))
