@@ -18,6 +18,7 @@ from gateway.ledger import accounts
 from gateway.ledger.balances import account_names
 from gateway.ledger.books import Books
 from gateway.ledger.entries import Entry
+from gateway.ledger.money import MICRO
 from gateway.store.batch import Batch, Unit
 from gateway.store.idempotency import KeyConflict
 from gateway.store.sealed_months.parts import parts
@@ -30,6 +31,8 @@ TRANSFER, TRANSFER_BACK = "transfer", "transfer_back"
 RECEIVED: Final = "received"
 """What is kept of their lines in the place of an outcome."""
 KINDS: Final = (MATCH_PAID, MATCH_BACK, TRANSFER, TRANSFER_BACK)
+LARGEST: Final = 1_000_000_000 * MICRO
+"""Micro-units: a receipt beyond it is a mistake of whoever wrote it."""
 _WORD: Final = re.compile(r"[a-z0-9-]+", re.ASCII)
 
 
@@ -95,6 +98,8 @@ def receipt_of(line: BankLine, senders: Senders, event_at: int) -> Receipt | str
     campaign = named[0] if named else ""
     if campaign and senders.campaigns[campaign] != line.currency:
         return f"campaign {campaign} is in {senders.campaigns[campaign]}"
+    if not 0 < line.amount <= LARGEST:
+        return "its amount is nothing, or more than a billion"
     return Receipt(line.identity, line.identity, campaign, line.amount, line.currency, event_at, back=not line.credit)
 
 

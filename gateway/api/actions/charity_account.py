@@ -1,7 +1,6 @@
 """Actions about the account that causes are paid from: what comes into it, and whether it covers what is owed."""
 
 from datetime import date, datetime, time, timedelta
-from typing import Final
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, func, select
@@ -14,6 +13,7 @@ from gateway.api.problems import bad_request, conflict, not_found
 from gateway.api.requests import charity as requests
 from gateway.api.requests.fields import DAY_WANTED, Nothing
 from gateway.charity.receipts import (
+    LARGEST,
     BookReceipt,
     CampaignSums,
     Receipt,
@@ -23,12 +23,9 @@ from gateway.charity.receipts import (
 )
 from gateway.charity.remittance import Needed, needed, remittances
 from gateway.context import GatewayContext
-from gateway.ledger.money import MICRO, AmountInvalid, format_amount, is_payable, parse_amount
+from gateway.ledger.money import AmountInvalid, format_amount, is_payable, parse_amount
 from gateway.store.idempotency import KeyConflict
 from gateway.store.tables import charity_balances
-
-LARGEST: Final = 1_000_000_000 * MICRO
-"""Micro-units: a receipt beyond it is a mistake of whoever typed it."""
 
 
 def list_campaigns(context: GatewayContext, _request: Nothing, caller: Caller) -> CampaignRows:

@@ -21,7 +21,8 @@ from gateway.api.answers.charity import (
     StandingRow,
 )
 from gateway.api.callers import Caller, need_causes
-from gateway.api.problems import bad_request, conflict, not_found
+from gateway.api.json_values import read_value
+from gateway.api.problems import Problem, bad_request, conflict, not_found
 from gateway.api.requests import charity as requests
 from gateway.api.requests.fields import DAY_WANTED, Nothing
 from gateway.bank import camt, pain002
@@ -254,10 +255,12 @@ def propose_bank(context: GatewayContext, request: requests.ProposeBank, caller:
     if request.cause not in context.settings.causes:
         raise not_found("cause.unknown", "there is no such cause in the file")
     try:
-        account = checked(msgspec.json.decode(request.account, type=BankAccount))
+        account = checked(msgspec.convert(read_value(request.account.encode(), "bank.details"), BankAccount))
     except AccountInvalid as error:
         raise bad_request("bank.details", f"account: {error}") from None
-    except msgspec.DecodeError:
+    except Problem as problem:
+        raise bad_request("bank.details", f"account: {problem.detail}") from None
+    except msgspec.ValidationError:
         names = ", ".join(field.name for field in msgspec.structs.fields(BankAccount))
         raise bad_request("bank.details", f"account: give a JSON object with texts of {names}") from None
     _check_paid_from(context, request.currency, account)

@@ -238,14 +238,15 @@ def report(
 def _policy(file: Path) -> dict[str, object]:
     from pydantic import ValidationError  # noqa: PLC0415  (as above)
 
+    from gateway.settings.error_messages import Report, explain  # noqa: PLC0415  (as above)
     from gateway.settings.sections.charity import ComparedPolicy  # noqa: PLC0415  (as above)
     from gateway.settings.yaml_loader import load_file  # noqa: PLC0415  (as above)
 
-    document = load_file(file)
-    found = [str(problem) for problem in document.problems]
+    report = Report(load_file(file))
     try:
-        if not found:
-            return ComparedPolicy.model_validate(document.value).as_request()
+        if not report.problems:
+            return ComparedPolicy.model_validate(report.document.value).as_request()
     except ValidationError as error:
-        found = [f"{'.'.join(map(str, each['loc'])) or 'the file'}: {each['msg']}" for each in error.errors()]
-    raise CommandFailed(f"this is no policy: {'; '.join(found)}", where=str(file), to_do="give id, base and rate")
+        explain(report, ComparedPolicy, error)
+    found = "; ".join(map(str, report.problems))
+    raise CommandFailed(f"this is no policy: {found}", where=str(file), to_do="give id, base and rate")

@@ -30,12 +30,21 @@ def check_tokens(found: Found, report: Report) -> None:
 
 
 def check_secrets(found: Found, report: Report) -> None:
-    """Warn of secrets that others can read; refuse a key that can be guessed."""
+    """Warn of secrets that others can read; refuse a key that can be guessed, and a token that no header carries as it is."""
     for name in ("store", "api", "smpp", "provisioning", "events", "privacy"):
         for path, secret in secrets_in(getattr(found, name), (name,)):
             _check_origin(path, secret, report)
+            if path[-1] == "token" and not _is_carried(secret.reveal()):
+                report.error(
+                    path, "has a blank at an end, a control character or a byte order mark: nobody could show it"
+                )
     if found.privacy and found.privacy.key and len(found.privacy.key.reveal().encode()) < MIN_KEY:
         report.error(("privacy", "key"), f"must have at least {MIN_KEY} octets")
+
+
+def _is_carried(token: str) -> bool:
+    """Whether a header's value is this token once what surrounds a value is left out (RFC 9110 §5.5)."""
+    return token == token.strip() and token.isprintable()
 
 
 def _check_origin(path: KeyPath, secret: Secret, report: Report) -> None:

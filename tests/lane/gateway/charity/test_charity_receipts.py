@@ -74,10 +74,12 @@ def test_a_line_is_a_matchers_or_the_companys_by_its_words_and_what_says_neither
         line("1.00", "winter-2026 charity-account", reference="B-4"),
         line("2.00", "interest", reference="B-5"),
         line("3.00", "winter-2026", reference="B-6", returned="AC04"),
+        line("0.00", "charity-account", reference="B-7"),
+        line("1000000000.01", "charity-account", reference="B-8"),
     ]
     found, others = receipts(*lines)
     assert found == [("winter-2026", 25_000, False), ("", 8_000, False), ("", 500, True)]
-    assert [why.partition(":")[0] for why in others] == [f"line {place} of statement S-1" for place in (4, 5, 6)]
+    assert [why.partition(":")[0] for why in others] == [f"line {place} of statement S-1" for place in (4, 5, 6, 7, 8)]
     (why,) = receipts(line("9.00", "winter-2026", currency="EUR"))[1]
     assert why == "line 1 of statement S-1: campaign winter-2026 is in GBP"
     (why,) = receipts(line("9.00", "charity-account", currency="USD"))[1]

@@ -141,6 +141,20 @@ api:
     ]
 
 
+def test_a_token_that_nobody_could_show(problems):
+    text = "api: {tokens: [{name: a, role: viewer, token: {env: A}}]}\n"
+    for token in ("canary ", "\tcanary", "\ufeffcanary", "can\nary", "can\x7fary"):
+        [problem] = problems(text, {"A": token})
+        assert problem.startswith(
+            "3: api.tokens[0].token: has a blank at an end, a control character or a byte order mark"
+        )
+        assert "canary" not in problem
+    url = (
+        "provisioning: {hosts: [{name: h, adapter: tmf640, plans: [], url: 'https://h.example/v4', token: {env: A}}]}\n"
+    )
+    assert any("hosts[0].token: has a blank" in problem for problem in problems(API + url, {"A": "canary\r"}))
+
+
 def test_an_interface_that_nobody_may_use(problems):
     [problem] = problems("api: {listen: 0.0.0.0:8080}\n")
     assert problem.startswith("3: api.listen: warning: can be reached from other machines, but api.tokens is empty")
