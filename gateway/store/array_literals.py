@@ -6,13 +6,13 @@ in, and each mixture of them would be another statement.
 Syntax: PostgreSQL's documentation, "Array Input and Output Syntax", and "bytea Hex Format".
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Column, Integer, LargeBinary, String
 
-Writer = Callable[[Any], str]
-"""Writes a value, that is not NULL, as it stands in an array."""
+Writer = Callable[[Sequence[Any]], str]
+"""Writes the values of a column, among them perhaps None, as a literal."""
 
 
 def array_of(column: Column[Any]) -> tuple[str, Writer]:
@@ -21,9 +21,9 @@ def array_of(column: Column[Any]) -> tuple[str, Writer]:
     Text has no length there, since a cast would cut what is longer than its column.
     """
     for kind, array in (
-        (Integer, ("bigint[]", str)),
-        (String, ("text[]", _quoted)),
-        (LargeBinary, ("bytea[]", _hexadecimal)),
+        (Integer, ("bigint[]", _numbers)),
+        (String, ("text[]", _texts)),
+        (LargeBinary, ("bytea[]", _octets)),
     ):
         if isinstance(column.type, kind):
             return array
@@ -32,11 +32,15 @@ def array_of(column: Column[Any]) -> tuple[str, Writer]:
 
 def literals(rows: Sequence[tuple[Any, ...]], writers: Sequence[Writer]) -> tuple[str, ...]:
     """Give an array literal for each column of rows, whose values these write in order."""
-    return tuple(_array(values, write) for write, values in zip(writers, zip(*rows, strict=True), strict=True))
+    return tuple([write(values) for write, values in zip(writers, zip(*rows, strict=True), strict=True)])
 
 
-def _array(values: Iterable[Any], write: Writer) -> str:
-    return "{" + ",".join(["NULL" if value is None else write(value) for value in values]) + "}"
+def _numbers(values: Sequence[int | None]) -> str:
+    return "{" + ",".join(["NULL" if number is None else str(number) for number in values]) + "}"
+
+
+def _texts(values: Sequence[str | None]) -> str:
+    return "{" + ",".join(["NULL" if text is None else _quoted(text) for text in values]) + "}"
 
 
 def _quoted(text: str) -> str:
@@ -45,5 +49,5 @@ def _quoted(text: str) -> str:
     return f'"{text}"'
 
 
-def _hexadecimal(octets: bytes) -> str:
-    return f'"\\\\x{octets.hex()}"'
+def _octets(values: Sequence[bytes | None]) -> str:
+    return "{" + ",".join(["NULL" if octets is None else f'"\\\\x{octets.hex()}"' for octets in values]) + "}"

@@ -22,6 +22,7 @@ from sqlalchemy.pool import NullPool
 
 from gateway.store.driver_errors import classify, is_of_driver
 from gateway.store.private_files import keep_private
+from gateway.store.statements import execute
 
 Found = TypeVar("Found")
 BUSY_TIMEOUT_S = 30.0
@@ -65,7 +66,7 @@ def open_writer(url: str, *, existing: bool = False, label: str = "tpo") -> Engi
         keep_private(store, create=not existing)
     engine = _open(url, begin="BEGIN IMMEDIATE", mode="rw" if existing else "rwc", label=label)
     is_file = engine.dialect.name == "sqlite"
-    event.listen(engine, "connect", _prepare_sqlite_writer if is_file else _limit_server)
+    event.listen(engine, "connect", _prepare_sqlite_writer if is_file else _prepare_server_writer)
     return engine
 
 
@@ -168,14 +169,14 @@ def leave_syncs(connection: Connection) -> None:
 def prepare_for_batches(connection: Connection) -> None:
     """Have a writer's connection to a server find rows by their keys, and wait neither for BEGIN alone nor for the disk.
 
-    A BEGIN is sent together with what follows it in a pipeline; the driver's own is waited for, there too. Commits return
+    A BEGIN is sent together with what follows it in a pipeline; the driver's own would be waited for. Commits return
     before they are on the disk: gateway.store.server_log sees to that.
     """
     driver: Any = connection.connection.driver_connection
     driver.autocommit = True
     settings = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in (BY_KEY | LEAVE_SYNCS).items())
     driver.execute(f"SELECT {settings}")
-    event.listen(connection, "begin", lambda begun: begun.connection.cursor().execute("BEGIN", prepare=False))
+    event.listen(connection, "begin", lambda begun: execute(begun, "BEGIN"))
 
 
 def find_at_will(connection: Connection) -> None:
@@ -232,7 +233,8 @@ def _open(url: str, *, begin: str, mode: str, label: str) -> Engine:
     return create_engine(server, pool_size=4, pool_pre_ping=True, connect_args=server_options(label))
 
 
-def _limit_server(connection: Any, _record: Any) -> None:  # noqa: ANN401  (psycopg's connection; the pool record, unused)
+def _prepare_server_writer(connection: Any, _record: Any) -> None:  # noqa: ANN401  (psycopg's; the pool record, unused)
+    connection.prepare_threshold = None  # at a ROLLBACK it would take all back, that of store.server_pipeline, too
     for name, value in SERVER_LIMITS.items():
         unset = "SELECT set_config(%s, %s, false) WHERE current_setting(%s) IN ('0', '0ms')"
         connection.execute(unset, (name, value, name))

@@ -23,7 +23,7 @@ from gateway.store.leases import Lease
 from gateway.store.log_sync import LogSync
 from gateway.store.nodes import BLOCK, Node, extend, verify
 from gateway.store.row_cache import RowCache
-from gateway.store.statements import Asked, pipelined
+from gateway.store.statements import Asked, Commit, pipelined
 
 IDS_LEFT = BLOCK // 2
 """A batch never begins with fewer identifiers than this in its node's block."""
@@ -89,18 +89,8 @@ class LaneTransactions:
         waited = began - jobs[0].since
         try:
             self._ground.check()
-            transaction, loaded, decided = self._work(jobs, policies)
-            saved = self._monotonic()
-            self._enter(jobs, committing=True)
-            try:
-                transaction.commit()
-                self._cache.commit()
-                if self._evidence is not None:
-                    self._evidence.commit()
-            except Exception as error:
-                if is_undone(error):
-                    raise
-                raise OutcomeUnknown(str(self._ground.lose(classify(error)))) from error
+            batch, transaction, loaded, decided = self._work(jobs, policies)
+            saved = self._save(batch, transaction, jobs)
         except BaseException:
             self._node.ceiling = ceiling  # the block that this batch wrote down may be gone with it
             raise
@@ -136,8 +126,8 @@ class LaneTransactions:
                 connection.invalidate()
                 connection.close()
 
-    def _work(self, jobs: list[Job], policies: Policies) -> tuple[RootTransaction, float, float]:
-        """Load, decide and save; gives the transaction, and when it had loaded and decided."""
+    def _work(self, jobs: list[Job], policies: Policies) -> tuple[Batch, RootTransaction, float, float]:
+        """Load and decide; gives the batch and its transaction, and when it had loaded and decided."""
         if self.lease.fenced:
             raise StoreFenced("another gateway has taken over")
         connection = self._connect()
@@ -160,8 +150,26 @@ class LaneTransactions:
         for job in jobs:
             job.answer = job.unit.decide(batch)
         decided = self._monotonic()
-        batch.save()
-        return transaction, loaded, decided
+        return batch, transaction, loaded, decided
+
+    def _save(self, batch: Batch, transaction: RootTransaction, jobs: list[Job]) -> float:
+        """Save and commit; gives when the rows were handed over, which a server gets together with the COMMIT."""
+        commit = Commit(transaction)
+        try:
+            with pipelined(transaction.connection):
+                batch.save()
+                saved = self._monotonic()
+                self._enter(jobs, committing=True)
+                commit.send()
+            commit.finish()
+            self._cache.commit()
+            if self._evidence is not None:
+                self._evidence.commit()
+        except Exception as error:
+            if not commit.may_be_done or is_undone(error):
+                raise
+            raise OutcomeUnknown(str(self._ground.lose(classify(error)))) from error
+        return saved
 
     def _has_to_prepare(self, jobs: list[Job]) -> bool:
         """Whether something is to be done in the transaction before its rows are asked for: seldom."""

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, select, update
 
 from gateway.store.errors import StoreFenced
 from gateway.store.nodes import Node, owned, store_clock
-from gateway.store.statements import Asked
+from gateway.store.statements import Asked, execute
 from gateway.store.tables import nodes
 
 MICROSECONDS: Final = 1_000_000
@@ -108,9 +108,7 @@ def ask(connection: Connection, node: Node) -> Asked | None:
     """
     if connection.dialect.name == "sqlite":
         return None
-    cursor = connection.connection.cursor()
-    cursor.execute(_RENEW, (node.id, node.epoch))
-    return Asked(cursor)
+    return Asked(execute(connection, _RENEW, (node.id, node.epoch)))
 
 
 def check(node: Node, renewal: Asked | None) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine
 
 from gateway.store.driver_errors import classify, is_of_driver
 from gateway.store.engine import interrupt, storing
+from gateway.store.statements import execute, pipelined
 
 WORTH_A_BATCH: Final = 24
 """Each batch costs lane and server as much as some nine units more."""
@@ -59,7 +60,8 @@ class ServerLog:
         if connection is None:
             raise OSError("there is no connection to the server")
         try:
-            connection.connection.cursor().execute(_FLUSH)
+            with pipelined(connection):
+                execute(connection, _FLUSH)
         except Exception as error:
             if is_of_driver(error):
                 raise OSError(str(classify(error))) from error

@@ -7,7 +7,7 @@ so it is compiled at start and handed to the driver directly, whose own errors c
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import chain
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 from sqlalchemy import (
@@ -17,6 +17,7 @@ from sqlalchemy import (
     Column,
     Connection,
     Dialect,
+    RootTransaction,
     Select,
     Table,
     Text,
@@ -34,10 +35,15 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from gateway.store.array_literals import array_of, literals
 
+if TYPE_CHECKING:
+    from gateway.store.server_pipeline import Sent, ServerPipeline
+
 _TYPES = {int: BigInteger, str: Text}
 _NOBODY_WAITS: Final = nullcontext()
 ROWS_AT_ONCE: Final = (16, 4)
 """How many rows SQLite inserts by one statement: few lengths, since it keeps each prepared."""
+PIPELINE: Final = "pipeline"
+"""Where a connection keeps (`info`) what sends a server several statements together."""
 WRITTEN: Final = "written"
 """Where a connection keeps (`info`) whom it calls with the name of each table that a statement of here writes to."""
 
@@ -80,7 +86,7 @@ class _Writing(_Prepared):
             return
         dialect = connection.dialect
         if dialect.name == "postgresql":
-            _cursor(connection).execute(self.text(dialect), self.arrays(rows))
+            _execute(connection, self.text(dialect), self.arrays(rows))
         else:
             self._run_here(_cursor(connection), self.text(dialect), rows)
         written = connection.info.get(WRITTEN)
@@ -171,7 +177,7 @@ class Inserts(dict[str, Insert]):
                 self[name].run(connection, each)
             return
         given = [array for name, each in rows.items() for array in self[name].arrays(each)]
-        _cursor(connection).execute(self._text(tuple(rows), connection.dialect), given)
+        _execute(connection, self._text(tuple(rows), connection.dialect), given)
 
     def _text(self, names: tuple[str, ...], dialect: Dialect) -> str:
         found = self._joined.get(names)
@@ -221,11 +227,18 @@ class Delete(_Writing):
         return _positional(str(compiled), compiled.positiontup, [f"key_{k}" for k in self._key])
 
 
+class Fetching(Protocol):
+    """What gives the rows of a statement: a driver's cursor, or what was sent in a pipeline."""
+
+    def fetchall(self) -> Sequence[Any]:
+        """Give all rows as plain tuples."""
+
+
 class Asked:
     """A query that is on its way: within `pipelined` the server works on it, and on others, until its rows are wanted."""
 
-    def __init__(self, cursor: DBAPICursor | None) -> None:
-        """Take the cursor that ran it; None where nothing was asked."""
+    def __init__(self, cursor: Fetching | None) -> None:
+        """Take what gives its rows; None where nothing was asked."""
         self._cursor = cursor
         self._rows: Sequence[tuple[Any, ...]] = ()
 
@@ -261,13 +274,9 @@ class SelectAmong(_Prepared):
         wanted = list(keys)
         if not wanted:
             return Asked(None)
-        if connection.dialect.name == "postgresql":
-            given = literals([(key,) for key in wanted], [self._write])[0]
-        else:
-            given = msgspec.json.encode(wanted).decode()
-        cursor = _cursor(connection)
-        cursor.execute(self.text(connection.dialect), (given,))
-        return Asked(cursor)
+        on_server = connection.dialect.name == "postgresql"
+        given = self._write(wanted) if on_server else msgspec.json.encode(wanted).decode()
+        return Asked(_execute(connection, self.text(connection.dialect), (given,)))
 
     def _compile(self, dialect: Dialect) -> str:
         if dialect.name == "postgresql":
@@ -283,15 +292,63 @@ class SelectAmong(_Prepared):
 
 
 def pipelined(connection: Connection) -> AbstractContextManager[object]:
-    """Have statements sent to a server without waiting for each; one that fails does so at the end, or when rows are taken.
+    """Have statements of here sent to a server together; one that fails does so at the end, or when rows are taken.
 
-    Within the block the number of rows that a statement changed is not known yet. SQLite has nobody to wait for.
+    Within the block SQLAlchemy cannot use the connection. A block in another is a part of that. SQLite has nobody to wait for.
     """
     if connection.dialect.name != "postgresql":
         return _NOBODY_WAITS
-    driver: Any = connection.connection.driver_connection
-    pipeline: AbstractContextManager[object] = driver.pipeline()
-    return pipeline
+    pipeline: ServerPipeline | None = connection.info.get(PIPELINE)
+    if pipeline is None:
+        from gateway.store import server_pipeline  # noqa: PLC0415  (psycopg is there only where PostgreSQL is used)
+
+        driver: Any = connection.connection.driver_connection
+        pipeline = connection.info[PIPELINE] = server_pipeline.ServerPipeline(driver)
+    return _NOBODY_WAITS if pipeline.is_open else pipeline
+
+
+def execute(connection: Connection, text: str, values: Sequence[str | int] = ()) -> Fetching:
+    """Have the driver run a statement, its values in the place of each `%s`; in a pipeline it is only sent."""
+    pipeline: ServerPipeline | None = connection.info.get(PIPELINE)
+    if pipeline is not None and pipeline.is_open:
+        return pipeline.send(text, values)
+    cursor = connection.connection.cursor()
+    cursor.execute(text, values)
+    return cursor
+
+
+class Commit:
+    """The COMMIT of a transaction: a server gets it together with the statements before it, in a pipeline."""
+
+    def __init__(self, transaction: RootTransaction) -> None:
+        """Take the transaction; nothing is sent yet."""
+        self._transaction = transaction
+        self._begun = False
+        self._pipeline: ServerPipeline | None = None
+        self._sent: Sent | None = None
+
+    def send(self) -> None:
+        """Let it go with what is gathered."""
+        self._begun = True
+        self._pipeline = self._transaction.connection.info.get(PIPELINE)
+        if self._pipeline is not None and self._pipeline.is_open:
+            self._sent = self._pipeline.send("COMMIT")
+
+    def finish(self) -> None:
+        """Commit, where that is not done yet."""
+        self._transaction.commit()
+
+    @property
+    def may_be_done(self) -> bool:
+        """Whether, after an error, the transaction may be committed for all that is known here."""
+        if self._pipeline is None or self._sent is None:
+            return self._begun
+        return not self._pipeline.is_left_out(self._sent)
+
+
+def _execute(connection: Connection, text: str, values: Sequence[str | int]) -> Fetching:
+    _begin(connection)
+    return execute(connection, text, values)
 
 
 class SelectPairs(_Prepared):
@@ -310,9 +367,7 @@ class SelectPairs(_Prepared):
         wanted = sorted(pairs)
         if not wanted:
             return ()
-        cursor = _cursor(connection)
-        cursor.execute(self.text(connection.dialect), (msgspec.json.encode(wanted).decode(),))
-        return cursor.fetchall()
+        return _execute(connection, self.text(connection.dialect), (msgspec.json.encode(wanted).decode(),)).fetchall()
 
     def _compile(self, dialect: Dialect) -> str:
         given = bindparam("pairs", type_=Text)
@@ -327,9 +382,13 @@ class SelectPairs(_Prepared):
 
 def _cursor(connection: Connection) -> DBAPICursor:
     """Give a cursor of the driver, in a transaction that is SQLAlchemy's."""
+    _begin(connection)
+    return connection.connection.cursor()
+
+
+def _begin(connection: Connection) -> None:
     if not connection.in_transaction():
         connection.begin()
-    return connection.connection.cursor()
 
 
 def _positional(text: str, positions: Sequence[str] | None, wanted: Sequence[str]) -> str:

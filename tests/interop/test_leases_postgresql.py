@@ -13,6 +13,7 @@ from gateway.store import leases, nodes, schema
 from gateway.store.backends import end_backends, end_stalled
 from gateway.store.engine import open_reader, open_writer, storing
 from gateway.store.errors import StoreFenced, StoreUnavailable
+from gateway.store.statements import PIPELINE
 from gateway.store.tables import nodes as tables_nodes
 from gateway.store.tables import subscribers, wallets
 from gateway.store.takeover import AdoptNode, RenewLease, RetireNodes, look_around
@@ -34,10 +35,13 @@ def open_wallet(place, number=7):
 def statements_of(place):
     """What the lane sends for a batch that changes nothing, once it is connected."""
     place.lane.run(RenewLease())
-    if place.lane._transactions.connection.dialect.name == "postgresql":
+    connection = place.lane._transactions.connection
+    if connection.dialect.name == "postgresql":
         with wire(place) as messages:
             place.lane.run(RenewLease())
-        return [line.split('"')[-2] for line in messages if line.split("\t")[3] in ("Parse", "Query")]
+        prepared = {name.decode(): text for text, name in connection.info[PIPELINE]._prepared.items()}
+        assert not any(line.split("\t")[3] in ("Parse", "Query") for line in messages), messages
+        return [prepared[line.split('"')[3]] for line in messages if line.split("\t")[3] == "Bind"]
     seen = []
     event.listen(place.writer, "before_cursor_execute", lambda *given: seen.append(given[2]))
     place.lane.run(RenewLease())

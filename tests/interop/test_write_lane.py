@@ -14,6 +14,7 @@ from gateway.balance.wallets import WalletRows
 from gateway.store import lane as lane_module
 from gateway.store import tables
 from gateway.store.errors import LaneClosed, LaneOverloaded, OutcomeUnknown, StoreUnavailable, UnitExpired, UnitPoisoned
+from gateway.store.statements import Commit
 
 pytestmark = pytest.mark.xdist_group("write_lane")
 
@@ -305,14 +306,14 @@ def test_a_unit_whose_time_is_over_before_its_commit_is_withdrawn_and_never_comm
 def test_a_commit_that_does_not_come_back_leaves_its_outcome_open_and_answers_nobody_twice(url, monkeypatch):
     with workplace(url) as place:
         open_wallets(place, 1)
-        original, begun, gate = type(place.writer.dialect).do_commit, threading.Event(), threading.Event()
+        original, begun, gate = Commit.send, threading.Event(), threading.Event()
 
-        def hang(self, connection):
+        def hang(self):
             begun.set()
             gate.wait(PATIENCE)
-            original(self, connection)
+            original(self)
 
-        monkeypatch.setattr(type(place.writer.dialect), "do_commit", hang)
+        monkeypatch.setattr(Commit, "send", hang)
         unit = Outcome(place, Add(1), not_after=time.monotonic() + 0.05)
         assert begun.wait(PATIENCE)
         waiting = Outcome(place, Add(1, 10), not_after=time.monotonic() + 0.05)
