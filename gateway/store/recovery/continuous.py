@@ -191,11 +191,12 @@ class ContinuousBackup:
     async def _write_pending(self, chain: Chain) -> None:
         writing, self._pending = self._pending, Changes(self._pending.at)
         try:
-            self.octets += await self._in_thread(_write, chain, writing)
+            written = await self._in_thread(_write, chain, writing)
         except OSError:
             if chain is self._chain:
                 self._pending = writing.followed_by(self._pending)
             raise
+        self.octets += written  # not around the await: a copy that ends meanwhile has added its own
         if chain is self._chain:
             self._safe_at = writing.at
             if self._copied_at is not None:

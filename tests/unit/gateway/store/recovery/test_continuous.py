@@ -101,6 +101,28 @@ async def test_what_was_written_at_the_last_turn_is_restored_and_until_when_is_s
     assert [event for event, _ in it.told] == ["store.backup.copied"]
 
 
+async def test_octets_of_a_copy_that_ends_while_changes_are_written_are_counted_too(tmp_path, monkeypatch):
+    async with beside(tmp_path) as it:
+        await it.backup.look()
+        await it.backup.write()
+        await it.write(3)
+        await it.backup.look()
+        written, write = threading.Event(), continuous._write
+
+        def slow(chain, changes):
+            written.wait()
+            return write(chain, changes)
+
+        monkeypatch.setattr(continuous, "_write", slow)
+        writing = asyncio.create_task(it.backup.write())
+        await asyncio.sleep(0)
+        await it.backup.copy()
+        copied = it.backup.octets
+        written.set()
+        await writing
+        assert it.backup.octets > copied > 0
+
+
 async def test_what_was_looked_at_last_is_written_at_the_end_though_its_answer_comes_too_late(tmp_path):
     async with beside(tmp_path) as it:
         await it.write(4)
