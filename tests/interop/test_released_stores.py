@@ -38,7 +38,6 @@ NEVER_ALONE = {
     "0026",
     "0027",
     "0028",
-    "0029",
 }
 """Versions that no program was released with: a later step came in the same release."""
 
