@@ -123,8 +123,8 @@ FAMILIES: Final[dict[str, Family]] = {
     "tpo_store_queue_depth": Family(GAUGE, "Units that wait for the write lane"),
     "tpo_store_batch_seconds": Family(
         HISTOGRAM,
-        "Where the time of a batch went: waiting (its oldest unit), loading, deciding, saving, committing, delivering (until "
-        "the event loop has its answers), answering (until they are written)",
+        "Where the time of a batch went: waiting (its oldest unit), loading, deciding, saving (a server saves in committing), "
+        "committing, delivering (until the event loop has its answers), answering (until they are written)",
         ("phase",),
     ),
     "tpo_store_batches_total": Family(COUNTER, "Batches committed; one fsync each, or one for several"),
