@@ -177,7 +177,7 @@ def main():
         settings = load(Path(folder) / "gateway.yaml")
         context = open_context(settings, None)
         fill(store, context, options.entries)
-        publish_all(context._writer)
+        publish_all(context._writer, context.cause_seals)
         before = timed(lambda: books(context))
         told = {"entries": before[1].entries, "store_octets": store.stat().st_size, "check_seconds": before[0]}
         told["balances_seconds"] = timed(lambda: context.read(lambda c: balances(c, after=0, limit=20_000)))[0]

@@ -58,9 +58,12 @@ async def test_a_database_server_that_dies_under_load_loses_and_doubles_nothing(
         linger_in_commit(url, 60_000)
         with Gateway(tmp_path / "gw", store=url) as gateway:
 
+            told = {0}
+
             async def restart_the_server(pgw):
                 for number in range(MOST_RESTARTS):
-                    if number >= RESTARTS_OF_POSTGRES and UNKNOWN in gateway.log.read_text():
+                    told.add(gateway.log.read_text().count(UNKNOWN))
+                    if number >= RESTARTS_OF_POSTGRES and max(told):
                         return
                     answered = pgw.requests
                     while pgw.requests < answered + 200:  # noqa: ASYNC110 (the load is on again)
@@ -73,7 +76,7 @@ async def test_a_database_server_that_dies_under_load_loses_and_doubles_nothing(
             records = reckon(gateway, pgw, url, OPENING * 1_000_000)
     figures(began, pgw, records)
     log = gateway.log.read_text()
-    unknown = log.count(UNKNOWN)
-    assert unknown >= 1, "no crash found a commit under way"
-    assert pgw.connections > unknown  # each ended the connection instead of an answer
+    crashes = len(told | {log.count(UNKNOWN)}) - 1  # one of them may leave two batches unknown
+    assert crashes >= 1, "no crash found a commit under way"
+    assert pgw.connections > crashes  # each ended the connection instead of an answer
     assert "Traceback" not in log

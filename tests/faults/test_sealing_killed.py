@@ -21,6 +21,7 @@ from support.killed_sealing import look
 from support.sealing import age, at, publish_all, unmoved
 from support.sims_context_fixture import settings_of
 
+from gateway.charity.sealed_causes import CauseSeals
 from gateway.store.engine import open_writer
 
 SCRIPT = Path(__file__).parents[1] / "support" / "killed_sealing.py"
@@ -79,7 +80,7 @@ async def test_a_gateway_charges_on_while_it_seals_and_is_killed(tmp_path):
             await asyncio.to_thread(gateway.kill)
             age(store, 120)
             writer = open_writer(f"sqlite:///{store}")
-            publish_all(writer)
+            publish_all(writer, CauseSeals(store.with_name("tpo.key").read_bytes().strip()))
             writer.dispose()
             gateway.config.write_text(config.replace('tpo.db"', 'tpo.db", seal_after: 1d'))
             for _ in range(6):
