@@ -57,7 +57,6 @@ async def test_a_database_server_that_dies_under_load_loses_and_doubles_nothing(
         url = make("killed")
         linger_in_commit(url, 60_000)
         with Gateway(tmp_path / "gw", store=url) as gateway:
-
             told = {0}
 
             async def restart_the_server(pgw):
