@@ -13,7 +13,7 @@ WORKERS ?= 3
 SEEDS ?= 200
 # Tests with processes wait two thirds of their time: for a link that comes back, a second of somebody's clock. The longest stand first.
 WAITING ?= 5
-PROCESSES := tests/session/test_readme.py tests/faults tests/lane tests/interop tests/browser tests/session tests/property tests/fuzz tests/simulation
+PROCESSES := tests/session/test_readme.py tests/session/test_openapi_schemathesis.py tests/faults tests/lane tests/interop tests/browser tests/session tests/property tests/fuzz tests/simulation
 
 help:   ## what each target is for
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
