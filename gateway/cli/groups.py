@@ -6,9 +6,9 @@ app. One that doesn't load is shown as such and leaves the rest alone.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from difflib import get_close_matches
+from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final
@@ -56,7 +56,6 @@ SECTIONS: Final[dict[str, tuple[str, ...]]] = {
 """How `tpo --help` groups them; a command that is in none of these stands at the end, under `More`."""
 
 ENTRY_POINTS: Final = "tpo.commands"
-_BELOW_ZERO: Final = re.compile(r"-[.,]?[0-9].*", re.DOTALL)
 
 
 class LazyGroup(TyperGroup):
@@ -71,7 +70,7 @@ class LazyGroup(TyperGroup):
         """Import the command `cmd_name`."""
         del ctx
         if cmd_name in OWN:
-            return _named(cmd_name, import_module(OWN[cmd_name]).app)
+            return _own(cmd_name)
         entry = _others().get(cmd_name)
         return None if entry is None else _load(entry)
 
@@ -101,6 +100,11 @@ class LazyGroup(TyperGroup):
                     formatter.write_dl(rows)
 
 
+@cache
+def _own(name: str) -> TyperCommand | TyperGroup:
+    return _named(name, import_module(OWN[name]).app)
+
+
 def _others() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}
 
@@ -115,31 +119,8 @@ def _load(entry: EntryPoint) -> TyperCommand | TyperGroup:
 def _named(name: str, app: typer.Typer) -> TyperCommand | TyperGroup:
     command: Any = get_command(app)
     command.name = name
-    _refuse_below_zero(command)
     found: TyperCommand | TyperGroup = command
     return found
-
-
-def _refuse_below_zero(command: Any) -> None:  # noqa: ANN401  (typer's own classes are private)
-    """Have a command, or all of a group, say of -10 that no amount or number is below zero, and not that -1 is no option."""
-    for each in getattr(command, "commands", {}).values():
-        _refuse_below_zero(each)
-    parse = command.parse_args
-
-    def parse_args(ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401  (as above)
-        given = list(args)
-        try:
-            found: list[str] = parse(ctx, args)
-        except Exception as error:
-            option = getattr(error, "option_name", None)  # of what no option is called
-            below = [word for word in given if _BELOW_ZERO.fullmatch(word) and option and word.startswith(option)]
-            if not below:
-                raise
-            message = f"{below[0]}: amounts and numbers are positive, and what begins with a hyphen is an option"
-            raise typer.BadParameter(message, ctx=ctx) from None
-        return found
-
-    command.parse_args = parse_args
 
 
 def _broken(entry: EntryPoint, error: Exception) -> typer.Typer:

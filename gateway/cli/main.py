@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import shlex
 import sys
 from collections.abc import MutableMapping, Sequence
@@ -19,11 +20,13 @@ from gateway.cli.completion import VARIABLE
 from gateway.cli.context import DEFAULT_CONFIG, Invocation
 from gateway.cli.errors import CODES, CommandFailed, ExitCode, GuestFailure
 from gateway.cli.groups import LazyGroup
-from gateway.cli.output import complain, discard, json_text
+from gateway.cli.output import complain, discard, json_text, plain
 from gateway.store.private_files import narrow_umask
 
 _CLICK_USAGE: Final = 2
 """What typer exits with after a usage error; no command of ours uses it."""
+
+_BELOW_ZERO: Final = re.compile(r"-[.,]?[0-9].*", re.DOTALL)
 
 _OUTPUT: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, errno.EPIPE)
 """Errors of an output that cannot be written. Commands answer for the files that they open themselves."""
@@ -106,12 +109,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(given: list[str], *, as_json: bool) -> int:
-    """Run the command; a usage error is typer's to print, unless it is to be JSON."""
+    """Run the command; a usage error is told in typer's form, unless it is to be JSON."""
     try:
-        code = get_command(root).main(args=_config_first(given), prog_name="tpo", standalone_mode=not as_json)
+        code = get_command(root).main(args=_config_first(given), prog_name="tpo", standalone_mode=False)
     except SystemExit as end:
         return _exit_code(end.code)
     except _UsageError as error:
+        told = _below_zero(error, given) or error.message.replace(
+            "\b", ""
+        )  # of a group it is the help, and that is in it
+        error.message = "\n".join(map(plain, told.split("\n")))
+        if not as_json:
+            error.show()
+            return ExitCode.USAGE
         raise CommandFailed(
             error.format_message(),
             where=error.ctx.command_path if error.ctx else "tpo",
@@ -119,8 +129,19 @@ def _run(given: list[str], *, as_json: bool) -> int:
             exit_code=ExitCode.USAGE,
         ) from None
     except typer.Abort:
+        if not as_json:
+            complain("Aborted!")
         return ExitCode.FAILED
     return _exit_code(code)
+
+
+def _below_zero(error: typer.BadParameter, given: list[str]) -> str | None:
+    """Say what is wrong where a value below zero was taken for options that are not there: -10 for -1 and -0."""
+    option = getattr(error, "option_name", None)  # of what no option is called
+    below = [word for word in given if option and _BELOW_ZERO.fullmatch(word) and word.startswith(option)]
+    if not below:
+        return None
+    return f"{below[0]}: amounts and numbers are positive, and what begins with a hyphen is an option"
 
 
 def _fail(failure: CommandFailed, *, as_json: bool) -> int:

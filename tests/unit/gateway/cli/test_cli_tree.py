@@ -181,6 +181,14 @@ def test_nonsense_exits_64_and_names_the_help(name, capsys):
     assert f"Try 'tpo {name} --help' for help." in told.err
 
 
+def test_what_a_person_typed_steers_no_terminal(capsys):
+    assert main(["status", "\u202e\x1b[2J"]) == 64
+    told = capsys.readouterr().err
+    assert "unexpected extra argument" in told
+    assert "\u202e" not in told
+    assert "\x1b" not in told
+
+
 SIGNED = ["charity profit-share"]
 """A loss is below zero."""
 
