@@ -68,6 +68,12 @@ STALLED = 1.0
 PATIENCE = 30.0
 """Seconds at one batch after which units are given up that have no deadline of their own: those that share it with others, and
 those that have waited for as long."""
+MANY = 8
+"""Units in a batch after which the next one may gather (Log.gathers): where few come, nobody waits for more."""
+PAUSE = 0.0015
+"""Seconds in which no unit came after which a batch that gathers is begun; it is not woken by each that comes."""
+MOST_PAUSES = 3
+"""After so many it is begun, whatever comes."""
 READERS_PATIENCE = 5.0
 """Seconds after which a reader is told that what it has read is not on the disk yet."""
 
@@ -114,6 +120,8 @@ class Lane:
         self.lease = lease or Lease(0)
         self._max_batch, self._max_waiting = max_batch, max_waiting
         self._waiting: deque[Job] = deque()
+        self._latest = self._gathers = 0
+        """How many units the latest batch had, and how many one that gathers now waits for."""
         self._flight: Flight | None = None
         self._settled: list[Job] = []
         """Of the batch at hand those that the lane's thread is to deliver."""
@@ -174,7 +182,7 @@ class Lane:
                 self._mark = self._monotonic()
             for unit, done, not_after in posted:
                 waiting.append(Job(unit, done, not_after, self._mark))
-            if self._may_begin():
+            if self._may_begin() and len(waiting) >= self._gathers:
                 self._wake.notify()
 
     def _is_answered_beside(self, unit: AwaitDurable, done: Done, not_after: float) -> bool:
@@ -329,9 +337,26 @@ class Lane:
     def _wait_for_units(self) -> bool:
         """Wait until a batch is to be begun; False where no unit waits, and none will."""
         with self._wake:
-            while not self._may_begin() and (self._waiting or not self._closing):
-                self._wake.wait()
-            return bool(self._waiting)
+            while self._waiting or not self._closing:
+                if not self._may_begin():
+                    self._wake.wait()
+                    continue
+                self._wait_for_more()
+                if self._waiting:  # and what waited has not been given up meanwhile
+                    return True
+            return False
+
+    def _wait_for_more(self) -> None:
+        """Let a batch gather, where that is worth it and many came before; under the lock, which is let go meanwhile."""
+        self._gathers = self._log.gathers if self._latest >= MANY and not self._waiting[0].unit.alone else 0
+        for _ in range(MOST_PAUSES):
+            before = len(self._waiting)
+            if self._wake.wait_for(self._has_gathered, PAUSE) or len(self._waiting) <= before:
+                break
+        self._gathers = 0
+
+    def _has_gathered(self) -> bool:
+        return self._closing or len(self._waiting) >= self._gathers
 
     def _may_begin(self) -> bool:
         waiting = len(self._waiting)
@@ -346,6 +371,7 @@ class Lane:
                 jobs.append(self._waiting.popleft())
                 if jobs[-1].unit.alone:
                     break
+            self._latest = len(jobs)
             self._mark = self._monotonic()
             self._flight = Flight(self._mark, jobs) if jobs else None
             return jobs

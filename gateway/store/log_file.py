@@ -19,6 +19,7 @@ class LogFile:
     """The log that a writing connection has open, from `open` to `close`; OSError is for the caller of `sync` alone."""
 
     worth_a_batch = WORTH_A_BATCH
+    gathers = 0
     shared = False
     """The lane alone writes to it."""
     is_open = True

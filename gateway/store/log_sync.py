@@ -43,6 +43,10 @@ class Log(Protocol):
         """While a sync runs a batch of fewer units waits."""
 
     @property
+    def gathers(self) -> int:
+        """How many units a batch waits for a moment, where many came with the last one; 0: it never does."""
+
+    @property
     def shared(self) -> bool:
         """Whether others commit to it, too."""
 
@@ -116,6 +120,11 @@ class LogSync(Generic[Committed]):
         """
         waiting = self.unsynced[self._covered :] if self._file.shared else self.unsynced
         return waiting[-1] if waiting else None
+
+    @property
+    def gathers(self) -> int:
+        """How many units a batch of this log waits for a moment; 0: it never does."""
+        return self._file.gathers
 
     @property
     def shared(self) -> bool:

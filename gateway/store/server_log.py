@@ -17,6 +17,8 @@ from gateway.store.statements import execute, pipelined
 
 WORTH_A_BATCH: Final = 24
 """Each batch costs lane and server as much as some nine units more."""
+GATHERS: Final = 32
+"""Two gateways with 32 units each on their way have batches of 32 so, and not of 17; and one with 64 goes on as it did."""
 _NAME: Final = "SELECT set_config('application_name', current_setting('application_name') || '/flushes', false)"
 _FLUSH: Final = (
     "SELECT CASE WHEN pg_current_wal_insert_lsn() > pg_current_wal_flush_lsn() "
@@ -29,6 +31,7 @@ class ServerLog:
     """The log of a lane's server, from `open` to `close`; OSError is for the caller of `sync` alone."""
 
     worth_a_batch = WORTH_A_BATCH
+    gathers = GATHERS
     shared = True
     """Others commit, too: what is read may be theirs."""
 
