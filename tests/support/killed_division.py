@@ -1,7 +1,7 @@
 """Divide a store into months in processes that are killed: at the first statement, some later, ..., until one lives.
 
-Run as `python killed_division.py URL HOW NOW STRIDE`, HOW `beside` (tpo db partition) or `keep` (a gateway's turn): after each death
-a row is booked, and a JSON line tells where it was killed and whether the months have begun.
+Run as `python killed_division.py URL HOW NOW STRIDE`, HOW `beside` (tpo db partition) or `keep` (a gateway's turn): after each
+death a row is booked, and a JSON line tells where it was killed and whether the months have begun.
 """
 
 import json
