@@ -177,6 +177,34 @@ def test_a_token_that_can_be_guessed(problems, length, said):
     assert problems(text, {"A": "x" * length}) == [f"3: api.tokens[0].token: {each}" for each in said]
 
 
+GIVING = "format: pain.001.001.09, name: Giving"
+ACCOUNTS = """\
+bills:
+  accounts:
+    - {sort_code: "601613", account: "31926819"}
+    - {iban: GB33BUKB20201555555555}
+    - {sort_code: 60-16-13, account: "3192 6819"}
+    - {sort_code: "601613", account: "12345678"}
+"""
+
+
+def test_an_account_that_bills_are_paid_to_and_causes_are_paid_from(problems):
+    text = f"""\
+{API}{ACCOUNTS}\
+charity:
+  accounts:
+    - {{currency: GBP, {GIVING}, iban: GB29NWBK60161331926819}}
+    - {{currency: EUR, {GIVING}, sort_code: "202015", account: "55555555"}}
+"""
+    needs = "bills and causes need an account each"
+    assert problems(text) == [
+        f"6: bills.accounts[0]: is charity.accounts[0]: {needs}",
+        f"7: bills.accounts[1]: is charity.accounts[1]: {needs}",
+        f"8: bills.accounts[2]: is charity.accounts[0]: {needs}",
+        "8: bills.accounts[2]: is one of bills.accounts already",
+    ]
+
+
 def test_an_interface_that_nobody_may_use(problems):
     [problem] = problems("api: {listen: 0.0.0.0:8080}\n")
     assert problem.startswith("3: api.listen: warning: can be reached from other machines, but api.tokens is empty")
