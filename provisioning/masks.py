@@ -8,19 +8,37 @@ of small numbers have digits in groups too.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 MASK: Final = "********"
 
-# A key (Ki, OPc) prints as 32 hexadecimal digits or more; shorter runs are ids of traces and events.
-_KEY: Final = re.compile(r"[0-9A-Fa-f]{32,}", re.ASCII)
+# Between two groups, as people or typesetters write them: spaces and dashes of any kind, or nothing that can be seen.
+_SPACES: Final = r" \t\u00a0\u00ad\u00b7\u2000-\u2015\u202f\u205f\u2060\u2212\u3000\ufe58\ufe63\ufeff\uff0d\-"
+_SPACE: Final = f"[{_SPACES}]"
+_GAP: Final = rf"(?:{_SPACE}?[(\uff08]|[)\uff09]{_SPACE}?|{_SPACE})"
+# What says by its plus or its 0 that it is a number may be written more freely: a slash, several of these, as a part of a URL.
+_ANY_GAP: Final = rf"(?:[{_SPACES}()\uff08\uff09/\u2044]{{1,3}}|%20|%2D|\+)"
+
+# A key (Ki, OPc) prints as 32 hexadecimal digits or more, or in groups of one size; shorter runs are ids of traces and events.
+# Eight groups of four between colons are an address (RFC 4291 §2.2), and one of 8-4-4-4-12 is an id.
+KEY_DIGITS: Final = 32
+_HEX: Final = "[0-9A-Fa-f]"
+_KEY_GAP: Final = rf"[{_SPACES}.,_/]{{1,2}}(?:0x)?"
+_KEY: Final = re.compile(
+    rf"""
+    {_HEX}{{{KEY_DIGITS},}}
+  | (?<![\w*]) (?:0x)? (?:
+        {_HEX}{{2}} (?: (?:{_KEY_GAP}|:) {_HEX}{{2}} ){{15,}} | {_HEX}{{4}} (?: {_KEY_GAP} {_HEX}{{4}} ){{7,}}
+      | {_HEX}{{8}} (?: (?:{_KEY_GAP}|:) {_HEX}{{8}} ){{3,}} | {_HEX}{{16}} (?: (?:{_KEY_GAP}|:) {_HEX}{{16}} )+
+    ) (?!\w)
+    """,
+    re.VERBOSE | re.ASCII,
+)
 
 # Most lines have nothing like a number: this sees so in one pass. What `_NUMBER` finds has seven digits as near as this.
-_SUSPECT: Final = re.compile(r"\d(?:[ \t\u00a0\u2009\u202f\u2010-\u2013().-]{0,2}\d){6}")
+_SUSPECT: Final = re.compile(rf"\d(?:[{_SPACES}.()\uff08\uff09/\u2044%+]{{0,3}}\d){{6}}")
 
-# Between two groups: a space or a hyphen, as people or as typesetters write them, or a bracket around an area code.
-_SPACE: Final = r"[ \t\u00a0\u2009\u202f\u2010-\u2013-]"
-_GAP: Final = rf"(?:{_SPACE}?\(|\){_SPACE}?|{_SPACE})"
 _STARTS: Final = r"(?<![\w*.-])(?<!\d[:,])"
 _ENDS: Final = r"(?![\w*]|[.:-]\w)"
 
@@ -36,14 +54,21 @@ _NUMBER: Final = re.compile(
     # One run. A longer one is no number that we know, but may hold one (two that were joined), so it is masked all the same.
   | (?P<run> \d{{7,}} )
     # In groups: with a plus; with the 0 of a national number; neither, but as long as a number with its country or area.
-  | (?P<international> (?<=\+)[1-9]\d{{0,5}} (?: {_GAP}\d{{1,6}} | (?:\.\d{{2,6}}){{2}} ){{1,6}} (?![\d*]|\.\d) )
-  | (?P<national> {_STARTS} 0\d{{2,4}} (?:{_GAP}\d{{2,6}}){{1,4}} {_ENDS} )
+  | (?P<international> (?:(?<=\+)|(?<=%2B))
+        [1-9]\d{{0,5}} (?: {_ANY_GAP}\d{{1,6}} | (?:\.\d{{2,6}}){{2,5}} ){{1,6}} (?![\d*]|\.\d) )
+  | (?P<national> {_STARTS} 0\d{{2,4}} (?: (?:{_ANY_GAP}\d{{2,6}}){{1,4}} | (?:\.\d{{2,6}}){{1,4}} ) {_ENDS} )
+  | (?P<pairs> {_STARTS} (?<!\d{_SPACE})
+        0[1-9] (?P<between>{_SPACE}|[./]) \d\d (?:(?P=between)\d\d){{3}} {_ENDS} (?!(?P=between)\d) )
+  | (?P<card> {_STARTS} 89\d{{0,4}} (?:{_GAP}\d{{2,6}}){{3,9}} {_ENDS} )
+  | (?P<equipment> {_STARTS} (?: \d\d{_GAP}\d{{6}} | \d{{6}}{_GAP}\d\d ) {_GAP}\d{{6}} (?:{_GAP}\d\d?)? {_ENDS} )
   | (?P<grouped> {_STARTS} \d{{1,6}} (?:{_GAP}\d{{3,6}}){{1,5}} {_ENDS} )
-  | (?P<dotted> {_STARTS} [2-9]\d{{2}}\.[2-9]\d{{2}}\.\d{{4}} {_ENDS} )
+  | (?P<dotted> {_STARTS} (?:1\.)?[2-9]\d{{2}}\.[2-9]\d{{2}}\.\d{{4}} {_ENDS} )
     """,
     re.VERBOSE,
 )
-_LEAST: Final = {"run": 7, "international": 7, "national": 9, "grouped": 10, "dotted": 10}
+_LEAST: Final = {
+    "run": 7, "international": 7, "national": 9, "pairs": 10, "card": 18, "equipment": 14, "grouped": 10, "dotted": 10,
+}  # fmt: skip
 """How many digits make a number of each form. Two groups without a plus or a 0 need one more: two ports are no number."""
 
 
@@ -55,14 +80,39 @@ def mask(text: str) -> str:
     """
     if len(text) < 7:
         return text
-    text = _KEY.sub(MASK, text)
-    return _NUMBER.sub(_shorten, text) if _SUSPECT.search(text) else text
+    return replace_numbers(replace_keys(text, lambda _: MASK), _shorten)
 
 
-def _shorten(found: re.Match[str]) -> str:
+def replace_numbers(text: str, hide: Callable[[str], str]) -> str:
+    """Return `text` with each number as `hide` writes it; a number comes with what is between its groups."""
+
+    def write(found: re.Match[str]) -> str:
+        return hide(found.group()) if _is_number(found) else found.group()
+
+    return _NUMBER.sub(write, text) if _SUSPECT.search(text) else text
+
+
+def replace_keys(text: str, hide: Callable[[str], str]) -> str:
+    """Return `text` with each key in hexadecimal as `hide` writes it, in groups or in one."""
+    if len(text) < KEY_DIGITS:
+        return text
+    return _KEY.sub(lambda found: hide(found.group()) if _is_key(found) else found.group(), text)
+
+
+def _is_key(found: re.Match[str]) -> bool:
+    """Whether it is in one run, or has a letter: groups of decimal digits alone are numbers of some other kind."""
+    written = found.group()
+    return written.isalnum() or not set("abcdefABCDEF").isdisjoint(written)
+
+
+def _is_number(found: re.Match[str]) -> bool:
     form, written = found.lastgroup, found.group()
     if form is None or form == "stays":
-        return written
-    digits = written if form == "run" else "".join(filter(str.isdecimal, written))
+        return False
     alone = form == "grouped" and len(re.findall(r"\d+", written)) == 2
-    return written if len(digits) < _LEAST[form] + alone else f"{digits[:2]}{MASK}{digits[-2:]}"
+    return sum(map(str.isdecimal, written)) >= _LEAST[form] + alone
+
+
+def _shorten(written: str) -> str:
+    digits = "".join(filter(str.isdecimal, written))
+    return f"{digits[:2]}{MASK}{digits[-2:]}"

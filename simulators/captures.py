@@ -65,6 +65,8 @@ class _Segment(msgspec.Struct, frozen=True):
 def read(path: Path) -> Capture:
     """Read a capture file (pcap or pcapng); CaptureUnreadable."""
     try:
+        if path.exists() and not path.is_file():
+            raise CaptureUnreadable(f"{path} is no regular file")
         if path.stat().st_size > MAX_FILE:
             raise CaptureUnreadable(f"{path} has more than {MAX_FILE >> 20} MiB: cut it first, with editcap -c")
     except OSError as error:

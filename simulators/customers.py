@@ -19,6 +19,8 @@ class Customer(msgspec.Struct, frozen=True):
 
 def read_customers(file: Path) -> list[Customer]:
     """Read the columns `imsi` and `msisdn`; other columns are not looked at."""
+    if file.exists() and not file.is_file():
+        raise CustomersUnreadable(f"{file}: is no regular file")
     try:
         with file.open(newline="", encoding="utf-8-sig") as lines:
             reader = csv.DictReader(lines, strict=True)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from simulators.exit import fail
 from simulators.standalone import chosen, run_alone, scenario_of
+
+MAX_TOKEN: Final = 65_536
+"""Characters of its file that are read; a device has no end."""
 
 
 def host_api(
@@ -90,7 +93,10 @@ def _token(variable: str | None, file: Path | None) -> str | None:
     if variable is not None and file is not None:
         raise typer.BadParameter("give one of --token-env and --token-file", param_hint="--token-env")
     try:
-        token = file.read_text().strip() if file is not None else os.environ[variable] if variable is not None else None
+        token = os.environ[variable] if variable is not None else None
+        if file is not None:
+            with file.open() as opened:
+                token = opened.read(MAX_TOKEN).strip()
     except KeyError:
         fail(f"the environment has no {variable}", where="--token-env", to_do="set it, or give --token-file")
     except OSError as error:

@@ -145,6 +145,8 @@ class Scenario(_Part, frozen=True):
 def read_scenario(file: Path) -> Scenario:
     """Read a scenario; ScenarioInvalid says what is wrong with it, and where."""
     try:
+        if file.exists() and not file.is_file():
+            raise ScenarioInvalid(f"{file}: is no regular file")
         if file.stat().st_size > MAX_OCTETS:
             raise ScenarioInvalid(f"{file}: longer than {MAX_OCTETS} octets")
         written = yaml.safe_load(file.read_text(encoding="utf-8"))

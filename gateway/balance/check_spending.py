@@ -23,6 +23,7 @@ from gateway.balance.spending import (
     period_of,
 )
 from gateway.ledger.checks.examined import SHOWN, Finding
+from gateway.ledger.checks.marks import COUNTED_SINCE
 from gateway.rating.rate_keys import EMERGENCY, INCOMING, TOLL_FREE
 from gateway.store.evidence import DAY_US
 from gateway.store.releases import released
@@ -32,8 +33,6 @@ from gateway.store.tables import bill_limits, erasures, fraud_cases, marks, usag
 _LIMITS: Final = {BILL: "bill limit", ABROAD: "cap abroad"}
 OPEN: Final = "open"
 """The state (fraud_cases.state) of a case that nobody has cleared yet."""
-COUNTED_SINCE: Final = "spending.counted_since"
-"""The mark of the time (microseconds) from which on wallets count what is charged; without it they always did."""
 
 
 def wrong_spending(connection: Connection, months: BillingMonths) -> Iterator[Finding]:

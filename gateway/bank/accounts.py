@@ -49,6 +49,10 @@ class BankAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         domestic = self.iban[_GB_SORT_CODE:] if self.iban.startswith("GB") else ""
         return bool(number) and number in {self.account, domestic, domestic[_SORT_CODE_DIGITS:]}
 
+    def is_same(self, other: "BankAccount") -> bool:
+        """Return whether both are one account, each in its plain form: an IBAN may be of a sort code and account."""
+        return self.is_called(other.known_by) or other.is_called(self.known_by)
+
 
 def checked(found: BankAccount) -> BankAccount:
     """Give an account in its plain form, without spaces and hyphens; AccountInvalid where it cannot be one."""

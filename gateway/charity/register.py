@@ -14,6 +14,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 
 from gateway.charity.causes import REGISTERED, Register, Registration
 from gateway.store.batch import Batch, Unit
+from gateway.store.named_files import lines_of
 from gateway.store.tables import register_entries
 
 ABSENT: Final = "absent"
@@ -41,9 +42,9 @@ class Row(msgspec.Struct, frozen=True):
 def read_rows(file: TextIO, wanted: Iterable[str]) -> list[Row]:
     """Read the rows of these numbers; `wanted` are as causes.yaml has them. The file may have hundreds of thousands."""
     numbers = {_digits(number): number for number in wanted}
-    head = file.readline()
+    head = next(lines_of(file), "")
     file.seek(0)
-    rows = csv.DictReader(file, delimiter="\t" if "\t" in head else ",")
+    rows = csv.DictReader(lines_of(file), delimiter="\t" if "\t" in head else ",")
     try:
         return list(_rows(rows, numbers))
     except csv.Error as error:

@@ -14,6 +14,7 @@ from gateway.bank.xml import BankFileInvalid
 from gateway.cli.csv_rows import read_rows
 from gateway.cli.errors import CommandFailed
 from gateway.ledger.money import format_amount
+from gateway.store.named_files import open_named
 
 COLUMNS: Final = ("reference", "amount", "currency", "date", "bill")
 """Of a CSV file: the bank's own reference, what came in (below zero: what went back), the day, the bill's reference."""
@@ -35,7 +36,7 @@ def lines_of(file: Path) -> Iterator[Line]:
 
 def _read(file: Path) -> Iterator[Line]:
     try:
-        with file.open("rb") as octets:
+        with open_named(file, pipe=False) as octets:
             is_xml = octets.read(LOOK).lstrip()[:1] == b"<" or file.suffix.lower() == ".xml"
             octets.seek(0)
             if is_xml:

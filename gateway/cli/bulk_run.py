@@ -8,6 +8,7 @@ are ordered again, under a key that names that order.
 from __future__ import annotations
 
 import csv
+import io
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from itertools import islice
@@ -23,6 +24,7 @@ from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.cli.follow_order import DONE, OPEN
 from gateway.cli.retrying_client import PATIENCE, PAUSE
 from gateway.sims.views import OrderStanding, SimView
+from gateway.store.named_files import lines_of, open_named
 from gateway.store.private_files import open_private
 from protocols.rate_limit import TokenBucket
 from provisioning.orders import Kind, OrderState
@@ -92,8 +94,8 @@ class Results:
 
 def _done_rows(path: Path) -> list[dict[str, str]]:
     """Return the rows that an earlier run saw done; KeyError for a file of another kind."""
-    with path.open(newline="", encoding="utf-8") as lines:
-        return [{name: row[name] for name in COLUMNS} for row in csv.DictReader(lines) if row["state"] == DONE]
+    with io.TextIOWrapper(open_named(path, pipe=False), newline="", encoding="utf-8") as file:
+        return [{name: row[name] for name in COLUMNS} for row in csv.DictReader(lines_of(file)) if row["state"] == DONE]
 
 
 class BulkRun:

@@ -16,6 +16,7 @@ from gateway.cli.csv_table import MAX_OCTETS, CsvInvalid, CsvTable, Row
 from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.cli.output import complain, emit
 from gateway.cli.row_progress import row_progress
+from gateway.store.named_files import open_named
 
 Imported = TypeVar("Imported", ImportedRows, ImportedSims)
 SHOWN: Final = 20
@@ -34,7 +35,7 @@ def read_rows(file: Path, required: Sequence[str], known: Sequence[str] = ()) ->
     `known` are the names that its columns may have, where there are more than those `required`.
     """
     try:
-        with file.open("rb") as octets:
+        with open_named(file) as octets:
             content = octets.read(MAX_OCTETS + 1)
     except OSError as error:
         what = f"the file cannot be read: {error.strerror or error}"

@@ -25,6 +25,7 @@ from gateway.ledger.checks.gifts import gifts_match
 from gateway.ledger.checks.guards import guards_there
 from gateway.ledger.checks.holds import holds_match
 from gateway.ledger.checks.left_out import none_where_left_out
+from gateway.ledger.checks.marks import marks_right
 from gateway.ledger.checks.prices import prices_right, unknown_versions
 from gateway.ledger.checks.references import booked_once
 from gateway.ledger.checks.refunds import refunds_right
@@ -46,6 +47,7 @@ PROOFS: Final[tuple[Check, ...]] = (rows_proved, seals_match, guards_there)
 """Whether the rows are those that were booked."""
 CHECKS: Final[tuple[Check, ...]] = (
     sums_match,
+    marks_right,
     every(well_formed),
     postings_allowed,
     numbered_once,

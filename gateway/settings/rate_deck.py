@@ -12,6 +12,7 @@ there.
 import csv
 from collections.abc import Iterator
 from functools import lru_cache
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +22,7 @@ from pydantic import ValidationInfo
 from gateway.rating.plans import CalledRates, Rate, ServiceCharge
 from gateway.settings.rate_entries import parse_increments
 from gateway.settings.values import check_prefix, parse_path, parse_price, reading
+from gateway.store.named_files import lines_of, open_named
 
 if TYPE_CHECKING:
     from _csv import Reader
@@ -41,8 +43,8 @@ def parse_deck(value: object, info: ValidationInfo) -> dict[str, CalledRates]:
         return value  # left out: there is none
     path = parse_path(value, info)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return dict(_rows(csv.reader(file, strict=True), path))
+        with TextIOWrapper(open_named(path, pipe=False), encoding="utf-8-sig", newline="") as file:
+            return dict(_rows(csv.reader(lines_of(file), strict=True), path))
     except OSError as error:
         if reading(info).for_client:
             return {}

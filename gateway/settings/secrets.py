@@ -10,6 +10,7 @@ from pydantic import PlainValidator, ValidationInfo
 
 from gateway.privacy.masks import Secret
 from gateway.settings.values import parse_path, reading
+from gateway.store.named_files import open_named
 
 MAX_SECRET_SIZE: Final = 64 * 1024
 """Octets of a secret's file."""
@@ -41,7 +42,7 @@ def _from_environment(name: str, info: ValidationInfo) -> Secret:
 
 def _from_file(path: Path) -> Secret:
     try:
-        with path.open("rb") as file:
+        with open_named(path) as file:
             content = file.read(MAX_SECRET_SIZE + 1)
     except OSError as error:
         message = f"the secret's file can't be read: {path}: {error.strerror}"

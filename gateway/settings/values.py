@@ -18,6 +18,7 @@ from typing import Annotated, Final, NamedTuple
 from pydantic import AfterValidator, BeforeValidator, PlainValidator, ValidationInfo
 
 from gateway.ledger.currencies import CURRENCIES
+from gateway.store.named_files import open_named
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION: Final = re.compile(r"(0|[1-9][0-9]{0,8})([smhd])", re.ASCII)
@@ -313,7 +314,7 @@ def parse_readable_file(value: object, info: ValidationInfo) -> Path:
     if reading(info).for_client:
         return path
     try:
-        with path.open("rb") as file:
+        with open_named(path, pipe=False) as file:
             file.read(1)
     except OSError as error:
         message = f"can't be read: {path}: {error.strerror}"

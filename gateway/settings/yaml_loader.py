@@ -23,6 +23,7 @@ import msgspec
 import yaml
 
 from gateway.settings.problems import KeyPath, Problem, dotted
+from gateway.store.named_files import open_named
 
 MAX_FILE_SIZE: Final = 1024 * 1024
 """Octets; a plan file of a thousand plans has a tenth of it."""
@@ -69,7 +70,7 @@ def load_file(path: Path) -> Document:
     """Read one YAML file; a file that can't be read is a problem of the document, not an exception."""
     document = Document(file=str(path))
     try:
-        with path.open("rb") as file:
+        with open_named(path) as file:
             content = file.read(MAX_FILE_SIZE + 1)
     except OSError as error:
         return _unreadable(document, 1, f"can't be read: {error.strerror or error}")

@@ -8,7 +8,7 @@ import re
 from typing import Final
 
 from gateway.tracing import diameter_offsets, smpp_offsets
-from gateway.tracing.number_mask import hidden, hidden_all
+from gateway.tracing.number_mask import hidden, hidden_all, hidden_keys
 from protocols.diameter.codec import HEADER_SIZE as DIAMETER_HEADER
 from protocols.diameter.dictionary import AvpType
 from protocols.smpp.codec import HEADER_SIZE as SMPP_HEADER
@@ -73,7 +73,6 @@ _SECRETS: Final = tuple(
         rb"\bBearer[ ]+([\w.~+/=-]+)",
         rb"listener(?:/|\\/|%2F)([^/\s?\"\\%]+)",
         rb"\bLPA:1\$([^\s\"<]+)",
-        rb"(?<![0-9a-f])([0-9a-f]{32,})(?![0-9a-f])",
     )
 )
 _PRIVATE: Final = re.compile(
@@ -219,4 +218,5 @@ def _host(message: bytes, *, show_content: bool) -> bytes:
         for found in pattern.finditer(message):
             start, end = found.span(1)
             out[start:end] = b"*" * (end - start)
-    return bytes(out) if show_content else hidden(bytes(out))
+    shown = hidden_keys(bytes(out))
+    return shown if show_content else hidden(shown)

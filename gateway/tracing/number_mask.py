@@ -4,17 +4,23 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from provisioning.masks import replace_keys, replace_numbers
+
 STAR: Final = ord("*")
+_LOSSLESS: Final = ("utf-8", "surrogateescape")
 SHOWN: Final = 2
 """Digits that stay at either end of a number."""
-_RUN: Final = re.compile(rb"\d{7,}")
-_WRITTEN: Final = re.compile(rb"(?<=\+)\d(?:[ ().-]{0,2}\d){6,}|(?<![\w-])0\d{2,4}(?:[ -]\d{2,6}){2,4}(?![\w-])")
 _DIGITS: Final = re.compile(rb"\d+")
 
 
 def hidden(data: bytes) -> bytes:
-    """Hide the middle digits of each run of seven or more, and of numbers in groups that begin with a plus or a 0."""
-    return _WRITTEN.sub(_middle, _RUN.sub(_middle, data))
+    """Hide the middle digits of each number, however it is written (`provisioning.masks`)."""
+    return replace_numbers(data.decode(*_LOSSLESS), _middle).encode(*_LOSSLESS)
+
+
+def hidden_keys(data: bytes) -> bytes:
+    """Overwrite each key in hexadecimal, in groups or in one."""
+    return replace_keys(data.decode(*_LOSSLESS), lambda written: "*" * len(written.encode())).encode(*_LOSSLESS)
 
 
 def hidden_all(data: bytes) -> bytes:
@@ -29,9 +35,9 @@ def runs(data: bytes) -> Iterable[bytes]:
     return _DIGITS.findall(data)
 
 
-def _middle(found: re.Match[bytes]) -> bytes:
-    text = bytearray(found[0])
-    places = [place for place, octet in enumerate(text) if 0x30 <= octet <= 0x39]
-    for place in places[SHOWN:-SHOWN]:
-        text[place] = STAR
-    return bytes(text)
+def _middle(written: str) -> str:
+    places = [place for place, letter in enumerate(written) if letter.isdecimal()][SHOWN:-SHOWN]
+    text = list(written)
+    for place in places:
+        text[place] = "*" * len(text[place].encode())  # a digit of another script has more than one octet
+    return "".join(text)

@@ -42,6 +42,8 @@ from provisioning.hosts.wire_tap import WireTap
 KEPT: Final = 10_000
 """Lines whose service id, or Monitor, is kept in mind."""
 PAGE: Final = 50
+MAX_PAGES: Final = 200_000
+"""Pages of a host's list; ten million lines, where the host gives as many to a page as are asked for."""
 LISTEN_AGAIN: Final = 60.0
 """Seconds until a host that did not take our callback address is asked again."""
 _CREDENTIALS: Final = frozenset({401, 403, 407})
@@ -177,24 +179,31 @@ class Tmf640:
         return HostReading(service_of.condition(service, line))
 
     async def lines(self) -> AsyncIterator[list[HeldLine]]:
-        """List all Services that have not ended, page by page (TMF630 offset and limit)."""
-        offset, seen = 0, ""
-        while True:
+        """List all Services that have not ended, page by page (TMF630 offset and limit).
+
+        A host that gives pages in a circle, whatever the offset, is found out by one page that is kept, a later one each time
+        as many pages have come again (Brent): no list of what was seen is needed.
+        """
+        offset, kept = 0, None
+        for number in range(1, MAX_PAGES + 1):
             answer = await self._ask("GET", f"/service?offset={offset}&limit={PAGE}")
             if answer.status >= 400:
                 raise HostRefused(f"the host does not list its services (HTTP {answer.status})", UNLISTED)
             page = service_of.parse(answer.body)
             if not isinstance(page, list):
                 raise HostUnavailable("the host's list of services is no list", "host.garbage")
-            first = service_of.identifier(page[0]) if page else ""
-            if page and first == seen:
-                raise HostRefused("the host gives the same page of its services again and again", UNLISTED)
             if not page:
                 return
+            shown = [service_of.identifier(service) or service for service in page]
+            if shown == kept:
+                raise HostRefused("the host gives the same pages of its services again and again", UNLISTED)
+            if number & (number - 1) == 0:
+                kept = shown
             yield [line for service in page if (line := service_of.held_line(service)) is not None]
-            offset, seen = offset + len(page), first
+            offset += len(page)
             if service_of.total(answer.headers) == offset:
                 return
+        raise HostRefused(f"the host's list of services has no end after {MAX_PAGES} pages", UNLISTED)
 
     def hinted(self, body: bytes) -> list[str]:
         """Name the call ids that an event speaks of: in its Service, in its Monitor's request, or by its Monitor."""

@@ -20,6 +20,8 @@ _LIMIT: Final = 32_768
 """Characters between two prompts."""
 _LIST_LIMIT: Final = 128 << 20
 """The same where an element lists all that it has: over a million subscribers."""
+_LIST_SECONDS: Final = 600.0
+"""How long such a list may take in all: other commands wait for it."""
 _PROMPT: Final = re.compile(r"(?:\A|[\r\n])[\w.-]{1,64}([>#]) \Z")
 _PROMPT_LIMIT: Final = 80
 _COMMAND: Final = re.compile(r"[a-z0-9+ -]{1,200}")
@@ -136,7 +138,7 @@ class VtyClient:
     async def listing(self, line: str) -> str:
         """Run a command that prints much, and give that; CommandUnknown or HostUnavailable.
 
-        It may take as long as it likes while it prints.
+        It may take ten minutes while it prints.
         """
         return await self._run(line, _LIST_LIMIT)
 
@@ -178,6 +180,7 @@ class _Terminal:
         self._screen = Screen()
         self._answer: asyncio.Future[tuple[str, str]] | None = None
         self._patience: asyncio.Timeout | None = None
+        self._until = 0.0
         self._connection: Connection | None = None
 
     @property
@@ -195,6 +198,7 @@ class _Terminal:
         """Return what was printed, and the sign of the prompt; HostUnavailable."""
         answer = self._expect()
         self._screen.limit = limit
+        self._until = asyncio.get_running_loop().time() + _LIST_SECONDS
         if self._connection is not None:
             data = line.encode("ascii") + b"\n"
             self._hear(data, outgoing=True)
@@ -215,7 +219,9 @@ class _Terminal:
             async with asyncio.timeout(self._timeout) as self._patience:
                 return await answer
         except TimeoutError:
-            reason = f"its prompt did not come back in {self._timeout:g} s"
+            silent = self._until == 0.0 or asyncio.get_running_loop().time() < self._until
+            seconds = self._timeout if silent else _LIST_SECONDS
+            reason = f"its prompt did not come back in {seconds:g} s"
             raise HostUnavailable(f"{self._name}: {reason}") from None
         finally:
             self._answer = None
@@ -228,7 +234,7 @@ class _Terminal:
         if self._answer is None or self._answer.done():
             raise VtyInvalid("it printed something unasked")
         if self._screen.limit > _LIMIT and self._patience is not None and not self._patience.expired():
-            self._patience.reschedule(asyncio.get_running_loop().time() + self._timeout)
+            self._patience.reschedule(min(asyncio.get_running_loop().time() + self._timeout, self._until))
         printed = self._screen.receive(data)
         if printed is not None:
             self._hear(printed[0].encode("latin-1"), outgoing=False)

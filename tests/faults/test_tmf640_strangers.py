@@ -4,11 +4,15 @@ import asyncio
 from contextlib import asynccontextmanager
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from support.host_orders import CARDS, Card, order_rig
 from support.patience import PATIENCE
 
 from gateway.sims.host_runtime import HostRuntime
 from provisioning.errors import HostRefused
+from provisioning.hosts import tmf640
+from provisioning.hosts.interface import UNLISTED
 from provisioning.hosts.tmf640 import PAGE, Tmf640
 from simulators.host_api import HostApi
 from simulators.host_faults import Fault
@@ -67,6 +71,46 @@ async def test_a_host_that_lists_nothing_is_asked_for_each_card_in_stock(place, 
     add(place.host, stock[1].iccid, stock[1].imsi)
     found = await place.executor.reconcile(None, repair=False)
     assert [(row.iccid, row.found) for row in found.rows] == [(stock[1].iccid, "open")]
+
+
+@asynccontextmanager
+async def listing(page):
+    """A host that gives `page(offset, number)` for the request of that number; gives its adapter and the offsets asked for."""
+    offsets = []
+
+    async def serve(request):
+        offsets.append(int(request.query["offset"]))
+        found = page(offsets[-1], len(offsets) - 1)
+        return web.json_response([{"id": each, "supportingResource": [{"id": each}]} for each in found])
+
+    app = web.Application()
+    app.router.add_get("/service", serve)
+    async with TestServer(app) as server:
+        adapter = Tmf640("lab", str(server.make_url("/")), timeout=PATIENCE)
+        yield adapter, offsets
+        await adapter.close()
+
+
+@pytest.mark.parametrize("before", [0, 3, 10])
+@pytest.mark.parametrize("circle", [1, 2, 3, 7, 16])
+async def test_a_host_that_gives_its_pages_in_a_circle_is_left(before, circle):
+    def page(_offset, number):
+        return [f"first-{number}"] if number < before else [f"circle-{(number - before) % circle}"]
+
+    async with listing(page) as (host, offsets):
+        with pytest.raises(HostRefused, match="again and again") as refused:
+            assert [lines async for lines in host.lines()]
+    assert refused.value.code == UNLISTED
+    assert len(offsets) <= 4 * (before + circle)
+
+
+async def test_a_list_without_an_end_is_left_after_as_many_pages_as_a_list_may_have(monkeypatch):
+    monkeypatch.setattr(tmf640, "MAX_PAGES", 5)
+    async with listing(lambda _offset, number: [f"new-{number}"]) as (host, offsets):
+        with pytest.raises(HostRefused, match="no end after 5 pages") as refused:
+            assert [lines async for lines in host.lines()]
+    assert refused.value.code == UNLISTED
+    assert offsets == [0, 1, 2, 3, 4]
 
 
 @asynccontextmanager

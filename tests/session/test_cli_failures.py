@@ -57,6 +57,35 @@ def test_every_failure_of_a_command_with_json_is_one_problem_object_on_stderr(co
     assert problem["type"] == f"urn:tpo:problem:{named}"
 
 
+FILES = [
+    ("ledger", "check", "--seals", "FILE"),
+    ("charity", "register", "FILE", "--regulator", "GB-CHC", "--as-of", "2026-11-01"),
+    ("charity", "paid", "FILE"),
+    ("charity", "bank", "wateraid", "--details", "FILE"),
+    ("charity", "report", "2026-10", "--policy", "FILE"),
+    ("bill", "paid", "FILE"),
+    ("subscriber", "import", "FILE"),
+    ("sim", "import", "FILE"),
+    ("sim", "bulk", "FILE"),
+    ("db", "restore", "FILE"),
+    ("replay", "FILE", "--dry-run"),
+    ("simulate", "smsc", "--scenario", "FILE"),
+    ("simulate", "pgw", "--subscribers", "FILE"),
+]
+"""The commands that read a file which they are given the name of."""
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("words", FILES, ids=lambda words: "-".join(words[:2]))
+def test_what_is_named_as_a_file_and_has_no_end_or_is_none_is_refused_and_named(config, capsys, tmp_path, words):
+    os.mkfifo(tmp_path / "pipe")
+    for named in ("/dev/zero", str(tmp_path / "pipe"), str(tmp_path)):
+        arguments = [named if word == "FILE" else word for word in words]
+        code, problem = failed(capsys, "--config", config, *arguments, "--json")
+        assert code == 1, problem
+        assert named in problem["detail"] + (problem["where"] or ""), problem
+
+
 def test_a_configuration_that_is_not_good_is_a_problem_too(capsys, tmp_path):
     (tmp_path / "bad.yaml").write_text("operator: 1\n")
     code, problem = failed(capsys, "--config", str(tmp_path / "bad.yaml"), "sim", "list", "--json")

@@ -75,7 +75,7 @@ def test_config_check_reports_as_json(tmp_path):
 def test_warnings_are_told_and_exit_0(tmp_path):
     config = tmp_path / "gateway.yaml"
     config.write_text(
-        "operator: {name: T}\nstore: {url: sqlite:///t.db}\napi: {tokens: [{name: v, role: viewer, token: canary}]}\n"
+        "operator: {name: T}\nstore: {url: sqlite:///t.db}\napi: {tokens: [{name: v, role: viewer, token: canary-01}]}\n"
     )
     done = tpo("--config", str(config), "config", "check")
     assert done.returncode == 0

@@ -1,6 +1,7 @@
 """A status page's view with something in each part of it, as a day in the life of a gateway may leave it."""
 
 import math
+from html.parser import HTMLParser
 
 import msgspec
 
@@ -119,3 +120,27 @@ def full(**changes):
         ],
     )
     return msgspec.structs.replace(view, **changes)
+
+
+class Reader(HTMLParser):
+    """The elements of a page, their attributes and its words; checks that all are closed in order."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.open, self.elements, self.words = [], [], ""
+        self.feed(page)
+        assert self.open == []
+
+    def handle_starttag(self, name, attributes):
+        self.elements.append((name, dict(attributes)))
+        self.open.append(name)
+
+    def handle_startendtag(self, name, attributes):
+        self.elements.append((name, dict(attributes)))
+
+    def handle_endtag(self, name):
+        assert self.open.pop() == name
+
+    def handle_data(self, data):
+        if not self.open or self.open[-1] not in ("script", "style"):
+            self.words += f"{data} "

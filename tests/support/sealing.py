@@ -8,12 +8,12 @@ from itertools import count
 import msgspec
 from sqlalchemy import delete, func, insert, select, text
 
-from gateway.balance.check_spending import COUNTED_SINCE
 from gateway.charging import usage_export
 from gateway.charity.check_public_sums import _given
 from gateway.charity.publication import MARK, carried_owner
 from gateway.context import EVIDENCE
 from gateway.ledger import balances, journal
+from gateway.ledger.checks.marks import COUNTED_SINCE
 from gateway.ledger.seals import SealKey, WriteSeal, due_with_usage
 from gateway.privacy.pseudonyms import derive
 from gateway.store.append_only import APPEND_ONLY, recreate
@@ -167,7 +167,9 @@ def age(store, days):
         for table in ("sealed_choices", "subscriptions", "lines"):
             connection.execute(f"UPDATE {table} SET valid_from = {older.format('valid_from')}")
         # What wallets counted this month is now of many: their sums count from here on.
-        connection.execute("INSERT OR REPLACE INTO marks (node, name, value) VALUES (0, ?, ?)", (COUNTED_SINCE, last))
+        connection.execute(
+            "INSERT OR REPLACE INTO marks (node, name, value) VALUES (0, ?, ?)", (COUNTED_SINCE, last + 1)
+        )
     prove_again(store, store.with_name("tpo.key").read_bytes().strip())
 
 

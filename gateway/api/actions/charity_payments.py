@@ -274,13 +274,17 @@ def propose_bank(context: GatewayContext, request: requests.ProposeBank, caller:
 
 
 def _check_paid_from(context: GatewayContext, currency: str, account: BankAccount) -> None:
-    """Refuse an account that no file of the charity account in this currency could pay."""
+    """Refuse an account that no file of the charity account in this currency could pay, and one that is no cause's but ours."""
     ours = next((each for each in context.settings.charity.accounts if each.currency == currency), None)
     if ours is None:
         raise conflict("bank.currency", f"currency: charity.accounts has none in {currency} that it could be paid from")
     if not payouts.takes(ours.format, account):
         wanted = "a routing number and account" if ours.format == "nacha" else "a sort code and account, or an IBAN"
         raise bad_request("bank.details", f"account: causes are paid in {currency} by {ours.format}: give {wanted}")
+    settings = context.settings
+    for key, accounts in (("charity.accounts", settings.charity.accounts), ("bills.accounts", settings.bills.accounts)):
+        if any(account.is_same(each.bank_account) for each in accounts):
+            raise bad_request("bank.own", f"account: it is one of {key}, which are ours: give the cause's own")
 
 
 def approve_bank(context: GatewayContext, request: requests.ApproveBank, caller: Caller) -> BankDetails:

@@ -200,6 +200,8 @@ def _items(ccr: CreditControlRequest, service: str, called: Called | None) -> It
         wanted, unpriced = _wanted(ccr, mscc.requested_service_unit, service, implied=says_nothing)
         if wanted == 0 and not unpriced and ccr.cc_request_type == EVENT:
             wanted, unpriced = _event(service, called if len(services) == 1 else None)
+        if ccr.cc_request_type == EVENT and wanted and used:
+            wanted, used = _once(wanted, used, service), ()
         yield Item(mscc.rating_group, mscc.service_identifier, used, wanted, unpriced=unpriced)
     implied = not services and _is_for_one_service(ccr, service)
     if ccr.requested_service_unit is not None or ccr.used_service_unit or implied:
@@ -208,6 +210,8 @@ def _items(ccr: CreditControlRequest, service: str, called: Called | None) -> It
         wanted, unpriced = _wanted(ccr, ccr.requested_service_unit, service, implied=implied)
         if wanted == 0 and not unpriced and ccr.cc_request_type == EVENT:
             wanted, unpriced = _event(service, called)
+        if ccr.cc_request_type == EVENT and wanted and used:
+            wanted, used = _once(wanted, used, service), ()
         yield Item(None, identifier, used, wanted, command_level=True, unpriced=unpriced)
 
 
@@ -248,6 +252,11 @@ def _wanted(
 def _event(service: str, called: Called | None) -> tuple[int, bool]:
     """Return how much a one-time event is of that does not say so: texts are counted; of octets and seconds nobody knows."""
     return (called.messages if called is not None else 1, False) if service == SMS else (0, True)
+
+
+def _once(wanted: int, used: Iterable[Used], service: str) -> int:
+    """Return how much an event is of that says it twice, as what is requested and as what was used: it is debited once."""
+    return max(wanted, min(sum(each.quantity(service) for each in used), MAX_OCTETS))
 
 
 def _named(unit: RequestedServiceUnit | UsedServiceUnit, service: str) -> tuple[list[object], list[object]]:

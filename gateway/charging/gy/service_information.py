@@ -38,8 +38,9 @@ EMERGENCY: Final = 1
 """IMS-Emergency-Indicator of an emergency call (TS 32.299 §7.2.79A)."""
 TERMINATING_ROLE: Final = 1
 """Role-Of-Node of the called customer's node (TS 32.299 §7.2.187)."""
-SUBMISSION, SM_SERVICE_REQUEST = 0, 2
-"""SM-Message-Type of what a customer sends (TS 32.299 §7.2.206); a delivery, a report or a trigger comes to the customer."""
+COMES_TO_CUSTOMER: Final = {0: False, 1: True, 2: False, 3: True, 4: True}
+"""SM-Message-Type (TS 32.299 §7.2.206): what a customer sends is a submission or service request; a report, a delivery or a
+trigger comes to the customer. Of 5 and above releases differ, and a submission over T4 is among them: there the numbers say."""
 
 
 class Called(msgspec.Struct, frozen=True):
@@ -68,7 +69,7 @@ def read_called(data: bytes) -> Called:
             if avp.code == ROLE_OF_NODE:
                 incoming = _number(avp) == TERMINATING_ROLE
             elif avp.code == SM_MESSAGE_TYPE:
-                incoming = _number(avp) not in (SUBMISSION, SM_SERVICE_REQUEST)
+                incoming = COMES_TO_CUSTOMER.get(_number(avp))
             elif avp.code == IMS_EMERGENCY_INDICATOR:
                 emergency = emergency or _number(avp) == EMERGENCY
             elif avp.code == CALLED_PARTY_ADDRESS:
@@ -173,7 +174,7 @@ def _inside(data: bytes, *codes: int) -> Iterator[Avp]:
 
 
 def _number(avp: Avp) -> int:
-    return int.from_bytes(avp.data, "big", signed=True) if len(avp.data) == 4 else SUBMISSION
+    return int.from_bytes(avp.data, "big", signed=True) if len(avp.data) == 4 else 0
 
 
 def _text(avp: Avp) -> str:

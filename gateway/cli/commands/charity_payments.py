@@ -166,8 +166,10 @@ def paid(
 
 
 def _read(file: Path) -> bytes:
+    from gateway.store.named_files import open_named  # noqa: PLC0415  (as above)
+
     try:
-        with nullcontext(sys.stdin.buffer) if str(file) == "-" else file.open("rb") as octets:
+        with nullcontext(sys.stdin.buffer) if str(file) == "-" else open_named(file) as octets:
             content = octets.read(MAX_OCTETS + 1)
     except OSError as error:
         raise CommandFailed(f"{file} cannot be read: {error.strerror}", to_do="give a file that you may read") from None

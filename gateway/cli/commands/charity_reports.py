@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -92,12 +93,14 @@ def register(
     from gateway.api.answers.charity import CauseRows, RegisterImported  # noqa: PLC0415  (as above)
     from gateway.charity.register import RegisterInvalid, read_rows  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
+    from gateway.store.named_files import open_named  # noqa: PLC0415  (as above)
 
     with asking(context.of(ctx).client_settings) as ask:
         known = ask("charity.causes", {}, CauseRows).rows
         wanted = [cause.number for cause in known if cause.regulator == regulator and cause.number]
         try:
-            with file.open(encoding="utf-8-sig", errors="replace", newline="") as opened:
+            octets = open_named(file, pipe=False)
+            with TextIOWrapper(octets, encoding="utf-8-sig", errors="replace", newline="") as opened:
                 rows = read_rows(opened, wanted)
         except OSError as error:
             raise CommandFailed(f"{file} cannot be read: {error.strerror}", to_do="give the extract") from None

@@ -30,6 +30,8 @@ SEALS: Final = ("node", "day", "sequence", "head", "signature")
 TAX: Final = ("account", "of", "percent", "currency", "gross", "net", "tax")
 MONTHS: Final = ("month", "table", "part", "kind", "currency", "rows", "amount")
 BALANCES: Final = 20_000
+MAX_SEALS: Final = 64 << 20
+"""Octets of a file of seals: a quarter of a million days of gateways."""
 """Accounts of one page: each page reads the whole journal."""
 Account = Annotated[str, typer.Option(help="Only this account, such as revenue or wallet:1099511627790.")]
 WithCauses = Annotated[
@@ -97,14 +99,17 @@ def check(
 
 def _seals(file: Path | None) -> list[dict[str, object]]:
     from gateway.ledger.seals import read_lines  # noqa: PLC0415  (as above)
+    from gateway.store.named_files import read_named  # noqa: PLC0415  (as above)
 
     if file is None:
         return []
     try:
-        lines = file.read_bytes().splitlines()
+        lines = read_named(file, MAX_SEALS).splitlines()
     except OSError as error:
         raise CommandFailed(f"{file} cannot be read: {error.strerror}", to_do="give the file of seals") from None
     found = read_lines(lines)
+    if not lines:
+        raise CommandFailed(f"{file} is empty: no seal would be compared", to_do="give the file as it was kept")
     if len(found) != len(lines):
         raise CommandFailed(
             f"{file} has {len(lines)} lines, of which {len(found)} are seals", to_do="give the file as it was kept"

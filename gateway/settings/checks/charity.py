@@ -1,4 +1,4 @@
-"""Checks of causes: matching campaigns and successors."""
+"""Checks of causes, and of the accounts that they are paid from: matching campaigns, successors, whose account is whose."""
 
 from __future__ import annotations
 
@@ -26,6 +26,19 @@ def check_successors(found: Found, report: Report) -> None:
         if cause.agreement and cause.agreement.currency not in accounts:
             where = f"charity.accounts has none in {cause.agreement.currency}"
             report.warn(("causes",), f"{cause.id}.agreement: it cannot be paid: {where}")
+
+
+def check_accounts(found: Found, report: Report) -> None:
+    """Refuse an account that customers pay bills to and that causes are paid from: what comes in there would be of either."""
+    bills, charity = (found.bills.accounts if found.bills else []), (found.charity.accounts if found.charity else [])
+    for number, account in enumerate(bills):
+        path = ("bills", "accounts", number)
+        paid_to = account.bank_account
+        for place, other in enumerate(charity):
+            if paid_to.is_same(other.bank_account):
+                report.error(path, f"is charity.accounts[{place}]: bills and causes need an account each")
+        if any(paid_to.is_same(other.bank_account) for other in bills[:number]):
+            report.error(path, "is one of bills.accounts already")
 
 
 def check_register_numbers(found: Found, report: Report) -> None:

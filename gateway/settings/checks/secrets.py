@@ -14,10 +14,15 @@ from gateway.settings.sections.section import Section
 
 MIN_KEY: Final = 16
 """Octets of privacy.key: 128 bits, if they are random."""
+MIN_TOKEN: Final = 8
+"""Characters of a token that lets somebody in; less is guessed by whoever asks often enough (NIST SP 800-63B §5.1.1.1)."""
+SHORT_TOKEN: Final = 16
+"""Characters below which a token is warned of: 64 bits, if they are random digits in hexadecimal."""
+_MAKE_ONE: Final = "make one with `openssl rand -hex 24`"
 
 
 def check_tokens(found: Found, report: Report) -> None:
-    """Refuse two tokens with one name, or one value under two names."""
+    """Refuse two tokens with one name, one value under two names, and one that can be guessed."""
     seen: list[tuple[str, str, Secret]] = []
     for number, token in enumerate(found.api.tokens if found.api else []):
         path: KeyPath = ("api", "tokens", number)
@@ -26,6 +31,11 @@ def check_tokens(found: Found, report: Report) -> None:
                 report.error((*path, "name"), f"{token.name} is {other_path}.name already")
             if token.token == secret:
                 report.error((*path, "token"), f"is the same as {other_path}.token")
+        length = len(token.token.reveal())
+        if length < MIN_TOKEN:
+            report.error((*path, "token"), f"can be guessed: it must have at least {MIN_TOKEN} characters; {_MAKE_ONE}")
+        elif length < SHORT_TOKEN:
+            report.warn((*path, "token"), f"has fewer than {SHORT_TOKEN} characters, which can be guessed; {_MAKE_ONE}")
         seen.append((dotted(path), token.name, token.token))
 
 

@@ -15,7 +15,7 @@ from gateway.settings.checks.charging import (
     check_paid_services,
     check_taxes,
 )
-from gateway.settings.checks.charity import check_matching, check_register_numbers, check_successors
+from gateway.settings.checks.charity import check_accounts, check_matching, check_register_numbers, check_successors
 from gateway.settings.checks.found import Found
 from gateway.settings.checks.hosts import check_hosts
 from gateway.settings.checks.network import check_broker, check_listeners, check_paths, check_peers, check_reach
@@ -42,5 +42,6 @@ CHECKS: Final[tuple[Callable[[Found, Report], None], ...]] = (
     check_paths,
     check_secrets,
     check_successors,
+    check_accounts,
     check_register_numbers,
 )

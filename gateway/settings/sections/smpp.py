@@ -81,7 +81,7 @@ class SmppLink(Section):
     bind_timeout: Annotated[Duration, Field(ge=1, le=600)] = 30
     tlvs: Literal["auto", "always", "never"] = "auto"
     tls: LinkTls | None = None
-    default_alphabet: Literal["gsm7", "latin1", "ascii", "ucs2"] = "gsm7"
+    default_alphabet: Literal["gsm7", "gsm7-packed", "latin1", "ascii", "ucs2"] = "gsm7"
     message_id: Literal["auto", "string", "hex", "decimal"] = "auto"
     doubtful: Literal["resend", "wait", "fail"] = "resend"
     doubtful_wait: Annotated[Duration, Field(ge=1, le=604_800)] = 300

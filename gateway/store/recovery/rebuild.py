@@ -30,6 +30,8 @@ def rebuild(source: Path, target: Path, until: int | None = None) -> Rebuilt:
 
     Raises StoreUnavailable where the backup is damaged, has nothing as of that moment, or is none; OSError.
     """
+    if source.exists() and not (source.is_dir() or source.is_file()):
+        raise StoreUnavailable(f"{source} is no backup: it is neither a regular file nor a folder")
     os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE))
     if not source.is_dir():
         _copy(source, target)

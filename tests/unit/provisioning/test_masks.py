@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from provisioning.masks import MASK, mask
 
 GAPS = st.sampled_from([" ", "-", "\u00a0", "\u2011", "\u2013"])
+FURTHER_GAPS = "\u00ad\u00b7\u2007\u2009\u200b\u2010\u2012\u2014\u2015\u202f\u2060\u2212\u3000\ufe63\ufeff\uff0d"
+"""Further spaces and dashes, some of them not to be seen."""
 AROUND = st.sampled_from(
     [("", ""), ("to ", " now"), ("number=", ";x"), ("(", ")"), ("'", "',"), ("tel:", "."), ("\n", "\n")]
 )
@@ -77,6 +79,17 @@ def test_a_number_is_cut_to_its_ends_however_it_is_written(number, around):
         ("pgw.host.example;1;447700900101", "pgw.host.example;1;44********01"),
         ("\u0664\u0664\u0667\u0667\u0660\u0660\u0669\u0660", "\u0664\u0664********\u0669\u0660"),
         ("00000000-0000-0000-0000-447700900101", "00********00-0000-0000-0000-44********01"),
+        ("07700/900123, (07700)/900123", "07********23, (07********23"),
+        ("+44/7700/900123", "+44********23"),
+        ("07700.900123 020.7946.0958", "07********23 02********58"),
+        ("+1.212.555.0134, 1.212.555.0134", "+12********34, 12********34"),
+        ("07700 - 900123", "07********23"),
+        ("from=%2B44%207700%20900123&to=07700+900123", "from=%2B44********23&to=07********23"),
+        ("06 12 34 56 78, 06.12.34.56.78", "06********78, 06********78"),
+        ("35-209900-176148-1", "35********81"),
+        ("8944 1100 6800 0000 01", "89********01"),
+        ("8904 9032 0000 0000 0000 0000 0000 0012", "89********12"),
+        *((gap.join(("07700", "900", "123")), "07********23") for gap in FURTHER_GAPS),
     ],
 )
 def test_forms_of_numbers(text, masked):
@@ -97,10 +110,29 @@ def test_forms_of_numbers(text, masked):
         "2001:db8:1234:5678:9abc:1234:5678:9012",
         "order 17 step 3, attempt 2 of 10",
         "1234-5678-9012-abcd",
+        "2001:0db8:1234:5678:9abc:1234:5678:9012",
+        "01:23:45:67:89:ab",
+        "dead beef 1234",
+        "2026/11/23 01/02/2026 23.11.2026",
+        "120000/300000 lines",
+        "1,234,567.89 or 1/100000",
     ],
 )
 def test_digits_that_are_no_number_stay(text):
     assert mask(text) == text
+
+
+@given(
+    st.binary(min_size=16, max_size=40).map(bytes.hex).filter(lambda text: not text.isdecimal()),
+    st.sampled_from([2, 4, 8, 16]),
+    st.sampled_from([*" -._/", ", ", *FURTHER_GAPS, "\u00a0", " 0x"]),
+    AROUND,
+)
+def test_a_key_is_hidden_however_it_is_grouped(key, size, gap, around):
+    whole = key[: len(key) // size * size]
+    groups = [whole[start : start + size] for start in range(0, len(whole), size)]
+    assert mask(gap.join(groups).join(around)) == MASK.join(around)
+    assert mask(gap.join(groups).upper().replace(" 0X", " 0x").join(around)) == MASK.join(around)
 
 
 TIMES = st.builds(
@@ -157,7 +189,17 @@ def test_no_seven_digits_are_left_in_a_run(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["0 " * 20_000, "1-" * 20_000, "+1 (" * 10_000, "12345 " * 10_000, "a1b2c3d4-" * 8_000, "2026-11-" * 8_000]
+    "text",
+    [
+        "0 " * 20_000,
+        "1-" * 20_000,
+        "+1 (" * 10_000,
+        "12345 " * 10_000,
+        "a1b2c3d4-" * 8_000,
+        "0a " * 20_000,
+        "0 7.7/" * 10_000,
+        "2026-11-" * 8_000,
+    ],
 )
 @pytest.mark.timeout(60)
 def test_no_text_takes_long(text):

@@ -114,7 +114,7 @@ def test_whoever_calls_somebody_else_pays_for_the_call(place, role):
     assert call(place, ims("tel:+447700900999", role=role))[2] == 3
 
 
-@pytest.mark.parametrize("kind", [DELIVERY, DELIVERY_REPORT])
+@pytest.mark.parametrize("kind", [DELIVERY, DELIVERY_REPORT, 4])
 @pytest.mark.parametrize(("plan", "pence"), [("payg-gb", 0), ("paid-in", 0.5)])
 def test_a_text_that_comes_in_costs_the_plans_rate_for_incoming_texts(place, kind, plan, pence):
     place.enrol(POUND, plan=plan)
@@ -122,7 +122,7 @@ def test_a_text_that_comes_in_costs_the_plans_rate_for_incoming_texts(place, kin
     assert (answer.result_code, paid) == (2001, pence)
 
 
-@pytest.mark.parametrize("kind", [None, SUBMISSION, 2])
+@pytest.mark.parametrize("kind", [None, SUBMISSION, 2, 5, 6])
 def test_a_text_that_goes_out_is_paid(place, kind):
     place.enrol(POUND)
     assert text(place, sms("447700900999", kind=kind))[1] == 2

@@ -21,7 +21,7 @@ from gateway.charity.choices import Share
 from gateway.charity.policies import recompute
 from gateway.store import tables
 from protocols.diameter.errors import DiameterError
-from protocols.diameter.messages import RequestedServiceUnit, UsedServiceUnit
+from protocols.diameter.messages import MultipleServicesCreditControl, RequestedServiceUnit, UsedServiceUnit
 
 POUND = 100 * PENNY
 MEGABYTE = 1_000_000
@@ -411,6 +411,23 @@ def test_an_event_is_debited_at_once_whole_or_not_at_all(place):
     )
     assert answer.result_code == 4012
     assert wallet(place, sub) == (3 * PENNY, 0)
+
+
+@pytest.mark.parametrize(("wanted", "used", "debited"), [(2, 2, 2), (3, 1, 3), (1, 4, 4)])
+@pytest.mark.parametrize("within", ["an MSCC", "the command"])
+def test_an_event_that_says_its_units_as_requested_and_as_used_is_debited_once(place, wanted, used, debited, within):
+    sub = place.enrol(20 * PENNY)
+    told = {
+        "requested_service_unit": RequestedServiceUnit(cc_service_specific_units=wanted),
+        "used_service_unit": [UsedServiceUnit(cc_service_specific_units=used)],
+    }
+    items = [MultipleServicesCreditControl(**told)] if within == "an MSCC" else []
+    more = {} if items else told
+    request = ccr(EVENT, 0, *items, session="sms;1", context="32274@3gpp.org", requested_action=0, **more)
+    answer = place.ask(request)
+    granted = only(answer).granted_service_unit if items else answer.granted_service_unit
+    assert granted.cc_service_specific_units == debited
+    assert wallet(place, sub) == (20 * PENNY - debited * 2 * PENNY, 0)
 
 
 @pytest.mark.parametrize("gigabytes", [20, 22, 70])

@@ -1,7 +1,7 @@
 """The tenth of a session is that of what it was charged in all, however it was cut (money cases L11 and L12)."""
 
 import pytest
-from sqlalchemy import insert, select, text
+from sqlalchemy import func, insert, select, text
 from support.books import check
 from support.charging_fixture import INITIAL, MSISDN, PENNY, TERMINATION, UPDATE, ccr, charging_place, service
 
@@ -134,7 +134,8 @@ def test_what_was_booked_by_the_rule_before_is_held_to_that_rule(place):
         connection.execute(text("UPDATE wallets SET given = 4 WHERE given > 0"))
     assert findings(place) != []
     with place.writer.begin() as connection:
-        connection.execute(insert(tables.marks).values(node=0, name=RUNNING_SINCE, value=next(place.ticks)))
+        last = connection.scalar(select(func.max(tables.transfers.c.at)))
+        connection.execute(insert(tables.marks).values(node=0, name=RUNNING_SINCE, value=last + 1))
     assert findings(place) == []
     report(place, 3_000, session="pgw;2")
     assert findings(place) == []

@@ -127,6 +127,27 @@ def test_books_that_add_up_are_held_against_what_they_tell_of(place, damage, che
     assert any(words in finding.detail for finding in found)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("tenth.running_since", "(SELECT max(at) + 1 FROM transfers) + 200000000000"),
+        ("tenth.running_since", "(SELECT max(at) + 2 FROM transfers)"),
+        ("spending.counted_since", "1 << 60"),
+        ("usage.released", "86400000000"),
+        ("sealed.numbers", "(SELECT min(id) FROM usage)"),
+        ("erasing", "1"),
+    ],
+)
+def test_a_mark_by_which_checks_or_triggers_leave_something_out_is_held_against_what_set_it(place, name, value):
+    assert findings(place) == []
+    with place.writer.begin() as connection:
+        connection.execute(text(f"INSERT INTO marks (node, name, value) SELECT 0, '{name}', {value}"))
+    found = [finding for finding in findings(place) if finding.check == "mark"]
+    assert len(found) == 1
+    assert found[0].detail.startswith(f"the mark {name} of node 0 says ")
+    assert "put the row of marks back from a backup" in found[0].detail
+
+
 def test_a_choice_is_not_held_against_what_was_booked_before_it_although_the_clock_was_set_back(place):
     place.ticks = itertools.count(next(place.ticks) - 3_600_000_000, 1_000)
     for number in (MSISDN, "447700900002"):

@@ -124,7 +124,7 @@ def test_a_value_may_hold_the_separator_in_quotes_and_the_file_may_be_read_again
 def test_a_file_that_cannot_be_opened_says_why(tmp_path):
     with pytest.raises(CommandFailed, match="cannot be read: No such file"):
         read_rows(tmp_path / "none.csv", REQUIRED, COLUMNS)
-    with pytest.raises(CommandFailed, match="cannot be read: Is a directory"):
+    with pytest.raises(CommandFailed, match="cannot be read: it is a folder"):
         read_rows(tmp_path, REQUIRED, COLUMNS)
 
 

@@ -149,6 +149,7 @@ def test_what_is_in_force_is_shown_in_major_units(write):
         (f"{RATES}, roaming: {{home: ['234'], zones: {{home: {{networks: ['208'], {RATES}}}}}}}", "zones.home: that is how"),
         (f"{RATES}, add_ons: {{x: {{price: 1, days: 3, data: 1, roll_over: [data]}}}}", "roll_over is for the bundle"),
         (f"{RATES}, deck: absent.csv", "p.deck: can't be read"),
+        (f"{RATES}, deck: /dev/zero", "p.deck: can't be read: /dev/zero: it is a device, and a regular file is wanted"),
         (voice("{price: 1, per: 60, service: {price: 1, per: 60}}"), "voice.service: a service charge is for calls to"),
         (
             f"{RATES}, destinations: {{'449': {{sms: {{price: 1, per: 1, service: {{price: 1, per: 1}}}}}}}}",

@@ -135,7 +135,7 @@ api:
     - {name: a, role: admin, token: {env: B}}
     - {name: c, role: operator, token: {env: A}}
 """
-    assert problems(text, {"A": "canary-1", "B": "canary-2"}) == [
+    assert problems(text, {"A": "canary-1" * 2, "B": "canary-2" * 2}) == [
         "6: api.tokens[1].name: a is api.tokens[0].name already",
         "7: api.tokens[2].token: is the same as api.tokens[0].token",
     ]
@@ -143,7 +143,13 @@ api:
 
 def test_a_token_that_nobody_could_show(problems):
     text = "api: {tokens: [{name: a, role: viewer, token: {env: A}}]}\n"
-    for token in ("canary ", "\tcanary", "\ufeffcanary", "can\nary", "can\x7fary"):
+    for token in (
+        "canary-0123456789 ",
+        "\tcanary-0123456789",
+        "\ufeffcanary-0123456789",
+        "canary\n0123456789",
+        "canary\x7f0123456789",
+    ):
         [problem] = problems(text, {"A": token})
         assert problem.startswith(
             "3: api.tokens[0].token: has a blank at an end, a control character or a byte order mark"
@@ -153,6 +159,50 @@ def test_a_token_that_nobody_could_show(problems):
         "provisioning: {hosts: [{name: h, adapter: tmf640, plans: [], url: 'https://h.example/v4', token: {env: A}}]}\n"
     )
     assert any("hosts[0].token: has a blank" in problem for problem in problems(API + url, {"A": "canary\r"}))
+
+
+@pytest.mark.parametrize(
+    ("length", "said"),
+    [
+        (1, ["can be guessed: it must have at least 8 characters; make one with `openssl rand -hex 24`"]),
+        (7, ["can be guessed: it must have at least 8 characters; make one with `openssl rand -hex 24`"]),
+        (8, ["warning: has fewer than 16 characters, which can be guessed; make one with `openssl rand -hex 24`"]),
+        (15, ["warning: has fewer than 16 characters, which can be guessed; make one with `openssl rand -hex 24`"]),
+        (16, []),
+        (48, []),
+    ],
+)
+def test_a_token_that_can_be_guessed(problems, length, said):
+    text = "api: {tokens: [{name: a, role: viewer, token: {env: A}}]}\n"
+    assert problems(text, {"A": "x" * length}) == [f"3: api.tokens[0].token: {each}" for each in said]
+
+
+GIVING = "format: pain.001.001.09, name: Giving"
+ACCOUNTS = """\
+bills:
+  accounts:
+    - {sort_code: "601613", account: "31926819"}
+    - {iban: GB33BUKB20201555555555}
+    - {sort_code: 60-16-13, account: "3192 6819"}
+    - {sort_code: "601613", account: "12345678"}
+"""
+
+
+def test_an_account_that_bills_are_paid_to_and_causes_are_paid_from(problems):
+    text = f"""\
+{API}{ACCOUNTS}\
+charity:
+  accounts:
+    - {{currency: GBP, {GIVING}, iban: GB29NWBK60161331926819}}
+    - {{currency: EUR, {GIVING}, sort_code: "202015", account: "55555555"}}
+"""
+    needs = "bills and causes need an account each"
+    assert problems(text) == [
+        f"6: bills.accounts[0]: is charity.accounts[0]: {needs}",
+        f"7: bills.accounts[1]: is charity.accounts[1]: {needs}",
+        f"8: bills.accounts[2]: is charity.accounts[0]: {needs}",
+        "8: bills.accounts[2]: is one of bills.accounts already",
+    ]
 
 
 def test_an_interface_that_nobody_may_use(problems):
@@ -209,7 +259,7 @@ def test_secrets_have_one_clear_error_each(problems, tmp_path):
 def test_a_literal_secret_and_one_that_all_can_read_are_warnings(problems, tmp_path):
     (tmp_path / "key").write_text("0123456789abcdef\n")
     (tmp_path / "key").chmod(0o644)
-    text = "api: {tokens: [{name: a, role: viewer, token: canary}]}\nprivacy: {key: {file: key}}\n"
+    text = "api: {tokens: [{name: a, role: viewer, token: canary-0123456789}]}\nprivacy: {key: {file: key}}\n"
     literal = "a literal secret is read by all who read this file; use {env: NAME} or {file: PATH}"
     assert problems(text) == [
         f"3: api.tokens[0].token: warning: {literal}",

@@ -6,7 +6,6 @@ from typing import Union
 
 import msgspec
 import pytest
-from support.lane_fixture import workplace
 
 import gateway
 from gateway.charging.session_expiry import CloseLost, ExpireSession
@@ -41,15 +40,3 @@ def test_every_unit_says_what_it_touches_and_decides(units):
         assert isinstance(unit.alone, bool), unit
         assert unit.decide is not Unit.decide, unit
         assert not unit.touches or unit.keys is not Unit.keys, unit
-
-
-def test_a_unit_whose_policy_the_lane_was_not_given_is_refused_by_name(tmp_path):
-    class Lost(Unit):
-        def decide(self, batch):
-            return batch.policy(Unit)
-
-    with (
-        workplace(f"sqlite:///{tmp_path}/tpo.db") as place,
-        pytest.raises(Exception, match="this lane was given no Unit"),
-    ):
-        place.lane.run(Lost())

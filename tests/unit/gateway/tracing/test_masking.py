@@ -178,6 +178,24 @@ def test_keys_in_ctrl_and_numbers_in_the_vty_are_gone():
     assert NUMBER not in seen("vty", b"subscriber imsi %s update msisdn %s\n" % (IMSI, NUMBER))
 
 
+@pytest.mark.parametrize(
+    "number",
+    ["07700 900123", "07700/900123", "+44.7700.900123", "07700\u00a0900\u2011123", "447700 900 123", NUMBER.decode()],
+)
+def test_a_number_is_hidden_in_whatever_groups_it_is_written(number):
+    shown = seen("vty", b"%% Subscriber %s updated at 2026-11-27 10:20:30 by \xff\r\n" % number.encode())
+    assert number[-6:].encode() not in shown
+    assert b"2026-11-27 10:20:30 by \xff" in shown
+
+
+@pytest.mark.parametrize("gap", [b" ", b"-", b":", "\u00a0".encode()])
+def test_a_key_in_groups_is_gone_even_with_content(gap):
+    groups = gap.join(KI[start : start + 2] for start in range(0, len(KI), 2))
+    for show_content in (False, True):
+        shown = seen("vty", b"show aud3g " + groups + b" sqn 32\n", show_content=show_content)
+        assert shown == b"show aud3g " + b"*" * len(groups) + b" sqn 32\n"
+
+
 # What could not be read
 
 

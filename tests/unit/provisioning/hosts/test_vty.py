@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 from provisioning.errors import HostUnavailable
+from provisioning.hosts import vty
 from provisioning.hosts.vty import CommandUnknown, Screen, Telnet, VtyClient, VtyInvalid
 
 GREETING = b'Welcome to the OsmoHLR VTY interface\r\n\r\n\xff\xfb\x01\xff\xfb\x03\xff\xfe"\xff\xfd\x1fOsmoHLR> '
@@ -209,10 +210,26 @@ async def test_a_prompt_that_never_comes_fails_all_that_wait_at_once(script):
         connections += 1
         await script(reader, writer)
 
-    async with element(counted, patience=0.05) as client:
+    async with element(counted, patience=0.5) as client:
         ends = await asyncio.gather(*(client.command("show") for _ in range(5)), return_exceptions=True)
-    assert {str(end).partition(": ")[2] for end in ends} == {"its prompt did not come back in 0.05 s"}
+    assert {str(end).partition(": ")[2] for end in ends} == {"its prompt did not come back in 0.5 s"}
     assert connections == 1
+
+
+@pytest.mark.parametrize("octets", [b"x", b"\xff\xf1"], ids=["text", "telnet's NOP"])
+async def test_a_list_that_goes_on_for_ever_is_waited_for_no_longer_than_a_list_may_take(octets, monkeypatch):
+    monkeypatch.setattr(vty, "_LIST_SECONDS", 0.2)
+
+    async def dripping(reader, writer):
+        await greet(reader, writer)
+        while True:
+            writer.write(octets)
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+    async with element(dripping) as client:
+        with pytest.raises(HostUnavailable, match=r"did not come back in 0\.2 s"):
+            await client.listing("show subscribers all")
 
 
 async def test_a_cancelled_command_s_prompt_is_never_taken_for_another_s():

@@ -1,7 +1,7 @@
 """Whoever pays is found in every form that clients name him in (charging cases G15 and G16)."""
 
 import pytest
-from support.charging_fixture import IMSI, MSISDN, PENNY, ccr, charging_place, service
+from support.charging_fixture import IMSI, ccr, service
 from support.gy_samples import avp, word
 
 from gateway.charging.gy import ccr as gy_ccr
@@ -141,24 +141,6 @@ def test_a_subscription_id_may_stand_in_service_information_alone():
 @pytest.mark.parametrize("broken", [b"\0", avp("Subscription-Id", b"")])
 def test_service_information_that_names_nobody_is_passed_over(broken):
     assert names(service_information=broken) == Subscription(None, ())
-
-
-@pytest.fixture
-def place(tmp_path):
-    with charging_place(f"sqlite:///{tmp_path}/desk.db") as opened:
-        opened.enrol(100 * PENNY)
-        yield opened
-
-
-def test_the_second_number_is_served_where_the_first_is_nobody_s(place):
-    twice = (SubscriptionId(E164, "447700900199"), SubscriptionId(E164, f"tel:+{MSISDN}"))
-    assert place.ask(ccr(1, 0, service(ask=0), subscription_id=twice)).result_code == 2001
-    assert place.last.alarms == []
-
-
-def test_the_name_of_a_network_leads_to_its_line(place):
-    derived = (SubscriptionId(NAI, f"0{IMSI}@nai.epc.mnc015.mcc234.3gppnetwork.org"),)
-    assert place.ask(ccr(1, 0, service(ask=0), subscription_id=derived)).result_code == 2001
 
 
 def request_of(*, auth=None, vendor_specific=None):
