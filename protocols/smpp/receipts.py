@@ -68,15 +68,18 @@ STATS: Final[Mapping[str, MessageState]] = {
     name: state
     for state, names in {
         MessageState.DELIVERED: "DELIVRD DELIVERED DELIVERD DELVRD DELIVER DELIV DLVRD SUCCESS ACKED ACK READ "
-        "SEEN DISPLAYED 0 2",
+        "SEEN DISPLAYED DELIVEREDTOHANDSET DELIVEREDTOTERMINAL DELIVEREDTODEVICE DELIVEREDTOPHONE DELIVEREDTORECIPIENT "
+        "DELIVEREDTOSUBSCRIBER 0 2",
         MessageState.EXPIRED: "EXPIRED EXPIRD EXPIRE TIMEOUT VALIDITYEXPIRED 3",
         MessageState.DELETED: "DELETED DELETD CANCELED CANCELLED CANCELD 4",
         MessageState.UNDELIVERABLE: "UNDELIV UNDELIVERABLE UNDELIVERED UNDELIVRD UNDELIVERD UNDLVRD UNDLV NOTDELIVERED "
-        "NOTDELIVRD NONDELIV NONDELIVERED DELIVERYFAILED DELIVERFAILED DELIVERYFAILURE FAILED FAIL FAILURE ERROR ERR "
+        "NOTDELIVRD NONDELIV NONDELIVERED DELIVERYFAILED DELIVERYFAIL DELIVERYFAILURE DELIVERYERROR DELIVERYIMPOSSIBLE "
+        "DELIVERFAILED DELIVERFAIL DELIVFAILED DELIVFAIL FAILED FAIL FAILURE ERROR ERR "
         "NACK NACKED INVALID ABSENT NOROUTE UNROUTABLE PERMFAIL 5",
         MessageState.REJECTED: "REJECTD REJECTED REJECT REJ BLACKLST BLACKLIST BLACKLISTED BLOCKED BARRED SPAM 8",
         MessageState.ACCEPTED: "ACCEPTD ACCEPTED ACCEPT 6",
-        MessageState.ENROUTE: "ENROUTE INPROGRESS BUFFRED BUFFERD BUFFERED QUEUED PENDING SENT SUBMITTED SUBMITD 1",
+        MessageState.ENROUTE: "ENROUTE INPROGRESS BUFFRED BUFFERD BUFFERED QUEUED PENDING SENT SUBMITTED SUBMITD "
+        "DELIVEREDTONETWORK DELIVEREDTOSMSC DELIVEREDTOGATEWAY DELIVEREDTOOPERATOR DELIVEREDTOCARRIER MESSAGEWAITING 1",
         MessageState.SCHEDULED: "SCHEDULED",
         MessageState.SKIPPED: "SKIPPED 9",
         MessageState.UNKNOWN: "UNKNOWN UNKNWN 7",
@@ -94,6 +97,7 @@ def stat_name(stat: str) -> str:
 
 
 _STAT_RUN: Final = re.compile(r"[^\W\d_]+|\d+")
+_STAT_ENDS: Final = re.compile(r"[,;|/&]")
 _MOST_STAT_WORDS: Final = 3
 
 
@@ -101,7 +105,8 @@ def read_stat(stat: str, stats: Mapping[str, MessageState] = STATS) -> tuple[str
     """A `stat` and the state that it means, None for one that nobody knows.
 
     As many words count as are a name together (`NOT DELIVERED`), else the first one, and of that its beginning (`DELIVRD000`,
-    `UNDELIV:27`). What follows is not given back: without a label before it, it may be the customer's text.
+    `UNDELIV:27`). What follows is not given back: without a label before it, it may be the customer's text. Letters behind the
+    beginning may take a delivery back (`DELIVERED_PARTIALLY`): it is none that is known then.
     """
     words = stat.split()[:_MOST_STAT_WORDS]
     for end in range(len(words), 0, -1):
@@ -109,9 +114,13 @@ def read_stat(stat: str, stats: Mapping[str, MessageState] = STATS) -> tuple[str
         if (name := stat_name(written)) in stats:
             return written, stats[name]
     first = words[0] if words else ""
-    runs = _STAT_RUN.findall(first)
-    names = (stat_name("".join(runs[:end])) for end in range(len(runs) - 1, 0, -1))
-    return first, next((stats[name] for name in names if name in stats), None)
+    runs = _STAT_RUN.findall(_STAT_ENDS.split(first, maxsplit=1)[0])
+    for end in range(len(runs), 0, -1):
+        state = stats.get(stat_name("".join(runs[:end])))
+        if state is not None:
+            taken_back = state is MessageState.DELIVERED and any(map(str.isalpha, runs[end:]))
+            return first, None if taken_back else state
+    return first, None
 
 
 class Receipt(msgspec.Struct, frozen=True, gc=False):
@@ -160,7 +169,7 @@ def is_receipt(esm_class: int) -> bool:
 
 _TEXT: Final = re.compile(r"\btext\s*[:=](.*)", re.IGNORECASE | re.DOTALL)
 _LABEL: Final = re.compile(
-    r"(?<![a-z0-9])(?:(?:(?:message|msg|sms)[ _]?)?(?P<id>id)|(?P<stat>stat(?:us|e)?)|(?P<err>err(?:or)?)"
+    r"(?<![a-z0-9])(?:(?:(?:message|msg|sms)[ _]?)?(?P<id>id)|(?P<stat>stat(?:us|e)?)|(?P<err>err(?:or)?(?:[ _]?code)?)"
     r"|(?P<other>sub|dlvrd|submit[ _]?date|done[ _]?date))[\"']?\s*[:=]",
     re.IGNORECASE | re.ASCII,
 )
