@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from protocols.smpp.alphabets import Alphabet, decode
+from protocols.smpp.codec import wide_number
 from protocols.smpp.messages import DataSm, DeliverSm
 from protocols.smpp.tags import Tag
 from protocols.smpp.text import user_data
@@ -175,7 +176,6 @@ _LABEL: Final = re.compile(
 )
 _SEPARATORS: Final = ",;|/&\"'<> "
 """What stands around a value: the rest of appendix B's form, of a query's (`id=1&stat=...`) or of JSON."""
-_TAG_MESSAGE_STATE: Final = int(Tag.MESSAGE_STATE)
 _LONGEST_TEXT: Final = 1000
 """Octets of a receipt that are read; appendix B's have about 130."""
 
@@ -216,6 +216,9 @@ def parse_receipt(message: DeliverSm | DataSm, stats: Mapping[str, MessageState]
         error = error or told
     intermediate = message_type(message.esm_class) == MessageType.INTERMEDIATE_NOTIFICATION
     message_id = message.receipted_message_id or stated_id
+    reference = message.user_message_reference
+    if reference is None:
+        reference = wide_number(message.tlvs, Tag.USER_MESSAGE_REFERENCE)
     return Receipt(
         message_id=message_id,
         state=MessageState.UNKNOWN if state is None else state,
@@ -230,7 +233,7 @@ def parse_receipt(message: DeliverSm | DataSm, stats: Mapping[str, MessageState]
         submitted=_number(said.get("sub", "")),
         delivered=_number(said.get("dlvrd", "")),
         text=said.get("text", ""),
-        user_message_reference=message.user_message_reference,
+        user_message_reference=reference,
     )
 
 
@@ -291,8 +294,7 @@ def _told_state(message: DeliverSm | DataSm) -> int | None:
     """The parameter's state, which some write in more octets than one, or as a digit."""
     told = message.message_state
     if told is None:
-        wide = (tlv.value for tlv in message.tlvs if tlv.tag == _TAG_MESSAGE_STATE and len(tlv.value) in (2, 4))
-        told = next((int.from_bytes(value, "big") for value in wide), None)
+        told = wide_number(message.tlvs, Tag.MESSAGE_STATE)
     digit = told is not None and ord("0") <= told <= ord("9")
     return told - ord("0") if told is not None and digit else told
 

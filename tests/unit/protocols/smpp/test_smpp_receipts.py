@@ -244,6 +244,11 @@ def test_our_user_message_reference_is_given_back():
     assert receipt(CLASSIC, user_message_reference=77).user_message_reference == 77
 
 
+def test_our_user_message_reference_is_read_in_whatever_size_it_comes_back():
+    sent_back = [receipt(b"id:1", tlvs=(Tlv(0x0204, (7).to_bytes(size)),)) for size in (1, 4)]
+    assert [found.user_message_reference for found in sent_back] == [7, 7]
+
+
 @pytest.mark.parametrize("state", [state for state in MessageState if state is not MessageState.SCHEDULED])
 def test_a_receipt_of_ours_is_read_back(state):
     moment = datetime(2026, 11, 23, 20, 36, tzinfo=UTC)
