@@ -257,8 +257,8 @@ def _decide_item(case: CreditControlRun, item: Item) -> ItemOutcome:
     if case.has_no_price(item) and kind != TERMINATION:
         return _came_to(item, Outcome.RATING_FAILED)
     over = case.session.terminated and kind != EVENT
-    if over and kind == INITIAL and item.requested is not None and case.pricing.traffic is not Traffic.EMERGENCY:
-        return _came_to(item, Outcome.SERVICE_DENIED)  # its end came first
+    if over and item.requested is not None and case.pricing.traffic is not Traffic.EMERGENCY:
+        return _came_to(item, Outcome.SERVICE_DENIED)  # success without units would let it go on unmetered
     if item.requested is None or over:
         return _came_to(item, _spent(case, item))
     if case.wallet.status != ACTIVE and case.pricing.traffic is not Traffic.EMERGENCY:

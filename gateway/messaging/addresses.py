@@ -34,9 +34,9 @@ class TypeOfNumber(IntEnum):
 
 
 def unparted(address: str) -> str:
-    """Return an address of a PDU without its padding, a number also without what parts its digits."""
+    """Return an address of a PDU without its padding, a number also without what parts its digits or fills half an octet."""
     text = address.strip(_PADDING)
-    number = _SEPARATORS.sub("", text)
+    number = _SEPARATORS.sub("", text).rstrip("Ff")  # TS 29.002 §17.7.8
     digits = number.removeprefix("+")
     return number if digits.isascii() and digits.isdigit() else text
 

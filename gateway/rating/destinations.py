@@ -32,8 +32,15 @@ LONGEST: Final = 128
 _SEPARATORS: Final = re.compile(r"(?<=\d)[\s.-]*\(0\)|[\s().-]")
 """What only parts digits, and the zero that is dialled at home alone: `+44 (0)800 1111`."""
 _SOS: Final = re.compile(r"(?:urn:service:)?sos(?:\.[a-z0-9.-]*)?$", re.IGNORECASE)
-_PARAMETERS: Final = re.compile(r"[;@]")
-"""Where an address goes on with parameters or a host, as clients write them without a scheme, too."""
+_PARAMETERS: Final = re.compile(r"[;@]|/TYPE=", re.IGNORECASE)
+"""Where an address goes on with parameters or a host, as clients write them without a scheme, too; or with the type that
+stands behind it in a multimedia message (`+447700900123/TYPE=PLMN`)."""
+_CONTEXT: Final = re.compile(r";phone-context=\+(\d{1,3})(?:[;@>]|$)", re.IGNORECASE)
+"""The country in which a local number is meant (RFC 3966 §5.1.5)."""
+_SHOWN_OR_NOT: Final = re.compile(r"[*#]31#|\*(?:67|82)(?=\d)")
+"""Dialled before a number to hide or show the caller's (TS 22.030 annex B, and North America's): no part of the number."""
+_SHOWN_OR_NOT_AT_HOME: Final = {"GB": re.compile(r"(?:141|1470)(?=(?:0\d{9,}|\+\d+|\d{3}|118\d{3})$)")}
+"""The same in digits alone, before a whole number or a short one: `1410xxxxxxx` may be in Maryland."""
 
 
 class Destination(IntEnum):
@@ -57,7 +64,7 @@ def destination(address: str, country: str) -> Destination:
     dialled = _dialled(address[:LONGEST])
     if _SOS.match(dialled):
         return Destination.EMERGENCY
-    number = _SEPARATORS.sub("", dialled)
+    number = _number(dialled, country)
     digits = number.removeprefix("+")
     if not (digits.isascii() and digits.isdigit()):
         return Destination.ORDINARY
@@ -90,7 +97,7 @@ def called_number(address: str, country: str) -> str:
     Digits alone may be a number of the country as it is dialled there, or one in international form: what is valid counts. A
     short number for directory enquiries (118xxx in the UK) stays as it is, with or without its country's calling code.
     """
-    number = _SEPARATORS.sub("", _dialled(address[:LONGEST]))
+    number = _number(_dialled(address[:LONGEST]), country)
     digits = number.removeprefix("+")
     if not (digits.isascii() and digits.isdigit()):
         return ""
@@ -101,8 +108,13 @@ def called_number(address: str, country: str) -> str:
             return short
     if number.startswith(("+", "00")):
         return digits if number.startswith("+") else digits[2:]
+    context = _CONTEXT.search(address)
     try:
-        parsed = phonenumbers.parse(number, country)
+        if context is not None:
+            parsed = phonenumbers.parse(f"+{context[1]}{digits}")
+            if phonenumbers.is_possible_number(parsed):
+                return f"{parsed.country_code}{parsed.national_number}"
+        parsed = phonenumbers.parse(digits, country)
     except phonenumbers.NumberParseException:
         return ""
     national = digits[0] == "0" and phonenumbers.is_possible_number(parsed)
@@ -112,12 +124,20 @@ def called_number(address: str, country: str) -> str:
 
 
 def _dialled(address: str) -> str:
-    """Return what was dialled out of a URI: its user part, without parameters."""
-    address = address.strip().removeprefix("<").partition(">")[0]
+    """Return what was dialled out of a URI: its user part, without parameters and password."""
+    address = address.partition("<")[2].partition(">")[0] or address  # a name before the URI (RFC 3261 §20.10)
+    address = address.strip()
     scheme, colon, rest = address.partition(":")
     if not colon or scheme.lower() not in ("sip", "sips", "tel"):
-        rest = address
-    return unquote(_PARAMETERS.split(rest, maxsplit=1)[0])
+        return unquote(_PARAMETERS.split(address, maxsplit=1)[0])
+    return unquote(_PARAMETERS.split(rest, maxsplit=1)[0].partition(":")[0])
+
+
+def _number(dialled: str, country: str) -> str:
+    """Return what was dialled without what parts digits or fills half an octet, and without what is no part of the number."""
+    number = _SHOWN_OR_NOT.sub("", _SEPARATORS.sub("", dialled).rstrip("Ff"), count=1)
+    at_home = _SHOWN_OR_NOT_AT_HOME.get(country)
+    return number if at_home is None else at_home.sub("", number, count=1)
 
 
 def _national(digits: str, country: str) -> str:

@@ -143,19 +143,19 @@ def encode_message(
 
 
 def copy_of_avp(data: bytes, position: int) -> bytes:
-    """The well-formed AVP at `position`, padded: what a Failed-AVP gives back.
-
-    One above MAX_FAILED_AVP is given as the smallest example of its code: a group cut short could not be read.
-    """
+    """The well-formed AVP at `position`, padded: what a Failed-AVP gives back. A group cut short could not be read."""
     code, word = _TWO_WORDS.unpack_from(data, position)
     header, vendor_id = AVP_HEADER_SIZE, 0
     if word & 0x80000000:
         header = VENDOR_AVP_HEADER_SIZE
         (vendor_id,) = _WORD.unpack_from(data, position + AVP_HEADER_SIZE)
-    length = word & 0xFFFFFF
-    if length > MAX_FAILED_AVP:
-        return example_avp(code, vendor_id, word >> 24)
-    return encode_avp(code, data[position + header : position + length], vendor_id, word >> 24)
+    return offending_avp(code, data[position + header : position + (word & 0xFFFFFF)], vendor_id, word >> 24)
+
+
+def offending_avp(code: int, data: bytes, vendor_id: int = 0, flags: int = AVP_FLAG_MANDATORY) -> bytes:
+    """One AVP as a Failed-AVP gives it back, above MAX_FAILED_AVP as the smallest example of its code."""
+    avp = encode_avp(code, data, vendor_id, flags)
+    return avp if len(avp) <= MAX_FAILED_AVP else example_avp(code, vendor_id, flags)
 
 
 def nest(error: DiameterError, code: int, vendor_id: int, flags: int) -> None:

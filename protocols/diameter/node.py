@@ -252,6 +252,8 @@ class Node:
     def happened(self, connection: Connection, event: Event, now: float) -> None:
         """Anything else that a connection has to tell."""
         match event:
+            case CapabilitiesRequested() if connection.session.closed:
+                pass  # by what came behind its CER: `Closed` follows
             case CapabilitiesRequested():
                 self._pump_all(self._table.admit(connection.session, connection.access, now), now)
             case Opened():

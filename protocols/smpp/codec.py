@@ -1,5 +1,6 @@
 """Octets to SMPP headers, TLVs and frames, and back (SMPP 3.4 §3.2 and §5.1). Knows no message's body."""
 
+from collections.abc import Iterable
 from enum import IntEnum
 from struct import Struct
 from typing import Final
@@ -86,6 +87,12 @@ class Tlv(msgspec.Struct, frozen=True, gc=False):
 
     tag: int
     value: bytes
+
+
+def wide_number(tlvs: Iterable[Tlv], tag: int) -> int | None:
+    """The number of a parameter that stands in another number of octets than the specification gives it: 1, 2 or 4."""
+    values = (tlv.value for tlv in tlvs if tlv.tag == tag and len(tlv.value) in (1, 2, 4))
+    return next((int.from_bytes(value, "big") for value in values), None)
 
 
 def next_sequence_number(sequence_number: int) -> int:

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from protocols.smpp.alphabets import Alphabet, decode
+from protocols.smpp.codec import wide_number
 from protocols.smpp.messages import DataSm, DeliverSm
 from protocols.smpp.tags import Tag
 from protocols.smpp.text import user_data
@@ -68,15 +69,18 @@ STATS: Final[Mapping[str, MessageState]] = {
     name: state
     for state, names in {
         MessageState.DELIVERED: "DELIVRD DELIVERED DELIVERD DELVRD DELIVER DELIV DLVRD SUCCESS ACKED ACK READ "
-        "SEEN DISPLAYED 0 2",
+        "SEEN DISPLAYED DELIVEREDTOHANDSET DELIVEREDTOTERMINAL DELIVEREDTODEVICE DELIVEREDTOPHONE DELIVEREDTORECIPIENT "
+        "DELIVEREDTOSUBSCRIBER 0 2",
         MessageState.EXPIRED: "EXPIRED EXPIRD EXPIRE TIMEOUT VALIDITYEXPIRED 3",
         MessageState.DELETED: "DELETED DELETD CANCELED CANCELLED CANCELD 4",
         MessageState.UNDELIVERABLE: "UNDELIV UNDELIVERABLE UNDELIVERED UNDELIVRD UNDELIVERD UNDLVRD UNDLV NOTDELIVERED "
-        "NOTDELIVRD NONDELIV NONDELIVERED DELIVERYFAILED DELIVERFAILED DELIVERYFAILURE FAILED FAIL FAILURE ERROR ERR "
+        "NOTDELIVRD NONDELIV NONDELIVERED DELIVERYFAILED DELIVERYFAIL DELIVERYFAILURE DELIVERYERROR DELIVERYIMPOSSIBLE "
+        "DELIVERFAILED DELIVERFAIL DELIVFAILED DELIVFAIL FAILED FAIL FAILURE ERROR ERR "
         "NACK NACKED INVALID ABSENT NOROUTE UNROUTABLE PERMFAIL 5",
         MessageState.REJECTED: "REJECTD REJECTED REJECT REJ BLACKLST BLACKLIST BLACKLISTED BLOCKED BARRED SPAM 8",
         MessageState.ACCEPTED: "ACCEPTD ACCEPTED ACCEPT 6",
-        MessageState.ENROUTE: "ENROUTE INPROGRESS BUFFRED BUFFERD BUFFERED QUEUED PENDING SENT SUBMITTED SUBMITD 1",
+        MessageState.ENROUTE: "ENROUTE INPROGRESS BUFFRED BUFFERD BUFFERED QUEUED PENDING SENT SUBMITTED SUBMITD "
+        "DELIVEREDTONETWORK DELIVEREDTOSMSC DELIVEREDTOGATEWAY DELIVEREDTOOPERATOR DELIVEREDTOCARRIER MESSAGEWAITING 1",
         MessageState.SCHEDULED: "SCHEDULED",
         MessageState.SKIPPED: "SKIPPED 9",
         MessageState.UNKNOWN: "UNKNOWN UNKNWN 7",
@@ -94,6 +98,7 @@ def stat_name(stat: str) -> str:
 
 
 _STAT_RUN: Final = re.compile(r"[^\W\d_]+|\d+")
+_STAT_ENDS: Final = re.compile(r"[,;|/&]")
 _MOST_STAT_WORDS: Final = 3
 
 
@@ -101,7 +106,8 @@ def read_stat(stat: str, stats: Mapping[str, MessageState] = STATS) -> tuple[str
     """A `stat` and the state that it means, None for one that nobody knows.
 
     As many words count as are a name together (`NOT DELIVERED`), else the first one, and of that its beginning (`DELIVRD000`,
-    `UNDELIV:27`). What follows is not given back: without a label before it, it may be the customer's text.
+    `UNDELIV:27`). What follows is not given back: without a label before it, it may be the customer's text. Letters behind the
+    beginning may take a delivery back (`DELIVERED_PARTIALLY`): it is none that is known then.
     """
     words = stat.split()[:_MOST_STAT_WORDS]
     for end in range(len(words), 0, -1):
@@ -109,9 +115,13 @@ def read_stat(stat: str, stats: Mapping[str, MessageState] = STATS) -> tuple[str
         if (name := stat_name(written)) in stats:
             return written, stats[name]
     first = words[0] if words else ""
-    runs = _STAT_RUN.findall(first)
-    names = (stat_name("".join(runs[:end])) for end in range(len(runs) - 1, 0, -1))
-    return first, next((stats[name] for name in names if name in stats), None)
+    runs = _STAT_RUN.findall(_STAT_ENDS.split(first, maxsplit=1)[0])
+    for end in range(len(runs), 0, -1):
+        state = stats.get(stat_name("".join(runs[:end])))
+        if state is not None:
+            taken_back = state is MessageState.DELIVERED and any(map(str.isalpha, runs[end:]))
+            return first, None if taken_back else state
+    return first, None
 
 
 class Receipt(msgspec.Struct, frozen=True, gc=False):
@@ -160,13 +170,12 @@ def is_receipt(esm_class: int) -> bool:
 
 _TEXT: Final = re.compile(r"\btext\s*[:=](.*)", re.IGNORECASE | re.DOTALL)
 _LABEL: Final = re.compile(
-    r"(?<![a-z0-9])(?:(?:(?:message|msg|sms)[ _]?)?(?P<id>id)|(?P<stat>stat(?:us|e)?)|(?P<err>err(?:or)?)"
+    r"(?<![a-z0-9])(?:(?:(?:message|msg|sms)[ _]?)?(?P<id>id)|(?P<stat>stat(?:us|e)?)|(?P<err>err(?:or)?(?:[ _]?code)?)"
     r"|(?P<other>sub|dlvrd|submit[ _]?date|done[ _]?date))[\"']?\s*[:=]",
     re.IGNORECASE | re.ASCII,
 )
 _SEPARATORS: Final = ",;|/&\"'<> "
 """What stands around a value: the rest of appendix B's form, of a query's (`id=1&stat=...`) or of JSON."""
-_TAG_MESSAGE_STATE: Final = int(Tag.MESSAGE_STATE)
 _LONGEST_TEXT: Final = 1000
 """Octets of a receipt that are read; appendix B's have about 130."""
 
@@ -207,6 +216,9 @@ def parse_receipt(message: DeliverSm | DataSm, stats: Mapping[str, MessageState]
         error = error or told
     intermediate = message_type(message.esm_class) == MessageType.INTERMEDIATE_NOTIFICATION
     message_id = message.receipted_message_id or stated_id
+    reference = message.user_message_reference
+    if reference is None:
+        reference = wide_number(message.tlvs, Tag.USER_MESSAGE_REFERENCE)
     return Receipt(
         message_id=message_id,
         state=MessageState.UNKNOWN if state is None else state,
@@ -221,7 +233,7 @@ def parse_receipt(message: DeliverSm | DataSm, stats: Mapping[str, MessageState]
         submitted=_number(said.get("sub", "")),
         delivered=_number(said.get("dlvrd", "")),
         text=said.get("text", ""),
-        user_message_reference=message.user_message_reference,
+        user_message_reference=reference,
     )
 
 
@@ -282,8 +294,7 @@ def _told_state(message: DeliverSm | DataSm) -> int | None:
     """The parameter's state, which some write in more octets than one, or as a digit."""
     told = message.message_state
     if told is None:
-        wide = (tlv.value for tlv in message.tlvs if tlv.tag == _TAG_MESSAGE_STATE and len(tlv.value) in (2, 4))
-        told = next((int.from_bytes(value, "big") for value in wide), None)
+        told = wide_number(message.tlvs, Tag.MESSAGE_STATE)
     digit = told is not None and ord("0") <= told <= ord("9")
     return told - ord("0") if told is not None and digit else told
 

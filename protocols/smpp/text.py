@@ -11,7 +11,9 @@ from typing import Final, Protocol
 import msgspec
 
 from protocols.smpp.alphabets import Alphabet, Decoded, decode, encode, pack, unpack
+from protocols.smpp.codec import Tlv, wide_number
 from protocols.smpp.segments import (
+    MAX_PARTS,
     NO_HEADER,
     Concatenation,
     UserDataHeader,
@@ -22,6 +24,7 @@ from protocols.smpp.segments import (
     cut_utf16,
     parse_header,
 )
+from protocols.smpp.tags import Tag
 
 UDHI: Final = 0x40
 """Bit of esm_class: the user data begin with a header (SMPP 3.4 §5.2.12)."""
@@ -72,6 +75,10 @@ class ShortMessage(Protocol):
     @property
     def sar_segment_seqnum(self) -> int | None:
         """Which one this is."""
+
+    @property
+    def tlvs(self) -> tuple[Tlv, ...]:
+        """Parameters that have no attribute, or did not fit theirs."""
 
 
 class Encoded(msgspec.Struct, frozen=True):
@@ -223,9 +230,13 @@ def _by_sar(message: ShortMessage) -> Concatenation | None:
     """All three parameters or none (SMPP 3.4 §5.3.2.22); they are not to be mixed with UDHI, whose header wins."""
     reference, total = message.sar_msg_ref_num, message.sar_total_segments
     number = message.sar_segment_seqnum
-    if reference is None or total is None or number is None or not 1 <= number <= total:
+    if message.tlvs:
+        reference = wide_number(message.tlvs, Tag.SAR_MSG_REF_NUM) if reference is None else reference
+        total = wide_number(message.tlvs, Tag.SAR_TOTAL_SEGMENTS) if total is None else total
+        number = wide_number(message.tlvs, Tag.SAR_SEGMENT_SEQNUM) if number is None else number
+    if reference is None or total is None or number is None or not 1 <= number <= total <= MAX_PARTS:
         return None
-    return Concatenation(reference, total, number)
+    return Concatenation(reference & 0xFFFF, total, number)
 
 
 def read_text(parts: Sequence[UserData]) -> Decoded:

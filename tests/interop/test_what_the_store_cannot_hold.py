@@ -67,7 +67,10 @@ def charge(number, **changes):
 LONG = "x" * 300
 MISFITS = {
     "NUL in the Session-Id": ({"session_id": b"pgw\0;1"}, encode_avp(263, b"pgw\0;1")),
-    "a Session-Id that no index takes": ({"session_id": b"\xe9" * 6000}, encode_avp(263, b"\xe9" * 6000)),
+    "a Session-Id that no index takes": ({"session_id": b"\xe9" * 2000}, encode_avp(263, b"\xe9" * 2000)),
+    "a Session-Id that no answer gives back twice": ({"session_id": b"\xe9" * 6000}, encode_avp(263, b"")),
+    "no Session-Id": ({"session_id": b""}, encode_avp(263, b"")),
+    "no Origin-Host": ({"origin_host": ""}, encode_avp(264, b"")),
     "NUL in the IMSI": (
         {"subscription_id": (SubscriptionId(1, "23415\0"),)},
         encode_avp(443, encode_avp(444, b"23415\0")),

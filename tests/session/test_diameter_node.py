@@ -118,6 +118,25 @@ async def test_a_node_dials_again_when_the_connection_is_lost():
         assert not header.error
 
 
+@pytest.mark.parametrize("host", [PGW, "stranger.example"])
+@pytest.mark.parametrize("behind", [ccr(), cer(), b"GET /"])
+async def test_what_comes_behind_a_cer_in_one_write_ends_that_connection_alone(host, behind):
+    failures = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+    peer = PeerConfig(identity=PGW, realm="host.example", connect=("127.0.0.1", free_port()))
+    async with Rig(peers=[peer], limits=Limits(reconnect_first=0.01, reconnect_last=0.02)) as ocs:
+        hasty = await RawPeer.connect(ocs.port)
+        hasty.send(cer(host) + behind)
+        assert await hasty.rest() == b""
+        await ocs.told(PeerRejected)
+        tried = len(ocs.of(ConnectFailed))
+        await ocs.told(ConnectFailed, tried + 2)  # it is dialled as before
+        await hasty.leave()
+        patient = await RawPeer.open(ocs.port)
+        await patient.leave()
+    assert failures == []
+
+
 async def test_a_new_connection_of_a_peer_replaces_one_that_is_dead():
     async with Rig(limits=Limits(probe_deadline=0.05)) as ocs:
         dead = await RawPeer.open(ocs.port)  # it never answers the probe

@@ -38,7 +38,7 @@ from gateway.rating.destinations import Destination, called_number, destination
 from gateway.store.fitting import length_of, misfit
 from gateway.store.tables import sessions
 from protocols.diameter.avp_validation import missing
-from protocols.diameter.codec import encode_avp
+from protocols.diameter.codec import encode_avp, offending_avp
 from protocols.diameter.dictionary import standard
 from protocols.diameter.errors import DiameterError, ResultCode
 from protocols.diameter.messages import (
@@ -167,10 +167,14 @@ def _calls_one_of(called: Called, msisdns: tuple[str, ...], country: str) -> boo
 
 
 def _check_texts(ccr: CreditControlRequest, session_id: str, peer: str) -> None:
-    """Refuse a text that the store can't hold, or can't look for: its whole batch would fail with it."""
+    """Refuse a text that the store can't hold, or can't look for: its whole batch would fail with it.
+
+    A Session-Id without a character would make one session of all that a host has (RFC 6733 §8.8).
+    """
     numbers = [subscription.subscription_id_data for subscription in ccr.subscription_id]
     everything = "".join((session_id, ccr.origin_host, peer, ccr.origin_realm, *numbers))
-    if len(everything) <= _LONGEST_HOST and everything.isascii() and "\0" not in everything:
+    named = session_id and ccr.origin_host
+    if named and len(everything) <= _LONGEST_HOST and everything.isascii() and "\0" not in everything:
         return  # as nearly always
     for code, text, most in (
         (SESSION_ID, session_id, _LONGEST_SESSION_ID),
@@ -178,16 +182,16 @@ def _check_texts(ccr: CreditControlRequest, session_id: str, peer: str) -> None:
         (ORIGIN_HOST, peer, _LONGEST_PEER),
         (ORIGIN_REALM, ccr.origin_realm, _LONGEST_HOST),
     ):
-        why = misfit(text, most)
+        why = misfit(text, most) or ("is empty" if not text and code != ORIGIN_REALM else None)
         if why is not None:
             octets = text.encode("latin-1" if code == SESSION_ID else "utf-8")
             message = f"AVP {code} {why}"
-            raise DiameterError(ResultCode.DIAMETER_INVALID_AVP_VALUE, message, encode_avp(code, octets))
+            raise DiameterError(ResultCode.DIAMETER_INVALID_AVP_VALUE, message, offending_avp(code, octets))
     for subscription in ccr.subscription_id:
         data = subscription.subscription_id_data
         why = misfit(data) if subscription.subscription_id_type in (E164, IMSI) else None
         if why is not None:
-            offending = encode_avp(SUBSCRIPTION_ID, encode_avp(SUBSCRIPTION_ID_DATA, data.encode()))
+            offending = encode_avp(SUBSCRIPTION_ID, offending_avp(SUBSCRIPTION_ID_DATA, data.encode()))
             raise DiameterError(ResultCode.DIAMETER_INVALID_AVP_VALUE, f"Subscription-Id-Data {why}", offending)
 
 
@@ -311,7 +315,7 @@ def _service(ccr: CreditControlRequest, contexts: Mapping[str, str]) -> str:
         raise DiameterError(
             ResultCode.DIAMETER_RATING_FAILED,
             f"Service-Context-Id {name[:64]!r} names no service with a price",
-            encode_avp(SERVICE_CONTEXT_ID, name.encode()),
+            offending_avp(SERVICE_CONTEXT_ID, name.encode()),
         )
     return known
 

@@ -144,8 +144,10 @@ _AGREED: Final = {
     for word in words.split()
 }
 """Words that agree to a question, and are nothing without one: they are said to other texts as well."""
-_ANSWERING: Final = frozenset({"i", "ill", "id", "do", "it", "that", "so", "then", "go", "lets", "just"})
-"""Words that an answer has beside them (`go ahead`, `yes I do`)."""
+_ANSWERING: Final = frozenset(
+    {"i", "ill", "id", "do", "it", "that", "so", "then", "go", "lets", "just", "want", "would", "like", "love"}
+)
+"""Words that an answer has beside them (`go ahead`, `yes I do`, `yes I want to give £5 to WaterAid`)."""
 
 REQUESTING: Final = frozenset(
     word

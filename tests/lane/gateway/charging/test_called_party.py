@@ -137,6 +137,7 @@ EMERGENCIES = [
     "urn:service:sos.ambulance",
     "18000",
     "116123",
+    "*31#999",
 ]
 
 

@@ -385,8 +385,20 @@ def test_usage_that_comes_after_the_termination_is_charged_without_a_grant(place
     place.ask(ccr(INITIAL, 0, service(ask=0)))
     place.ask(ccr(TERMINATION, 2))
     late = only(place.ask(ccr(UPDATE, 1, service(used=[MEGABYTE], ask=0))))
-    assert late.granted_service_unit is None
-    assert wallet(place, sub) == (POUND - PENNY, 0)
+    assert (late.result_code, late.granted_service_unit) == (4010, None)
+    assert only(place.ask(ccr(UPDATE, 3, service(used=[MEGABYTE])))).result_code == 2001
+    assert wallet(place, sub) == (POUND - 2 * PENNY, 0)
+
+
+@pytest.mark.parametrize("context", ["32251@3gpp.org", "32260@3gpp.org", "32274@3gpp.org"])
+def test_quota_that_is_wanted_after_the_termination_is_refused(place, context):
+    place.enrol(POUND)
+    place.ask(ccr(INITIAL, 0, service(ask=0), context=context))
+    place.ask(ccr(TERMINATION, 1, context=context))
+    refused = only(place.ask(ccr(UPDATE, 2, service(ask=0), context=context)))
+    assert (refused.result_code, refused.granted_service_unit) == (4010, None)
+    whole = place.ask(ccr(UPDATE, 3, requested_service_unit=RequestedServiceUnit(), context=context))
+    assert (whole.result_code, whole.granted_service_unit) == (4010, None)
 
 
 def test_a_suspended_subscriber_opens_nothing_and_still_pays_for_what_was_used(place):

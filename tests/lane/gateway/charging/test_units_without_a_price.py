@@ -218,6 +218,13 @@ def test_multimedia_messages_have_no_price_until_they_are_given_a_service():
     assert gy_ccr.read(request, "pgw.host.example", 0, "GB", {"32270@3gpp.org": "sms"}).service == "sms"
 
 
+def test_a_service_context_is_given_back_as_long_as_its_answer_has_room_for_it():
+    for size, given_back in ((4000, b"x" * 4000), (45_000, b"")):
+        with pytest.raises(DiameterError) as refused:
+            gy_ccr.read(ccr(INITIAL, 0, context="x" * size), "pgw.host.example", 0, "GB")
+        assert refused.value.failed_avp == avp("Service-Context-Id", given_back)
+
+
 @pytest.mark.parametrize("contexts", [{"mms@host.example": "mms"}, {"": "sms"}, {"x" * 256: "sms"}])
 def test_a_service_context_is_given_one_of_the_services_that_have_prices(contexts):
     with pytest.raises(ValidationError):

@@ -384,3 +384,10 @@ def test_a_stop_counts_however_its_number_is_parted_and_whatever_alphabet_it_is_
 ):
     assert place.says(b"STOP", source=source, data_coding=data_coding) is not None
     assert place.out()
+
+
+@pytest.mark.parametrize("data_coding", [0, 1])
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "utf-8-sig"])
+def test_a_stop_with_an_accent_counts_though_its_data_coding_is_one_of_seven_bits(place, data_coding, encoding):
+    assert place.says("arrêt".encode(encoding), data_coding=data_coding) is not None
+    assert place.out()

@@ -29,6 +29,8 @@ UNKNOWN, INTERNATIONAL, NATIONAL, NETWORK, ALPHANUMERIC, ABBREVIATED = 0, 1, 2, 
         ("+4407700900001", INTERNATIONAL),
         ("004407700900001", UNKNOWN),
         ("4407700900001", INTERNATIONAL),
+        ("447700900001F", INTERNATIONAL),
+        ("07700900001f", UNKNOWN),
     ],
 )
 def test_an_address_of_a_british_link_is_read_into_e164_whatever_its_form(address, ton):

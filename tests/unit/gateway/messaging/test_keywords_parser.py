@@ -404,6 +404,7 @@ def test_odd_spellings_are_read_all_the_same(text):
             "never text me",
             "Do not contact me",
         ),
+        *("STOPP", "remove", "Please remove this number"),
     ],
 )
 def test_stop_and_its_synonyms(text):
@@ -417,7 +418,14 @@ def test_stop_and_its_synonyms(text):
             (text, "fr")
             for text in ("ARRÊT", "svp arret", "désabonner", "arrete", "Je veux arrêter", "je souhaite me désabonner")
         ),
-        *((text, "es") for text in ("Baja", "dar de baja", "quiero dar de baja", "vale, baja")),
+        *(
+            (text, "fr")
+            for text in ("ARRETALL", "stoppez", "désabonnement svp", "Désinscription", "ne m'envoyez plus rien")
+        ),
+        *(
+            (text, "es")
+            for text in ("Baja", "dar de baja", "quiero dar de baja", "vale, baja", "basta", "no quiero más")
+        ),
     ],
 )
 def test_stop_in_the_other_languages(text, language):
@@ -587,6 +595,7 @@ def test_a_yes_before_the_question_is_none(text):
             "yes I confirm",
         ),
         *("yes 5, go ahead", "yes lets do it", "Just do it, yes"),
+        *("yes I want to give £5 to WaterAid", "Yes, I'd love to", "ok I would like to give 5", "yes I would"),
     ],
 )
 def test_more_ways_to_agree_to_a_question(text):
@@ -594,7 +603,20 @@ def test_more_ways_to_agree_to_a_question(text):
     assert isinstance(read(text, BOOK, asked=question), Yes)
 
 
-@pytest.mark.parametrize("text", ["yes I do not", "i do", "do it", "go", "yes if it is wwf", "yes do it for wwf"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "yes I do not",
+        "yes I'd like not to",
+        "I want to",
+        "yes I want to give 6",
+        "i do",
+        "do it",
+        "go",
+        "yes if it is wwf",
+        "yes do it for wwf",
+    ],
+)
 def test_what_may_mean_something_else_is_no_yes(text):
     question = Asked("wateraid", 5 * POUND, "GBP")
     assert not isinstance(read(text, BOOK, asked=question), Yes)

@@ -20,6 +20,7 @@ EMERGENCY, FREE, ORDINARY = Destination.EMERGENCY, Destination.FREE, Destination
             "urn:service:sos;x=y",
             "sip:sos.fire@x",
         ),
+        *("*31#999", "#31#112", "sip:*31%23112@ims.example", "141999", "1470 999", '"Help" <sip:999@x>', "999F"),
     ],
 )
 def test_emergencies_and_helplines_of_the_uk_however_they_are_written(address):
@@ -79,4 +80,43 @@ def test_directory_enquiries_keep_their_short_number_as_it_is_dialled(address):
     [("01189960000", "441189960000"), ("+441189960000", "441189960000"), ("+11811812345", "11811812345")],
 )
 def test_numbers_of_reading_are_no_directory_enquiries(address, number):
+    assert called_number(address, "GB") == number
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("#31#07700900123", "*31#+447700900123", "sip:%2331%2307700900123@ims.example", "*6707700900123"),
+        *("14107700900123", "141 +44 7700 900123", "1470-07700-900123", "14100447700900123"),
+        *(
+            '"Bob" <sip:+447700900123@ims.example>',
+            "Bob <tel:07700900123>;tag=1",
+            "sip:+447700900123:secret@ims.example",
+        ),
+        *(
+            "tel:7700900123;phone-context=+44",
+            "sip:07700900123;phone-context=+44@x",
+            "<tel:7700900123;phone-context=+44>",
+        ),
+        *("tel:00447700900123;phone-context=+44", "tel:447700900123;phone-context=+44", "447700900123F"),
+        *("+447700900123/TYPE=PLMN", "tel:+447700900123;npdi;rn=+441234000000"),
+    ],
+)
+def test_a_number_is_the_same_whatever_is_dialled_before_it_or_written_around_it(address):
+    assert called_number(address, "GB") == "447700900123"
+
+
+@pytest.mark.parametrize(
+    ("address", "number"),
+    [
+        ("14105550123", "14105550123"),
+        ("14100555012", "14100555012"),
+        ("01415550123", "441415550123"),
+        ("tel:2125550123;phone-context=+1", "12125550123"),
+        ("tel:212555;phone-context=ims.example", ""),
+        ("*100#", ""),
+        ("*67#", ""),
+    ],
+)
+def test_what_only_looks_like_it_is_left_to_the_number(address, number):
     assert called_number(address, "GB") == number

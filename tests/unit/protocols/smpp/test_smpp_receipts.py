@@ -83,6 +83,8 @@ def test_a_receipt_as_appendix_b_has_it():
         ("id:1/stat:UNDELIV/err:9", "1", MessageState.UNDELIVERABLE, "9"),
         ("msgid:1 status:DELIVRD error:0", "1", MessageState.DELIVERED, "0"),
         ("message_id: 1 state: EXPIRED", "1", MessageState.EXPIRED, ""),
+        ("id:1 stat:UNDELIV errcode:27", "1", MessageState.UNDELIVERABLE, "27"),
+        ("id:1 stat:UNDELIV error code:27", "1", MessageState.UNDELIVERABLE, "27"),
         ("guid:9 id:1 substat:5 stat:DELIVRD", "1", MessageState.DELIVERED, ""),
     ],
 )
@@ -128,14 +130,24 @@ def test_of_a_parameter_and_a_text_the_final_state_counts(told, stat, state):
         ),
         *(
             (stat, MessageState.DELIVERED)
-            for stat in ("DELIVRD000", "DELIVRD(000)", "delivered_to_handset", '"DELIVRD"')
+            for stat in ("DELIVRD000", "DELIVRD(000)", "DELIVRD;Anna", "delivered_to_handset", '"DELIVRD"')
         ),
         *((stat, MessageState.ENROUTE) for stat in ("EN ROUTE", "EN_ROUTE", "IN PROGRESS")),
+        *((stat, MessageState.ENROUTE) for stat in ("DELIVERED_TO_NETWORK", "DeliveredToNetwork", "Delivered to SMSC")),
+        *((stat, MessageState.UNDELIVERABLE) for stat in ("DELIV FAILED", "DELIV_FAIL", "DELIVERY-ERROR")),
+        ("DeliveredToTerminal", MessageState.DELIVERED),
     ],
 )
 def test_what_message_centres_write_for_a_state_is_known(stat, state):
     found = receipt(f"id:1 stat:{stat}".encode())
     assert (found.state, found.recognised, found.final) == (state, True, state.final)
+
+
+@pytest.mark.parametrize(
+    "stat", ["DELIVERED_PARTIALLY", "DELIV_EXCEPTION", "DELIVRD-UNCONFIRMED", "ACK_TIMEOUT", "DELIVER-ERROR"]
+)
+def test_a_delivery_that_is_taken_back_in_the_same_word_is_none(stat):
+    assert not receipt(f"id:1 stat:{stat}".encode()).final
 
 
 def test_a_link_may_have_words_of_its_own_for_states_and_others_are_not_recognised():
@@ -230,6 +242,11 @@ def test_what_is_no_date_is_none(digits):
 
 def test_our_user_message_reference_is_given_back():
     assert receipt(CLASSIC, user_message_reference=77).user_message_reference == 77
+
+
+def test_our_user_message_reference_is_read_in_whatever_size_it_comes_back():
+    sent_back = [receipt(b"id:1", tlvs=(Tlv(0x0204, (7).to_bytes(size)),)) for size in (1, 4)]
+    assert [found.user_message_reference for found in sent_back] == [7, 7]
 
 
 @pytest.mark.parametrize("state", [state for state in MessageState if state is not MessageState.SCHEDULED])

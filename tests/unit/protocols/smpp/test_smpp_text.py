@@ -2,6 +2,8 @@ import pytest
 
 from protocols.errors import LocalProtocolError
 from protocols.smpp.alphabets import Alphabet, Decoded
+from protocols.smpp.codec import Tlv, decode_header
+from protocols.smpp.generated import decode, encode
 from protocols.smpp.messages import DataSm, DeliverSm, SubmitSm
 from protocols.smpp.segments import Concatenation
 from protocols.smpp.text import (
@@ -135,6 +137,14 @@ def test_the_text_is_in_the_payload_where_short_message_is_empty():
     assert read_text([user_data(DeliverSm(message_payload=b"hello"))]).text == "hello"
     assert read_text([user_data(DataSm(message_payload=b"hello"))]).text == "hello"
     assert read_text([user_data(SubmitSm())]) == Decoded("", sound=True)
+
+
+@pytest.mark.parametrize("octets", [(1, 1, 1), (2, 2, 2), (4, 4, 4), (2, 4, 1)])
+def test_sar_parameters_of_another_size_than_they_have_tell_the_part_too(octets):
+    values = zip((0x020C, 0x020E, 0x020F), (7, 3, 2), octets, strict=True)
+    tlvs = tuple(Tlv(tag, number.to_bytes(size)) for tag, number, size in values)
+    frame = encode(DeliverSm(short_message=b"a", tlvs=tlvs), 1)
+    assert user_data(decode(decode_header(frame), frame)).concatenation == Concatenation(7, 3, 2)
 
 
 def test_trap_9_parts_are_told_by_sar_parameters_too_and_by_the_header_before_them():

@@ -23,6 +23,14 @@ def words(octets, data_coding, esm_class=0):
         (TEXT.encode("utf-16-be"), 0),
         (TEXT.encode("utf-16-be"), 3),
         (TEXT.encode("latin-1"), 3),
+        (b"\xef\xbb\xbf" + TEXT.encode(), 8),
+        *(
+            (octets, code)
+            for code in (0, 1)
+            for octets in (TEXT.encode(), TEXT.encode("latin-1"), TEXT.encode("utf-8-sig"))
+        ),
+        *((TEXT.encode(), code) for code in (3, 4)),
+        (TEXT.encode("utf-16-be"), 4),
     ],
 )
 def test_a_text_is_read_as_what_it_is(octets, data_coding):
@@ -31,6 +39,16 @@ def test_a_text_is_read_as_what_it_is(octets, data_coding):
 
 def test_ascii_that_is_marked_as_ucs2_is_read_also_where_its_number_of_octets_is_odd():
     assert [words(b"STOP", 8), words(b"STOP.", 8)] == ["STOP", "STOP."]
+
+
+@pytest.mark.parametrize("text", ["\u0441\u0442\u043e\u043f", "arr\xeat", "\U0001f44d", "\u20ac5"])
+def test_utf_8_is_read_under_an_alphabet_of_seven_bits_whatever_its_letters(text):
+    assert [words(text.encode(), code) for code in (0, 1)] == [text, text]
+
+
+@pytest.mark.parametrize("text", ["caf\xe9", "\xc3\xa9t\xe9", "\xe9", "\xd1\xb1\xd1\xb1"])
+def test_what_is_latin_1_stays_it(text):
+    assert words(text.encode("latin-1"), 3) == text
 
 
 def test_parts_are_read_as_one():
