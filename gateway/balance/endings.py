@@ -19,7 +19,7 @@ def settle(wallet: Wallet, account: Account, now: int, order_id: int, take_id: C
 
     Credit of the company goes back to it; what the customer paid in is owed to the customer, also credit that would have ended;
     units are no more. Nothing is renewed, or lent, any longer. What a line owes that pays at the end of the month stands until
-    its last bill is paid, or written off (billing.dunning).
+    its last bill is paid, or written off (billing.dunning), also when its card is retired: its credit limit says so till then.
     """
     booked, reference = Booked([], []), f"order:{order_id}"
     for allowance in wallet.allowances:
@@ -30,8 +30,9 @@ def settle(wallet: Wallet, account: Account, now: int, order_id: int, take_id: C
             booked.uses.extend(emptied(allowance, wallet.subscriber_id, now, FORFEIT, reference=reference))
     wallet.allowances = [each for each in wallet.allowances if each.left.get(MONEY)]
     bills_follow = wallet.credit_limit > 0 and wallet.balance < wallet.reserved
-    wallet.renewal, wallet.credit_limit, wallet.changed = None, 0, True
+    wallet.renewal, wallet.changed = None, True
     if not bills_follow:
+        wallet.credit_limit = 0
         booked.entries.extend(bookings.settlement(wallet, account, now, order_id))
     return booked
 

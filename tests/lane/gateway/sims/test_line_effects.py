@@ -6,6 +6,9 @@ from support.charging_fixture import INITIAL, PENNY, TERMINATION, UPDATE, ccr, s
 from support.lane_fixture import chosen
 from support.sims_fixture import NUMBER, OTHER_NUMBER, QUARANTINE, card
 
+from gateway.balance.line_terms import SetCreditLimit
+from gateway.balance.topups import Payment
+from gateway.billing.payments import PayBill
 from gateway.sims.order_steps import CancelOrder
 from gateway.store import tables
 from provisioning.orders import Mark, OrderState
@@ -279,6 +282,35 @@ def test_what_is_owed_by_a_customer_who_left_is_written_off(place):
     place.carry_out("terminate", iccid)
     assert place.wallet(owner) == (0, 0, "terminated")
     assert place.booked("settlement") == [(place.books.account("write-offs"), owner, 150 * PENNY)]
+    right(place)
+
+
+def test_what_a_line_on_monthly_terms_owes_stands_for_its_bills_also_when_its_card_is_retired(place):
+    iccid, owner = place.live()
+    place.lane.run(SetCreditLimit("msisdn", NUMBER, 5 * POUND, "ann", "pays monthly"))
+    ask(place, INITIAL, 0, service(ask=0))
+    place.later(1_000_000)
+    ask(place, TERMINATION, 1, service(used=[4 * MEGABYTE]))
+    place.carry_out("terminate", iccid)
+    place.later(QUARANTINE)
+    place.carry_out("retire", iccid)
+    assert place.wallet(owner) == (-4 * PENNY, 0, "terminated")
+    assert place.booked("settlement") == []
+    right(place)
+
+
+def test_what_is_paid_beyond_a_last_bill_is_owed_to_the_customer_once_the_card_is_retired(place):
+    iccid, owner = place.live()
+    place.lane.run(SetCreditLimit("msisdn", NUMBER, 5 * POUND, "ann", "pays monthly"))
+    ask(place, INITIAL, 0, service(ask=0))
+    place.later(1_000_000)
+    ask(place, TERMINATION, 1, service(used=[4 * MEGABYTE]))
+    place.carry_out("terminate", iccid)
+    place.lane.run(PayBill(Payment("bank", "b-1", 10 * PENNY, "GBP"), next(place.ticks), "", "ann", owner))
+    place.later(QUARANTINE)
+    place.carry_out("retire", iccid)
+    assert place.wallet(owner) == (0, 0, "terminated")
+    assert place.booked("settlement") == [(owner, place.books.account("refunds"), 6 * PENNY)]
     right(place)
 
 
