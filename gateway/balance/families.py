@@ -89,11 +89,14 @@ class Loan(msgspec.Struct):
 
 
 def lend(member: Wallet, payer: Wallet | None, family: Family, now: int, zone: tzinfo) -> Loan | None:
-    """Lend a member what the payer has and its cap allows; `Loan.settle` has to follow. None where nobody can pay for it."""
-    if payer is None or payer.currency != member.currency or payer.status != ACTIVE:
+    """Lend a member what the payer has and its cap allows; `Loan.settle` has to follow. None where nobody can pay for it.
+
+    A payer that is suspended or has ended lends nothing more; what it lent goes back to it all the same.
+    """
+    if payer is None or payer.currency != member.currency or (payer.status != ACTIVE and not member.lent):
         return None
     month = calendar_month(now, zone)
-    amount = max(0, payer.available - credit.promotional(payer))
+    amount = max(0, payer.available - credit.promotional(payer)) if payer.status == ACTIVE else 0
     if family.cap is not None:
         amount = min(amount, max(0, family.cap - (member.taken if member.taken_in == month else 0)))
     member.balance += amount
