@@ -23,10 +23,10 @@ from gateway.ledger.money import format_amount
 from gateway.rating.billing_days import calendar_month
 from gateway.store.batch import Batch, RowSet, Unit
 from gateway.store.statements import SelectAmong
-from gateway.store.tables import families
+from gateway.store.tables import families, subscribers
 from gateway.subscribers.history import FAMILY, record
 from gateway.subscribers.identifier_history import MSISDN, Family, IdentifierRows
-from gateway.subscribers.status import ACTIVE
+from gateway.subscribers.status import ACTIVE, TERMINATED
 
 _CURRENT: Final = SelectAmong(
     select(families.c.member_id, families.c.payer_id, families.c.cap).where(families.c.until.is_(None)),
@@ -186,7 +186,12 @@ class SetPayer(Unit):
                 "family.currency", f"the payer's wallet is in {other.currency}, the line's in {wallet.currency}"
             )
         paid_for = select(families.c.id).where(families.c.member_id == payer, families.c.until.is_(None))
-        pays = select(families.c.id).where(families.c.payer_id == wallet.subscriber_id, families.c.until.is_(None))
+        pays = (
+            select(families.c.id)
+            .join_from(families, subscribers, subscribers.c.id == families.c.member_id)
+            .where(families.c.payer_id == wallet.subscriber_id, families.c.until.is_(None))
+            .where(subscribers.c.status != TERMINATED)
+        )
         if any(batch.connection.execute(each.limit(1)).first() for each in (paid_for, pays)):
             return FamilyRefused(
                 "family.chain", "who is paid for pays for nobody, and whoever pays is paid for by nobody"

@@ -82,6 +82,14 @@ def test_what_a_payer_lent_goes_back_to_it_also_once_it_is_not_active_any_more(p
     assert ask(place, MEMBER, INITIAL, 5 * MEGABYTE, session="next") == 0
 
 
+def test_a_member_whose_line_has_ended_keeps_nobody_from_joining_a_family(place):
+    pay_for(place, CHILD, payer=MEMBER)
+    place.lane.run(_Stand(place.owners[CHILD], "suspended"))
+    assert pay_for(place, MEMBER).code == "family.chain"
+    place.lane.run(_Stand(place.owners[CHILD], "terminated"))
+    assert isinstance(pay_for(place, MEMBER), FamilySet)
+
+
 class _Stand(Unit):
     """Give a wallet another status."""
 
