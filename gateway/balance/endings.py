@@ -12,6 +12,7 @@ from gateway.ledger.accounts import REVENUE
 from gateway.ledger.allowance_kinds import FORFEIT
 from gateway.ledger.entries import Entry
 from gateway.rating.billing_days import part_of
+from gateway.subscribers.status import TERMINATED
 
 
 def settle(wallet: Wallet, account: Account, now: int, order_id: int, take_id: Callable[[], int]) -> Booked:
@@ -33,8 +34,18 @@ def settle(wallet: Wallet, account: Account, now: int, order_id: int, take_id: C
     wallet.renewal, wallet.changed = None, True
     if not bills_follow:
         wallet.credit_limit = 0
-        booked.entries.extend(bookings.settlement(wallet, account, now, order_id))
+        booked.entries.extend(bookings.settlement(wallet, account, now, reference))
     return booked
+
+
+def settle_late(wallet: Wallet, account: Account, now: int, reference: str) -> list[Entry]:
+    """Settle what came in, or was given back, for a line that has ended: nothing else would, once its card is retired.
+
+    `reference` is that of the payment or refund. What it owes is asked for by its bills.
+    """
+    if wallet.status != TERMINATED or wallet.balance <= wallet.reserved:
+        return []
+    return bookings.settlement(wallet, account, now, reference)
 
 
 def leave_bundles(wallet: Wallet, plan: str, giving: Callable[[int], Giving], now: int) -> Booked:

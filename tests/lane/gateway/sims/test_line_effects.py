@@ -7,6 +7,7 @@ from support.lane_fixture import chosen
 from support.sims_fixture import NUMBER, OTHER_NUMBER, QUARANTINE, card
 
 from gateway.balance.line_terms import SetCreditLimit
+from gateway.balance.refunds import RefundUsage, charged
 from gateway.balance.topups import Payment
 from gateway.billing.payments import PayBill
 from gateway.sims.order_steps import CancelOrder
@@ -299,16 +300,38 @@ def test_what_a_line_on_monthly_terms_owes_stands_for_its_bills_also_when_its_ca
     right(place)
 
 
-def test_what_is_paid_beyond_a_last_bill_is_owed_to_the_customer_once_the_card_is_retired(place):
+def test_what_is_given_back_after_a_line_has_ended_is_owed_to_the_customer(place):
+    iccid, owner = place.live(balance=POUND)
+    ask(place, INITIAL, 0, service(ask=0))
+    ask(place, TERMINATION, 1, service(used=[4 * MEGABYTE]))
+    (record,) = place.read(select(tables.usage.c.id).where(tables.usage.c.price > 0))
+    place.carry_out("terminate", iccid)
+    place.later(QUARANTINE)
+    place.carry_out("retire", iccid)
+    with place.reader.connect() as connection:
+        found = charged(connection, record[0])
+    assert place.lane.run(RefundUsage(found, "ann", "it was cut off")).amount == 4 * PENNY
+    assert place.wallet(owner) == (0, 0, "terminated")
+    refunds = place.books.account("refunds")
+    assert place.booked("settlement") == [(owner, refunds, POUND - 4 * PENNY), (owner, refunds, 4 * PENNY)]
+    right(place)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_what_is_paid_beyond_a_last_bill_is_owed_to_the_customer(place, when):
     iccid, owner = place.live()
     place.lane.run(SetCreditLimit("msisdn", NUMBER, 5 * POUND, "ann", "pays monthly"))
     ask(place, INITIAL, 0, service(ask=0))
     place.later(1_000_000)
     ask(place, TERMINATION, 1, service(used=[4 * MEGABYTE]))
     place.carry_out("terminate", iccid)
-    place.lane.run(PayBill(Payment("bank", "b-1", 10 * PENNY, "GBP"), next(place.ticks), "", "ann", owner))
+    pay = PayBill(Payment("bank", "b-1", 10 * PENNY, "GBP"), next(place.ticks), "", "ann", owner)
+    if when == "before":
+        place.lane.run(pay)
     place.later(QUARANTINE)
     place.carry_out("retire", iccid)
+    place.lane.run(pay)
+    assert place.lane.run(pay).repeated
     assert place.wallet(owner) == (0, 0, "terminated")
     assert place.booked("settlement") == [(owner, place.books.account("refunds"), 6 * PENNY)]
     right(place)
