@@ -15,12 +15,15 @@ from gateway.rating.billing_days import part_of
 from gateway.subscribers.status import TERMINATED
 
 
-def settle(wallet: Wallet, account: Account, now: int, order_id: int, take_id: Callable[[], int]) -> Booked:
+def settle(
+    wallet: Wallet, account: Account, now: int, order_id: int, take_id: Callable[[], int], *, is_billed: bool = False
+) -> Booked:
     """Settle a wallet whose line has ended: every allowance has an entry that says what became of it.
 
     Credit of the company goes back to it; what the customer paid in is owed to the customer, also credit that would have ended;
-    units are no more. Nothing is renewed, or lent, any longer. What a line owes that pays at the end of the month stands until
-    its last bill is paid, or written off (billing.dunning), also when its card is retired: its credit limit says so till then.
+    units are no more. Nothing is renewed, or lent, any longer. What a line owes that pays at the end of the month, or was asked
+    for it by a bill (`is_billed`), stands until its last bill is paid, or written off (billing.dunning), also when its card is
+    retired: its credit limit says so till then.
     """
     booked, reference = Booked([], []), f"order:{order_id}"
     for allowance in wallet.allowances:
@@ -30,7 +33,7 @@ def settle(wallet: Wallet, account: Account, now: int, order_id: int, take_id: C
         else:
             booked.uses.extend(emptied(allowance, wallet.subscriber_id, now, FORFEIT, reference=reference))
     wallet.allowances = [each for each in wallet.allowances if each.left.get(MONEY)]
-    bills_follow = wallet.credit_limit > 0 and wallet.balance < wallet.reserved
+    bills_follow = (wallet.credit_limit > 0 or is_billed) and wallet.balance < wallet.reserved
     wallet.renewal, wallet.changed = None, True
     if not bills_follow:
         wallet.credit_limit = 0

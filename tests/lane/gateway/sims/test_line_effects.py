@@ -9,7 +9,10 @@ from support.sims_fixture import NUMBER, OTHER_NUMBER, QUARANTINE, card
 from gateway.balance.line_terms import SetCreditLimit
 from gateway.balance.refunds import RefundUsage, charged
 from gateway.balance.topups import Payment
+from gateway.billing.closing import BeginClose, WriteBills
+from gateway.billing.content import Content, write_content
 from gateway.billing.payments import PayBill
+from gateway.billing.reading import Draft
 from gateway.sims.order_steps import CancelOrder
 from gateway.store import tables
 from provisioning.orders import Mark, OrderState
@@ -298,6 +301,25 @@ def test_what_a_line_on_monthly_terms_owes_stands_for_its_bills_also_when_its_ca
     assert place.wallet(owner) == (-4 * PENNY, 0, "terminated")
     assert place.booked("settlement") == []
     right(place)
+
+
+def test_what_a_bill_asks_for_stands_also_where_the_line_was_taken_off_its_monthly_terms_before_it_ended(place):
+    iccid, owner = place.live()
+    place.lane.run(SetCreditLimit("msisdn", NUMBER, 5 * POUND, "ann", "pays monthly"))
+    ask(place, INITIAL, 0, service(ask=0))
+    place.later(1_000_000)
+    ask(place, TERMINATION, 1, service(used=[4 * MEGABYTE]))
+    close = place.lane.run(BeginClose("2020-01", 1, "ann"))
+    draft = Draft(owner, "GBP", -4 * PENNY, 0, 0, write_content(Content()))
+    place.lane.run(WriteBills(close.id, 0, [draft], 1))
+    place.lane.run(SetCreditLimit("msisdn", NUMBER, 0, "ann", "does not pay"))
+    place.carry_out("terminate", iccid)
+    place.later(QUARANTINE)
+    place.carry_out("retire", iccid)
+    assert place.wallet(owner) == (-4 * PENNY, 0, "terminated")
+    assert place.booked("settlement") == []
+    (account,) = place.read(select(tables.bill_accounts))
+    assert (account.due, account.next_at is not None) == (4 * PENNY, True)
 
 
 def test_what_is_given_back_after_a_line_has_ended_is_owed_to_the_customer(place):
