@@ -13,7 +13,7 @@ from gateway.billing.accounts import BillAccount, account_of
 from gateway.billing.allocation import after_payment, owed
 from gateway.billing.content import Section, read_content
 from gateway.billing.cuts import Close, closes
-from gateway.billing.dunning import ACTOR, Does, Look, NextState, StepDunning, Waits, decide
+from gateway.billing.dunning import ACTOR, Does, Look, NextState, State, StepDunning, Waits, decide
 from gateway.billing.references import reference_of
 from gateway.billing.series import BILL
 from gateway.context import GatewayContext
@@ -137,7 +137,7 @@ def _looked_at(connection: Connection, accounts: list[BillAccount], now: int) ->
                 owes=account in owing,
                 gifts=-read_content(known[account.bill_id].content).of(Section.GIFTS),
             ),
-            dunned=_is_dunned(standing.get(account.subscriber_id)),
+            dunned=account.state != State.OPEN or _is_dunned(standing.get(account.subscriber_id)),
             ended=_has_ended(standing.get(account.subscriber_id)),
             iccid=cards.get(account.subscriber_id, ""),
             bill=known[account.bill_id].number,

@@ -92,6 +92,11 @@ def test_a_line_whose_card_is_unknown_stays_overdue_and_is_told_of(context):
     assert dunning_job.turn(context).looked == 0, "it is tried again after a day"
 
 
+def test_dunning_that_has_begun_goes_on_where_a_line_is_taken_off_its_monthly_terms(context):
+    write(context, update(wallets).values(bundle=None))
+    assert dunning_job.turn(context).steps == {"suspended": 1}
+
+
 def test_the_debt_of_a_line_that_has_ended_is_written_off_in_its_time_with_nothing_to_suspend(context):
     write(context, update(sims).values(state="terminated"), update(subscribers).values(status="terminated"))
     done = dunning_job.turn(context)
