@@ -25,7 +25,8 @@ _encode: Final = msgspec.json.Encoder(order="sorted").encode
 class BookAddedTax(Unit):
     """Book a line's month, once; `ends_at` is the month's last moment, so that it is on the month's bill.
 
-    A line that has ended is settled already: it is not asked for more, and its row has no taxes.
+    A line that has ended is settled already: it is not asked for more, and its row has no taxes. One on monthly terms that owes
+    has those of what it was charged on its last bill.
     """
 
     touches: ClassVar[tuple[type, ...]] = (WalletRows,)
@@ -44,7 +45,8 @@ class BookAddedTax(Unit):
         same = (row.node == of.node, row.period == of.period, row.subscriber_id == of.subscriber_id)
         if batch.connection.execute(select(row.id).where(*same)).first() is not None or wallet is None:
             return False
-        lines = [] if wallet.status == TERMINATED else of.lines
+        settled = wallet.status == TERMINATED and not (wallet.credit_limit > 0 and of.charges > 0)
+        lines = [] if settled else of.lines
         number, content = batch.take_id(), (_encode(of.versions).decode(), _encode(lines).decode())
         place = (of.area.state, of.area.zip)
         found = (number, batch.now, of.node, of.period, of.subscriber_id, of.currency, of.charges, of.plan, *place)

@@ -188,7 +188,7 @@ def opening(subscriber_id: int, account: Account, amount: int, currency: str, no
     )
 
 
-def settlement(wallet: Wallet, account: Account, now: int, order_id: int) -> list[Entry]:
+def settlement(wallet: Wallet, account: Account, now: int, reference: str) -> list[Entry]:
     """Bring a wallet to what is still held of it: the rest is owed to the customer, or written off (decision 010)."""
     amount = wallet.balance - wallet.reserved
     if not amount:
@@ -197,7 +197,7 @@ def settlement(wallet: Wallet, account: Account, now: int, order_id: int) -> lis
     debit, credit = (
         (wallet.subscriber_id, account(REFUNDS)) if amount > 0 else (account(WRITE_OFFS), wallet.subscriber_id)
     )
-    return [_entry("settlement", debit, credit, abs(amount), wallet.currency, now, f"order:{order_id}")]
+    return [_entry("settlement", debit, credit, abs(amount), wallet.currency, now, reference)]
 
 
 def payment(wallet: Wallet, account: Account, amount: int, event_at: int, reference: str) -> Entry:

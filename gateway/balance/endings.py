@@ -12,14 +12,18 @@ from gateway.ledger.accounts import REVENUE
 from gateway.ledger.allowance_kinds import FORFEIT
 from gateway.ledger.entries import Entry
 from gateway.rating.billing_days import part_of
+from gateway.subscribers.status import TERMINATED
 
 
-def settle(wallet: Wallet, account: Account, now: int, order_id: int, take_id: Callable[[], int]) -> Booked:
+def settle(
+    wallet: Wallet, account: Account, now: int, order_id: int, take_id: Callable[[], int], *, is_billed: bool = False
+) -> Booked:
     """Settle a wallet whose line has ended: every allowance has an entry that says what became of it.
 
     Credit of the company goes back to it; what the customer paid in is owed to the customer, also credit that would have ended;
-    units are no more. Nothing is renewed, or lent, any longer. What a line owes that pays at the end of the month stands until
-    its last bill is paid, or written off (billing.dunning).
+    units are no more. Nothing is renewed, or lent, any longer. What a line owes that pays at the end of the month, or was asked
+    for it by a bill (`is_billed`), stands until its last bill is paid, or written off (billing.dunning), also when its card is
+    retired: its credit limit says so till then.
     """
     booked, reference = Booked([], []), f"order:{order_id}"
     for allowance in wallet.allowances:
@@ -29,11 +33,22 @@ def settle(wallet: Wallet, account: Account, now: int, order_id: int, take_id: C
         else:
             booked.uses.extend(emptied(allowance, wallet.subscriber_id, now, FORFEIT, reference=reference))
     wallet.allowances = [each for each in wallet.allowances if each.left.get(MONEY)]
-    bills_follow = wallet.credit_limit > 0 and wallet.balance < wallet.reserved
-    wallet.renewal, wallet.credit_limit, wallet.changed = None, 0, True
+    bills_follow = (wallet.credit_limit > 0 or is_billed) and wallet.balance < wallet.reserved
+    wallet.renewal, wallet.changed = None, True
     if not bills_follow:
-        booked.entries.extend(bookings.settlement(wallet, account, now, order_id))
+        wallet.credit_limit = 0
+        booked.entries.extend(bookings.settlement(wallet, account, now, reference))
     return booked
+
+
+def settle_late(wallet: Wallet, account: Account, now: int, reference: str) -> list[Entry]:
+    """Settle what came in, or was given back, for a line that has ended: nothing else would, once its card is retired.
+
+    `reference` is that of the payment or refund. What it owes is asked for by its bills.
+    """
+    if wallet.status != TERMINATED or wallet.balance <= wallet.reserved:
+        return []
+    return bookings.settlement(wallet, account, now, reference)
 
 
 def leave_bundles(wallet: Wallet, plan: str, giving: Callable[[int], Giving], now: int) -> Booked:

@@ -23,10 +23,10 @@ from gateway.ledger.money import format_amount
 from gateway.rating.billing_days import calendar_month
 from gateway.store.batch import Batch, RowSet, Unit
 from gateway.store.statements import SelectAmong
-from gateway.store.tables import families
+from gateway.store.tables import families, subscribers
 from gateway.subscribers.history import FAMILY, record
 from gateway.subscribers.identifier_history import MSISDN, Family, IdentifierRows
-from gateway.subscribers.status import ACTIVE
+from gateway.subscribers.status import ACTIVE, TERMINATED
 
 _CURRENT: Final = SelectAmong(
     select(families.c.member_id, families.c.payer_id, families.c.cap).where(families.c.until.is_(None)),
@@ -89,11 +89,14 @@ class Loan(msgspec.Struct):
 
 
 def lend(member: Wallet, payer: Wallet | None, family: Family, now: int, zone: tzinfo) -> Loan | None:
-    """Lend a member what the payer has and its cap allows; `Loan.settle` has to follow. None where nobody can pay for it."""
-    if payer is None or payer.currency != member.currency or payer.status != ACTIVE:
+    """Lend a member what the payer has and its cap allows; `Loan.settle` has to follow. None where nobody can pay for it.
+
+    A payer that is suspended or has ended lends nothing more; what it lent goes back to it all the same.
+    """
+    if payer is None or payer.currency != member.currency or (payer.status != ACTIVE and not member.lent):
         return None
     month = calendar_month(now, zone)
-    amount = max(0, payer.available - credit.promotional(payer))
+    amount = max(0, payer.available - credit.promotional(payer)) if payer.status == ACTIVE else 0
     if family.cap is not None:
         amount = min(amount, max(0, family.cap - (member.taken if member.taken_in == month else 0)))
     member.balance += amount
@@ -183,7 +186,12 @@ class SetPayer(Unit):
                 "family.currency", f"the payer's wallet is in {other.currency}, the line's in {wallet.currency}"
             )
         paid_for = select(families.c.id).where(families.c.member_id == payer, families.c.until.is_(None))
-        pays = select(families.c.id).where(families.c.payer_id == wallet.subscriber_id, families.c.until.is_(None))
+        pays = (
+            select(families.c.id)
+            .join_from(families, subscribers, subscribers.c.id == families.c.member_id)
+            .where(families.c.payer_id == wallet.subscriber_id, families.c.until.is_(None))
+            .where(subscribers.c.status != TERMINATED)
+        )
         if any(batch.connection.execute(each.limit(1)).first() for each in (paid_for, pays)):
             return FamilyRefused(
                 "family.chain", "who is paid for pays for nobody, and whoever pays is paid for by nobody"

@@ -9,6 +9,7 @@ once. A row that goes is proved as gone; the journal keeps each gift that was ma
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, ClassVar, Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 from sqlalchemy import Connection, delete, select, update
@@ -23,6 +24,8 @@ from gateway.store.tables import erasures, gift_aid_declarations, gifts
 KEPT_YEARS: Final = 7
 TAX_YEAR_ENDS: Final = (4, 5)
 """Month and day."""
+_ZONE: Final = ZoneInfo("Europe/London")
+"""Whose days tax years are of."""
 ERASED: Final = "erased"
 """What stands for the channel of a gift that is kept."""
 
@@ -36,10 +39,14 @@ class Remains(msgspec.Struct, frozen=True):
 
 def kept_until(made_at: int) -> date:
     """Return the day after which a gift's declaration is not needed any more; `made_at` in microseconds."""
-    day = datetime.fromtimestamp(made_at / 1_000_000, UTC).date()
+    day = _day(made_at)
     ends = date(day.year, *TAX_YEAR_ENDS)
     year = day.year if day <= ends else day.year + 1
     return date(year + KEPT_YEARS, *TAX_YEAR_ENDS)
+
+
+def _day(at: int) -> date:
+    return datetime.fromtimestamp(at / 1_000_000, UTC).astimezone(_ZONE).date()
 
 
 def forget_gifts(batch: Batch, subscriber_id: int) -> Remains:
@@ -63,8 +70,7 @@ def _is_needed(gift: Gift, declared: Iterable[Declaration], now: int) -> bool:
     """Return whether a gift is one that a charity claims by, or has claimed, and the time for that is not over."""
     if gift.state is not GiftState.GIVEN or gift.currency != CURRENCY or gift.done_at is None:
         return False
-    today = datetime.fromtimestamp(now / 1_000_000, UTC).date()
-    return today <= kept_until(gift.done_at) and any(each.covers(gift.cause, gift.done_at) for each in declared)
+    return _day(now) <= kept_until(gift.done_at) and any(each.covers(gift.cause, gift.done_at) for each in declared)
 
 
 def _drop(batch: Batch, table: Any, numbers: Iterable[int]) -> int:  # noqa: ANN401  (a table)

@@ -91,7 +91,8 @@ def read_row(
         if balance < 0:
             raise RowInvalid("balance: an opening balance is not negative")
         if balance > LARGEST_OPENING:
-            raise RowInvalid(f"balance: an opening balance is at most {LARGEST_OPENING // MICRO}")
+            # In digits it would be masked, as phone numbers are.
+            raise RowInvalid("balance: an opening balance is at most a million")
         if text["plan"] not in plans:
             raise RowInvalid(f"plan: {text['plan'][:32]!r} is none of {', '.join(sorted(plans))}")
         if text["language"] and text["language"] not in languages:

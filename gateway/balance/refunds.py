@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 from gateway.balance import allowance_entries
 from gateway.balance.allowance_entries import AllowanceEntry
 from gateway.balance.allowances import MONEY, PROMOTION, Allowance
+from gateway.balance.endings import settle_late
 from gateway.balance.wallets import Wallet, WalletRows
 from gateway.ledger.allowance_kinds import REFUND, USE
 from gateway.ledger.books import Books
@@ -129,7 +130,8 @@ class RefundUsage(Unit):
         reference, there = f"refund:{number}", {each.id: each for each in wallet.allowances}
         entries = self._entries(batch, wallet, reference, self._promotional(there))
         returned, units = self._returned(wallet, there, batch.now, reference)
-        batch.policy(Books).post(batch, entries)
+        late = settle_late(wallet, batch.policy(Books).account, batch.now, reference)
+        batch.policy(Books).post(batch, [*entries, *late])
         allowance_entries.post(batch, returned)
         amount = sum(entry.amount for entry in entries if entry.credit == wallet.subscriber_id)
         refunded = Refunded(wallet.subscriber_id, amount, wallet.currency, units)

@@ -17,6 +17,10 @@ from gateway.bank.xml import BankFileInvalid, amount, needed, read_document, rea
 
 MESSAGES: Final = ("camt.052.001.", "camt.053.001.", "camt.054.001.")
 BOOKED: Final = "BOOK"
+LONGEST: Final = 140
+"""Characters of what a payer wrote (ISO 20022: Max140Text)."""
+MOST_TEXTS: Final = 7
+"""Of one payment; a file may say a thousand."""
 STATEMENTS: Final = ("Stmt", "Rpt", "Ntfctn")
 OPENING: Final = ("OPBD", "PRCD")
 """Balances that a statement begins with: that of its day, or that of the one before."""
@@ -39,6 +43,7 @@ class BankLine(msgspec.Struct, frozen=True):
         returned: the reason code of a return (such as AC04), `NARR` without one; empty where it is none.
         reference: the bank's own; `end_to_end_id`, `payment_id` and `instruction_id` are the payer's, `mandate_id` of a debit.
         remittance: what the payer wrote, and structured references, at most 140 characters: may name people, never log it.
+        texts: the same, each by itself, structured references first: what a long one leaves no room for in `remittance`.
     """
 
     identity: str
@@ -57,6 +62,7 @@ class BankLine(msgspec.Struct, frozen=True):
     mandate_id: str = ""
     remittance: str = ""
     valued_on: str = ""
+    texts: tuple[str, ...] = ()
 
     @property
     def came_back(self) -> bool:
@@ -184,6 +190,7 @@ def _part(details: Element, total: int, currency: str, *, credit: bool, alone: b
 def _line(entry: Element, details: Element, account: str, value: int, currency: str, *, credit: bool) -> BankLine:
     day = text(entry, "BookgDt/Dt") or text(entry, "BookgDt/DtTm")[:10]
     valued = text(entry, "ValDt/Dt") or text(entry, "ValDt/DtTm")[:10]
+    written, structured = _texts(details, "RmtInf/Ustrd"), _texts(details, "RmtInf/Strd/CdtrRefInf/Ref")
     return BankLine(
         identity="",
         account=account,
@@ -199,8 +206,9 @@ def _line(entry: Element, details: Element, account: str, value: int, currency: 
         payment_id=text(details, "Refs/PmtInfId") or text(entry, "NtryDtls/Btch/PmtInfId"),
         instruction_id=text(details, "Refs/InstrId"),
         mandate_id=text(details, "Refs/MndtId"),
-        remittance=_remittance(details),
+        remittance=" ".join([*written, *structured])[:LONGEST],
         valued_on=_day(valued) if valued else "",
+        texts=tuple(each[:LONGEST] for each in (*structured, *written)[:MOST_TEXTS]),
     )
 
 
@@ -212,10 +220,8 @@ def _returned(entry: Element, details: Element) -> str:
     return text(details, "RtrInf/Rsn/Cd", 4) or "NARR"
 
 
-def _remittance(details: Element) -> str:
-    written = [(each.text or "").strip() for each in details.findall("RmtInf/Ustrd")]
-    written += [(each.text or "").strip() for each in details.findall("RmtInf/Strd/CdtrRefInf/Ref")]
-    return " ".join(filter(None, written))[:140]
+def _texts(details: Element, path: str) -> list[str]:
+    return [found for each in details.findall(path) if (found := (each.text or "").strip())]
 
 
 def _given(reference: str) -> str:

@@ -1,7 +1,7 @@
 """What becomes of bills that are not paid: one literal table of states, and the unit that takes a line from one to the next.
 
 Only lines that pay at the end of the month are dunned, and those that ended with a debt: who pays in advance is not served
-beyond the balance. Who has paid, by whatever payment, is open again.
+beyond the balance. What has begun goes on whatever terms the line has then. Who has paid, by whatever payment, is open again.
 """
 
 from collections.abc import Iterable

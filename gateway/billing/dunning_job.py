@@ -13,7 +13,7 @@ from gateway.billing.accounts import BillAccount, account_of
 from gateway.billing.allocation import after_payment, owed
 from gateway.billing.content import Section, read_content
 from gateway.billing.cuts import Close, closes
-from gateway.billing.dunning import ACTOR, Does, Look, NextState, StepDunning, Waits, decide
+from gateway.billing.dunning import ACTOR, Does, Look, NextState, State, StepDunning, Waits, decide
 from gateway.billing.references import reference_of
 from gateway.billing.series import BILL
 from gateway.context import GatewayContext
@@ -34,10 +34,11 @@ TAKEN_BACK: Final = "chargeback"
 
 
 class Due(msgspec.Struct, frozen=True):
-    """A line that is looked at: how it stands, whether it is dunned at all, its card, and the number of its bill."""
+    """A line that is looked at: how it stands, whether it is dunned, or has ended, its card, and the number of its bill."""
 
     look: Look
     dunned: bool
+    ended: bool
     iccid: str
     bill: int
 
@@ -93,9 +94,12 @@ def _unit(context: GatewayContext, due: Due, step: NextState, now: int) -> StepD
 
 
 def _order(context: GatewayContext, due: Due, step: NextState) -> str | None:
-    """Order the suspension, or its end, once for each bill and state; gives why it was refused."""
+    """Order the suspension, or its end, once for each bill and state; gives why it was refused.
+
+    A line that has ended has nothing to suspend, and goes on to its write-off.
+    """
     kind = Kind.SUSPEND if step.does is Does.SUSPEND else Kind.RESUME if step.resumes else None
-    if kind is None:
+    if kind is None or due.ended:
         return None
     account = due.look.account
     if not due.iccid:
@@ -133,7 +137,8 @@ def _looked_at(connection: Connection, accounts: list[BillAccount], now: int) ->
                 owes=account in owing,
                 gifts=-read_content(known[account.bill_id].content).of(Section.GIFTS),
             ),
-            dunned=_is_dunned(standing.get(account.subscriber_id)),
+            dunned=account.state != State.OPEN or _is_dunned(standing.get(account.subscriber_id)),
+            ended=_has_ended(standing.get(account.subscriber_id)),
             iccid=cards.get(account.subscriber_id, ""),
             bill=known[account.bill_id].number,
         )
@@ -200,4 +205,8 @@ def _bills(numbers: Sequence[int]) -> Select[Any]:
 
 
 def _is_dunned(row: Row[Any] | None) -> bool:
-    return row is not None and (credit_limit_of(row.bundle) > 0 or row.status == TERMINATED)
+    return row is not None and (credit_limit_of(row.bundle) > 0 or _has_ended(row))
+
+
+def _has_ended(row: Row[Any] | None) -> bool:
+    return row is not None and row.status == TERMINATED

@@ -9,15 +9,18 @@ from sqlalchemy import func, select, update
 from gateway.balance import allowance_entries, bookings
 from gateway.balance.bookings import Booked
 from gateway.balance.breakage import Lapsed, already_back, put_back
+from gateway.balance.endings import settle_late
 from gateway.balance.topups import Booked as BookedBefore
 from gateway.balance.topups import Payment, PaymentRows
 from gateway.balance.wallets import Wallet, WalletRows
+from gateway.billing.dunning import State
 from gateway.ledger.books import Books
 from gateway.ledger.entries import Entry
 from gateway.ledger.money import format_amount
 from gateway.store.batch import Batch, RowSet, Unit
 from gateway.store.idempotency import KeyConflict
 from gateway.store.tables import bill_accounts, bill_events
+from gateway.subscribers.status import TERMINATED
 
 PAYMENT, CHARGEBACK = "payment", "chargeback"
 BANK: Final = "bank"
@@ -116,7 +119,18 @@ class PayBill(_Money):
         if not 0 < payment.amount <= LARGEST:
             return PaymentRefused("payment.amount", "amount: more than zero, and at most a million")
         entry = bookings.payment(wallet, batch.policy(Books).account, payment.amount, self.event_at, self._reference)
-        return self._post(batch, wallet, PAYMENT, [entry], payment.amount)
+        entries = [entry, *self._settled(batch, wallet)]
+        return self._post(batch, wallet, PAYMENT, entries, payment.amount)
+
+    def _settled(self, batch: Batch, wallet: Wallet) -> list[Entry]:
+        """Owe a customer who left what is too much; what pays a debt that was written off stays, for a person to look at."""
+        if wallet.status != TERMINATED:
+            return []
+        own = bill_events.c
+        written_off = (own.subscriber_id == wallet.subscriber_id, own.event == State.WRITTEN_OFF.value)
+        if batch.connection.execute(select(own.id).where(*written_off).limit(1)).first() is not None:
+            return []
+        return settle_late(wallet, batch.policy(Books).account, batch.now, self._reference)
 
 
 class TakeBack(_Money):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,8 @@ COLUMNS: Final = ("reference", "amount", "currency", "date", "bill")
 """Of a CSV file: the bank's own reference, what came in (below zero: what went back), the day, the bill's reference."""
 LOOK: Final = 64
 """Octets that tell XML from CSV."""
+_WIDE: Final = tuple("\ufeff<".encode(form) for form in ("utf-16-le", "utf-16-be"))
+"""How XML in UTF-16 begins."""
 Line = dict[str, object]
 
 
@@ -37,7 +40,8 @@ def lines_of(file: Path) -> Iterator[Line]:
 def _read(file: Path) -> Iterator[Line]:
     try:
         with open_named(file, pipe=False) as octets:
-            is_xml = octets.read(LOOK).lstrip()[:1] == b"<" or file.suffix.lower() == ".xml"
+            first = octets.read(LOOK).removeprefix(BOM_UTF8)
+            is_xml = first.lstrip()[:1] == b"<" or first.startswith(_WIDE) or file.suffix.lower() == ".xml"
             octets.seek(0)
             if is_xml:
                 yield from (
@@ -65,7 +69,7 @@ def _from_bank(line: BankLine) -> Line:
         "credit": line.credit,
         "returned": line.returned,
         "payer_reference": line.end_to_end_id,
-        "texts": [line.remittance],
+        "texts": [line.remittance, *line.texts],
         "account": line.account,
     }
 

@@ -233,7 +233,7 @@ POSTINGS: Final = (
         AccountClass.WALLET,
         AccountClass.REFUNDS,
         (Evidence.REFERENCE,),
-        "what is owed to a customer who left (`order:<number>`)",
+        "what is owed to a customer who left (`order:<number>`), also what came in or was given back later (by its reference)",
     ),
     Posting(
         "settlement",

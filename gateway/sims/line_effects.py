@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import msgspec
+from sqlalchemy import update
 
 from gateway.balance import allowance_entries, endings
 from gateway.balance.families import families_of, payers_of, return_lent
@@ -24,6 +25,7 @@ from gateway.sims.order_steps import EndStep
 from gateway.sims.orders import OrderRows, cause_owner
 from gateway.sims.policy import SWAP, WELCOME, SimsPolicy
 from gateway.store.batch import Batch, RowSet
+from gateway.store.tables import bill_accounts
 from gateway.subscribers.history import NUMBER, PLAN, record
 from gateway.subscribers.identifier_history import ICCID, IMSI, MSISDN, IdentifierRows
 from gateway.subscribers.status import ACTIVE, CLOSING, SUSPENDED, TERMINATED
@@ -88,7 +90,12 @@ class LineStep(EndStep):
         payer = batch.row_set(WalletRows).get(family.payer_id) if family is not None else None
         if payer is not None:
             books.post(batch, return_lent(wallet, payer, batch.now))
-        booked = endings.settle(wallet, books.account, batch.now, order.id, batch.take_id)
+        own = bill_accounts.c
+        asked = update(bill_accounts).where(own.subscriber_id == wallet.subscriber_id, own.due > 0)
+        is_billed = (
+            batch.connection.execute(asked.values(next_at=batch.now)).rowcount > 0
+        )  # dunning looks at it from now on
+        booked = endings.settle(wallet, books.account, batch.now, order.id, batch.take_id, is_billed=is_billed)
         books.post(batch, booked.entries)
         allowance_entries.post(batch, booked.uses)
 

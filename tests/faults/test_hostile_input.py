@@ -281,6 +281,18 @@ def test_no_route_fails_whatever_it_is_given(gateway, route):
     unharmed(gateway)
 
 
+@pytest.mark.parametrize("route", [route for route in ROUTES if route.body], ids=lambda route: route.path)
+@pytest.mark.parametrize("name", ["numbre", "number"])
+def test_a_field_that_a_route_does_not_have_is_refused_and_not_passed_over(gateway, route, name):
+    headers = {"Authorization": f"Bearer {TOKENS['operator']}", "Idempotency-Key": f"unknown-{name}"}
+    path = re.sub(r"\{\w+\}", "1", route.path.replace("{msisdn}", NUMBER))
+    more = {name: "447700900001"}
+    body = [each | more for each in route.example] if isinstance(route.example, list) else route.example | more
+    status, _, content = tcp_door(gateway).knock(route.method.upper(), path, json.dumps(body).encode(), headers)
+    assert status == 400, content
+    assert refusal(content)["code"] in codes(route)[400]
+
+
 @pytest.mark.parametrize(
     "coding", ["gzip", "deflate", "br", "zstd", "x-gzip", "gzip, identity", "identity, gzip", "GZIP", "\xff"]
 )

@@ -77,7 +77,7 @@ def agree(context: GatewayContext, request: line_requests.AgreeToPrices, caller:
 def credit_limit(context: GatewayContext, request: line_requests.SetCreditLimit, caller: Caller) -> LineTerms:
     """Set how far a line may go below zero."""
     line, actor = number(request.number, context.settings.operator.country), caller.actor
-    amount = _amount(request.amount, context.settings.operator.currency)
+    amount = _amount(request.amount, _currency_of(context, line))
     limit = context.settings.charging.wallet_limit
     if amount > limit:
         raise bad_request(
@@ -90,7 +90,7 @@ def family(context: GatewayContext, request: line_requests.SetPayer, caller: Cal
     """Have another line's wallet pay for a line, or nobody's."""
     country, actor = context.settings.operator.country, caller.actor
     line, payer = number(request.number, country), number(request.payer, country) if request.payer else ""
-    cap = _amount(request.cap, context.settings.operator.currency) if request.cap else None
+    cap = _amount(request.cap, _currency_of(context, line)) if request.cap else None
     outcome = context.lane.run(SetPayer(line, payer, cap, actor, request.reason))
     if isinstance(outcome, SubscriberUnknown):
         raise not_found("subscriber.unknown", str(outcome))
@@ -146,6 +146,14 @@ def refund(context: GatewayContext, request: usage_requests.RefundUsage, caller:
     return UsageRefunded(
         str(record_id), str(outcome.subscriber_id), amount, outcome.currency, outcome.units, outcome.repeated
     )
+
+
+def _currency_of(context: GatewayContext, line: str) -> str:
+    """Return the currency of a line's wallet, which may be another than the operator's."""
+    with context.reading() as connection:
+        rows, subscriber_id = WalletRows(), subscriber_of(connection, line, context.settings.operator.country)
+        rows.ask(connection, {subscriber_id})()
+    return rows.rows[subscriber_id].currency
 
 
 def _amount(text: str, currency: str) -> int:

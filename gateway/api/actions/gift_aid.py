@@ -1,6 +1,6 @@
 """Actions about Gift Aid: declarations kept, cancelled and listed, and the schedule for one charity."""
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -27,7 +27,7 @@ def declare(context: GatewayContext, request: gift_requests.DeclareGiftAid, call
     _known(context, request.cause)
     person = Person(request.title, request.first_name, request.last_name, request.house, request.postcode)
     try:
-        person, covers_from = checked(person), _covers_from(request.covers_from, context.clock())
+        person, covers_from = checked(person), _covers_from(request.covers_from, context.clock(), _zone(context))
     except DeclarationInvalid as error:
         raise bad_request("gift-aid.invalid", str(error)) from None
     said = (request.channel, request.wording, caller.actor)
@@ -63,9 +63,8 @@ def export(context: GatewayContext, request: gift_requests.ExportGiftAid, caller
     need_causes(caller)
     _known(context, request.cause)
     context.record_access(caller.name, "charity.gift-aid.export")
-    zone = ZoneInfo(context.settings.operator.timezone)
     with context.reading() as connection:
-        rows = schedule(covered(connection, request.cause, request.period, zone, context.cause_seals))
+        rows = schedule(covered(connection, request.cause, request.period, _zone(context), context.cause_seals))
     return GiftAidSchedule(request.cause, request.period, list(COLUMNS), [list(row) for row in rows])
 
 
@@ -74,12 +73,16 @@ def _known(context: GatewayContext, cause: str) -> None:
         raise bad_request("gift-aid.invalid", f"cause: there is no cause {cause[:64]!r}")
 
 
-def _covers_from(day: str, now: int) -> int:
+def _zone(context: GatewayContext) -> ZoneInfo:
+    return ZoneInfo(context.settings.operator.timezone)
+
+
+def _covers_from(day: str, now: int, zone: ZoneInfo) -> int:
     """Return the time from which gifts are covered, 0 for now; a day is at most four years back, and not to come."""
     if not day:
         return 0
     try:
-        at = int(datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC).timestamp()) * 1_000_000
+        at = int(datetime.combine(date.fromisoformat(day), datetime.min.time(), zone).timestamp()) * 1_000_000
     except ValueError:
         raise DeclarationInvalid("covers_from: a day, such as 2026-04-06") from None
     if not now - MOST_BACK_DAYS * _DAY_US <= at <= now:

@@ -1,6 +1,6 @@
 """Requests about one line: renewal, taxes, preferences, limits, add-ons, credit, another plan or number."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
@@ -30,11 +30,13 @@ class SetTaxArea(msgspec.Struct, frozen=True):
     reason: Reason
 
 
-class SetPreferences(msgspec.Struct, frozen=True):
+class SetPreferences(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the customer of the line that has a number wants to be written to, and why: what is null stays as it is.
 
     An empty language is the operator's.
     """
+
+    OBJECT_CODE: ClassVar[str] = "preferences.invalid"
 
     number: Text
     reason: Reason
@@ -115,12 +117,14 @@ class ChangeNumber(msgspec.Struct, frozen=True):
     key: MaybeText = ""
 
 
-class DecideLimit(msgspec.Struct, frozen=True):
+class DecideLimit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a customer decided about a limit: `decision` set (with `amount`), removed or agreed; `what` is bill or abroad.
 
     `channel` is how it reached us, such as contract, call or app, `wording` the version of what the customer was asked. A bill
     limit is set, or removed, for all months, or with `period` for one.
     """
+
+    OBJECT_CODE: ClassVar[str] = "limit.invalid"
 
     number: Text
     decision: Annotated[

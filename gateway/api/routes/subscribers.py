@@ -134,6 +134,12 @@ class SubscriberRoutes:
         except IdentifierInvalid as error:
             raise bad_request(error.code, str(error)) from None
 
+    def _with_number(self, given: dict[str, object], request: web.Request, code: str) -> dict[str, object]:
+        """Return what is given with the path's number; Problem (`code`) where the body names one, too."""
+        if "number" in given:
+            raise bad_request(code, "number: the path names the line; leave it out of the body")
+        return {**given, "number": self._number(request)}
+
     async def _get_limits(self, request: web.Request) -> web.Response:
         caller_of(request, VIEWER)
         named = ShowSubscriber(self._number(request))
@@ -142,7 +148,7 @@ class SubscriberRoutes:
     async def _post_limit(self, request: web.Request) -> web.Response:
         caller = caller_of(request, OPERATOR)
         given = await read_object(request)
-        wanted = to_request({**given, "number": self._number(request)}, DecideLimit)
+        wanted = to_request(self._with_number(given, request, "limit.invalid"), DecideLimit)
         return json_response(await self._spending.decide_limit(wanted, caller))
 
     async def _get_preferences(self, request: web.Request) -> web.Response:
@@ -153,7 +159,7 @@ class SubscriberRoutes:
     async def _post_preferences(self, request: web.Request) -> web.Response:
         caller = caller_of(request, OPERATOR)
         given = await read_object(request)
-        wanted = to_request({**given, "number": self._number(request)}, SetPreferences)
+        wanted = to_request(self._with_number(given, request, "preferences.invalid"), SetPreferences)
         return json_response(await self._context.in_thread(set_preferences, self._context, wanted, caller))
 
     async def _get_causes(self, request: web.Request) -> web.Response:

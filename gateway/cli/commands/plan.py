@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from gateway.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
+LATEST: Final = 253_370_764_800_000_000
+"""Microseconds: the year 9999 is the last of the calendar, and its days may have no other behind them."""
 UNITS = {"data": "octets", "voice": "seconds", "sms": "texts"}
 
 
@@ -178,6 +180,8 @@ def price(
     from gateway.environment import wall_clock  # noqa: PLC0415
 
     (service, units), when = wanted[0], moment(at, "--at")
+    if when is not None and not 0 <= when < LATEST:
+        raise typer.BadParameter("give a time from 1970 on and before 9999", param_hint="--at")
     usage = Usage(service, units, wall_clock() if when is None else when, to, roaming, rating_group, incoming, own)
     settings = context.of(ctx).client_settings
     found = _in_the_file(settings, plan) if version is None else _recorded(settings, plan, version)

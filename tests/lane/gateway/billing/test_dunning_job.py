@@ -18,7 +18,7 @@ from gateway.billing.reading import Draft
 from gateway.context import GatewayContext
 from gateway.policies import make_policies
 from gateway.store.engine import open_writer
-from gateway.store.tables import bill_accounts, bill_events, notices, orders, sims, wallets
+from gateway.store.tables import bill_accounts, bill_events, notices, orders, sims, subscribers, wallets
 
 DAY = 86_400_000_000
 OWED = 3_000_000
@@ -90,6 +90,20 @@ def test_a_line_whose_card_is_unknown_stays_overdue_and_is_told_of(context):
     assert (done.steps, len(done.refused)) == ({}, 1)
     assert read(context, bill_accounts.c.state) == ["overdue"]
     assert dunning_job.turn(context).looked == 0, "it is tried again after a day"
+
+
+def test_dunning_that_has_begun_goes_on_where_a_line_is_taken_off_its_monthly_terms(context):
+    write(context, update(wallets).values(bundle=None))
+    assert dunning_job.turn(context).steps == {"suspended": 1}
+
+
+def test_the_debt_of_a_line_that_has_ended_is_written_off_in_its_time_with_nothing_to_suspend(context):
+    write(context, update(sims).values(state="terminated"), update(subscribers).values(status="terminated"))
+    done = dunning_job.turn(context)
+    assert (done.steps, done.refused) == ({"suspended": 1}, [])
+    write(context, update(bill_accounts).values(next_at=1, state_at=1))
+    assert dunning_job.turn(context).steps == {"written_off": 1}
+    assert (read(context, wallets.c.balance), read(context, orders.c.kind)) == ([0], [])
 
 
 def test_a_bill_that_was_due_is_told_by_a_statutory_notice_with_the_day_of_the_measure(context):

@@ -11,6 +11,7 @@ from gateway.balance.families import FamilyRefused, FamilySet, SetPayer
 from gateway.balance.wallets import WalletRows
 from gateway.charity.policies import recompute
 from gateway.store import tables
+from gateway.store.batch import Unit
 
 POUND, MEGABYTE, DAY_US = 100 * PENNY, 1_000_000, 86_400_000_000
 PAYER, MEMBER, CHILD = "447700900001", "447700900002", "447700900003"
@@ -67,6 +68,41 @@ def test_a_member_without_money_is_served_on_the_payers_and_only_what_it_holds_l
     assert balances(place) == [996, 0, 0]
     causes = select(tables.transfers.c.credit, tables.transfers.c.amount).where(tables.transfers.c.kind == "accrual")
     assert {account for account, _ in place.read(causes)} == {place.accounts["cause:wwf"]}, "the payer's cause"
+
+
+@pytest.mark.parametrize("status", ["suspended", "closing", "terminated"])
+def test_what_a_payer_lent_goes_back_to_it_also_once_it_is_not_active_any_more(place, status):
+    pay_for(place, MEMBER)
+    assert ask(place, MEMBER, INITIAL, 5 * MEGABYTE) == 5 * MEGABYTE
+    place.lane.run(_Stand(place.owners[PAYER], status))
+    assert ask(place, CHILD, INITIAL, 0, session="other") == 0
+    ask(place, MEMBER, TERMINATION, used=MEGABYTE, request=1)
+    assert balances(place) == [999, 0, 0]
+    assert wallet(place, MEMBER).lent == 0
+    assert ask(place, MEMBER, INITIAL, 5 * MEGABYTE, session="next") == 0
+
+
+def test_a_member_whose_line_has_ended_keeps_nobody_from_joining_a_family(place):
+    pay_for(place, CHILD, payer=MEMBER)
+    place.lane.run(_Stand(place.owners[CHILD], "suspended"))
+    assert pay_for(place, MEMBER).code == "family.chain"
+    place.lane.run(_Stand(place.owners[CHILD], "terminated"))
+    assert isinstance(pay_for(place, MEMBER), FamilySet)
+
+
+class _Stand(Unit):
+    """Give a wallet another status."""
+
+    touches = (WalletRows,)
+    line: int
+    status: str
+
+    def keys(self, row_set, batch):
+        return (self.line,)
+
+    def decide(self, batch) -> None:
+        wallet = batch.row_set(WalletRows).get(self.line)
+        wallet.status, wallet.changed = self.status, True
 
 
 def test_members_share_what_the_payer_has(place):

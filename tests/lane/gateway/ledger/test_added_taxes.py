@@ -11,15 +11,19 @@ from support.lane_fixture import EVIDENCE_KEY
 from support.taxed_place import LONDON, book, record
 
 from gateway.balance.added_taxes import BookAddedTax, FinishAddedTaxes, OpenTaxAccounts, accounts_of
+from gateway.balance.endings import settle
+from gateway.balance.line_terms import SetCreditLimit
 from gateway.balance.refunds import RefundUsage, charged
 from gateway.balance.tax_areas import SetTaxArea
 from gateway.balance.topups import Payment, TopUp
 from gateway.balance.wallets import WalletRows
 from gateway.charity.policies import recompute
 from gateway.ledger.added_taxes import due_month
+from gateway.ledger.books import Books
 from gateway.rating.plan_taxes import PlanTax, Treatment
 from gateway.rating.taxes import AddedTax, Jurisdiction
 from gateway.store import tables
+from gateway.store.batch import Unit
 
 NUMBERS = itertools.count()
 US = PlanTax(Treatment.EXCLUSIVE, "US")
@@ -35,6 +39,7 @@ TAXES = Jurisdiction(
     },
 )
 NOWHERE = {"imsi": "234150000000002", "msisdn": "447700900002"}
+MONTHLY = {"imsi": "234150000000004", "msisdn": "447700900004"}
 IDLE = {"imsi": "234150000000003", "msisdn": "447700900003"}
 POUND, MEGABYTE, DAY = 1_000_000, 1_000_000, 86_400
 
@@ -114,6 +119,48 @@ def test_each_line_pays_the_taxes_of_where_it_is_once_the_month_is_over(place):
     assert {at for *_, at in booked(place)} == {month.ends_at}
     assert add(place) == []
     assert findings(place) == []
+
+
+def test_a_line_on_monthly_terms_that_ends_with_a_debt_has_the_taxes_of_its_last_charges_and_no_more(place):
+    owner = place.enrol(0, **MONTHLY)
+    place.lane.run(SetTaxArea("msisdn", MONTHLY["msisdn"], "NY", "10001", "me", "form"))
+    place.lane.run(SetCreditLimit("msisdn", MONTHLY["msisdn"], 100 * POUND, "ann", "pays monthly"))
+    for session in range(5):
+        use(place, f"pgw;monthly;{session}", MONTHLY["imsi"])
+    place.lane.run(_End(owner))
+    place.ticks.skip(17 * DAY)
+    add(place)
+    taxes = [(name, amount) for line, name, amount, _ in booked(place) if line == owner]
+    assert taxes == [("tax:US-usf", 7 * PENNY), ("tax:US-NY-state", 2 * PENNY), ("tax:US-NY-911", 120 * PENNY)]
+    place.ticks.skip(31 * DAY)
+    use(place, "pgw;later")
+    place.ticks.skip(31 * DAY)
+    assert "2023-12" in [month.period for month in add(place)]
+    assert [line for line, *_ in booked(place)].count(owner) == len(taxes), "nothing was used since"
+    assert findings(place) == []
+
+
+def test_a_line_that_has_ended_and_is_settled_is_asked_for_no_taxes(place):
+    place.lane.run(_End(place.owner))
+    place.ticks.skip(17 * DAY)
+    add(place)
+    assert place.owner not in [owner for owner, *_ in booked(place)]
+    assert findings(place) == []
+
+
+class _End(Unit):
+    """End a line as its order does."""
+
+    touches = (WalletRows,)
+    line: int
+
+    def keys(self, row_set, batch):
+        return (self.line,)
+
+    def decide(self, batch) -> None:
+        books, wallet = batch.policy(Books), batch.row_set(WalletRows).get(self.line)
+        books.post(batch, settle(wallet, books.account, batch.now, 7, batch.take_id).entries)
+        wallet.status = "terminated"
 
 
 def test_a_month_that_was_stopped_in_its_middle_goes_on_and_books_nothing_twice(place):

@@ -75,8 +75,12 @@ def test_only_customers_who_were_erased_are_looked_at(place):
 
 
 @pytest.mark.parametrize(
-    ("made", "until"), [(date(2026, 4, 5), date(2033, 4, 5)), (date(2026, 4, 6), date(2034, 4, 5))]
+    ("made", "until"),
+    [
+        (datetime(2026, 4, 5, 12, tzinfo=UTC), date(2033, 4, 5)),
+        (datetime(2026, 4, 5, 23, 30, tzinfo=UTC), date(2034, 4, 5)),  # by British Summer Time the 6th
+        (datetime(2026, 4, 6, 12, tzinfo=UTC), date(2034, 4, 5)),
+    ],
 )
 def test_a_gift_is_kept_for_seven_years_from_the_end_of_its_tax_year(made, until):
-    at = int(datetime(made.year, made.month, made.day, 12, tzinfo=UTC).timestamp()) * 1_000_000
-    assert kept_until(at) == until
+    assert kept_until(int(made.timestamp()) * 1_000_000) == until

@@ -6,6 +6,13 @@ from support.charging_fixture import INITIAL, PENNY, TERMINATION, UPDATE, ccr, s
 from support.lane_fixture import chosen
 from support.sims_fixture import NUMBER, OTHER_NUMBER, QUARANTINE, card
 
+from gateway.balance.line_terms import SetCreditLimit
+from gateway.balance.refunds import RefundUsage, charged
+from gateway.balance.topups import Payment
+from gateway.billing.closing import BeginClose, WriteBills
+from gateway.billing.content import Content, write_content
+from gateway.billing.payments import PayBill
+from gateway.billing.reading import Draft
 from gateway.sims.order_steps import CancelOrder
 from gateway.store import tables
 from provisioning.orders import Mark, OrderState
@@ -279,6 +286,76 @@ def test_what_is_owed_by_a_customer_who_left_is_written_off(place):
     place.carry_out("terminate", iccid)
     assert place.wallet(owner) == (0, 0, "terminated")
     assert place.booked("settlement") == [(place.books.account("write-offs"), owner, 150 * PENNY)]
+    right(place)
+
+
+def test_what_a_line_on_monthly_terms_owes_stands_for_its_bills_also_when_its_card_is_retired(place):
+    iccid, owner = place.live()
+    place.lane.run(SetCreditLimit("msisdn", NUMBER, 5 * POUND, "ann", "pays monthly"))
+    ask(place, INITIAL, 0, service(ask=0))
+    place.later(1_000_000)
+    ask(place, TERMINATION, 1, service(used=[4 * MEGABYTE]))
+    place.carry_out("terminate", iccid)
+    place.later(QUARANTINE)
+    place.carry_out("retire", iccid)
+    assert place.wallet(owner) == (-4 * PENNY, 0, "terminated")
+    assert place.booked("settlement") == []
+    right(place)
+
+
+def test_what_a_bill_asks_for_stands_also_where_the_line_was_taken_off_its_monthly_terms_before_it_ended(place):
+    iccid, owner = place.live()
+    place.lane.run(SetCreditLimit("msisdn", NUMBER, 5 * POUND, "ann", "pays monthly"))
+    ask(place, INITIAL, 0, service(ask=0))
+    place.later(1_000_000)
+    ask(place, TERMINATION, 1, service(used=[4 * MEGABYTE]))
+    close = place.lane.run(BeginClose("2020-01", 1, "ann"))
+    draft = Draft(owner, "GBP", -4 * PENNY, 0, 0, write_content(Content()))
+    place.lane.run(WriteBills(close.id, 0, [draft], 1))
+    place.lane.run(SetCreditLimit("msisdn", NUMBER, 0, "ann", "does not pay"))
+    place.carry_out("terminate", iccid)
+    place.later(QUARANTINE)
+    place.carry_out("retire", iccid)
+    assert place.wallet(owner) == (-4 * PENNY, 0, "terminated")
+    assert place.booked("settlement") == []
+    (account,) = place.read(select(tables.bill_accounts))
+    assert (account.due, account.next_at is not None) == (4 * PENNY, True)
+
+
+def test_what_is_given_back_after_a_line_has_ended_is_owed_to_the_customer(place):
+    iccid, owner = place.live(balance=POUND)
+    ask(place, INITIAL, 0, service(ask=0))
+    ask(place, TERMINATION, 1, service(used=[4 * MEGABYTE]))
+    (record,) = place.read(select(tables.usage.c.id).where(tables.usage.c.price > 0))
+    place.carry_out("terminate", iccid)
+    place.later(QUARANTINE)
+    place.carry_out("retire", iccid)
+    with place.reader.connect() as connection:
+        found = charged(connection, record[0])
+    assert place.lane.run(RefundUsage(found, "ann", "it was cut off")).amount == 4 * PENNY
+    assert place.wallet(owner) == (0, 0, "terminated")
+    refunds = place.books.account("refunds")
+    assert place.booked("settlement") == [(owner, refunds, POUND - 4 * PENNY), (owner, refunds, 4 * PENNY)]
+    right(place)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_what_is_paid_beyond_a_last_bill_is_owed_to_the_customer(place, when):
+    iccid, owner = place.live()
+    place.lane.run(SetCreditLimit("msisdn", NUMBER, 5 * POUND, "ann", "pays monthly"))
+    ask(place, INITIAL, 0, service(ask=0))
+    place.later(1_000_000)
+    ask(place, TERMINATION, 1, service(used=[4 * MEGABYTE]))
+    place.carry_out("terminate", iccid)
+    pay = PayBill(Payment("bank", "b-1", 10 * PENNY, "GBP"), next(place.ticks), "", "ann", owner)
+    if when == "before":
+        place.lane.run(pay)
+    place.later(QUARANTINE)
+    place.carry_out("retire", iccid)
+    place.lane.run(pay)
+    assert place.lane.run(pay).repeated
+    assert place.wallet(owner) == (0, 0, "terminated")
+    assert place.booked("settlement") == [(owner, place.books.account("refunds"), 6 * PENNY)]
     right(place)
 
 

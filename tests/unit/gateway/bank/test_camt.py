@@ -42,6 +42,14 @@ def test_a_return_says_why_and_a_reference_that_stands_for_none_is_empty():
     assert (found.lines[1].end_to_end_id, found.lines[1].remittance, found.lines[1].returned) == ("", "bill 17", "")
 
 
+def test_a_structured_reference_is_read_behind_whatever_the_payer_wrote():
+    said = "<RmtInf><Ustrd>{}</Ustrd><Ustrd>for May</Ustrd><Strd><CdtrRefInf><Ref>RF45991</Ref></CdtrRefInf></Strd></RmtInf>"
+    details = payment("P-1").replace("</TxDtls>", f"{said.format('thanks ' * 20)}</TxDtls>")
+    (line,) = streamed(statement(entry("2.50", details=details)))
+    assert line.texts == ("RF45991", ("thanks " * 20).strip(), "for May")
+    assert line.remittance == " ".join([("thanks " * 20).strip(), "for May RF45991"])[:140]
+
+
 def test_the_same_payment_has_one_identity_in_statement_and_notification_and_twins_have_two():
     one = entry("7.00", reference="R-9", details=payment("P-1"))
     (told,) = read(statement(one, version="camt.054.001.08"))

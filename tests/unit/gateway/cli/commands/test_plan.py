@@ -85,6 +85,12 @@ def test_a_network_without_a_price_an_unknown_plan_and_two_kinds_of_usage_are_re
         assert "give MCC and MNC" in said
 
 
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59Z", "9999-01-01", "1969-12-31T23:59:59Z"])
+def test_a_time_at_the_ends_of_the_calendar_is_refused(tpo, at):
+    said = tpo("price", "--plan", "p", "--octets", "1", "--at", at, code=64).err
+    assert "--at: give a time from 1970 on and before 9999" in said
+
+
 def test_plans_are_listed_with_how_much_there_is_to_them(tpo):
     (row,) = json.loads(tpo("list", "--json").out)
     assert (row["plan"], row["voice"], row["destinations"]) == ("p", "0.05 + 0.03 for 60 seconds (60/1)", 2)
