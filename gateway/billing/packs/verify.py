@@ -145,11 +145,11 @@ def lines(name: str, octets: bytes) -> list[Row]:
     return found
 def read(folder: Path) -> tuple[dict[str, bytes], str]:
     """Read a pack, hold each file against the manifest and that against its signature; gives the files and the key."""
-    octets, names = (folder / "manifest.json").read_bytes(), {*TEXTS, *(f"{name}.jsonl" for name in ROWS)}
-    for name in sorted(names ^ {each.name for each in folder.iterdir()} - {"manifest.json", "signature.txt"}):
+    names = {"manifest.json", "signature.txt", *TEXTS, *(f"{name}.jsonl" for name in ROWS)}
+    for name in sorted(names ^ {each.name if each.is_file() else f"{each.name}/" for each in folder.iterdir()}):
         raise Failed(f"{name}: {'is missing' if name in names else 'does not belong here'}")
     files = {name: (folder / name).read_bytes() for name in sorted(names)}
-    signed = (folder / "signature.txt").read_bytes().decode("latin-1")
+    octets, signed = files.pop("manifest.json"), files.pop("signature.txt").decode("latin-1")
     right = is_signed(signed[:64], b"tpo-pack/1 " + hashlib.sha256(octets).hexdigest().encode(), signed[65:-1])
     need(right and signed[-1:] == "\n" and signed[64] == " ", "manifest.json", 1, "is not what signature.txt signs")
     for name, found in files.items():

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import random
 import re
 import string
@@ -108,7 +109,23 @@ def test_a_verifier_from_elsewhere_checks_the_pack_in_the_folder_that_it_is_give
     (folder / "CLAIM.txt").write_bytes(files["CLAIM.txt"])
     (folder / "more.txt").write_bytes(b"")
     assert run(elsewhere, folder) == (1, "FAIL more.txt: does not belong here\n")
-    assert run(elsewhere)[1].startswith("FAIL this cannot be read: ")
+    assert run(elsewhere) == (1, "FAIL CLAIM.txt: is missing\n")
+    assert run(elsewhere, tmp_path / "nowhere")[1].startswith("FAIL this cannot be read: ")
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("name", ["manifest.json", "signature.txt", "CLAIM.txt", "usage.jsonl"])
+@pytest.mark.parametrize("kind", ["device", "pipe", "folder"])
+def test_what_stands_in_a_pack_and_is_no_file_is_never_read(files, tmp_path, name, kind):
+    folder = write(tmp_path / "pack", files)
+    (folder / name).unlink()
+    if kind == "device":
+        (folder / name).symlink_to("/dev/zero")
+    elif kind == "pipe":
+        os.mkfifo(folder / name)
+    else:
+        (folder / name).mkdir()
+    assert failure(folder) == f"{name}: is missing"
 
 
 def test_the_verifier_is_short_and_needs_the_standard_library_alone(files):
