@@ -17,7 +17,7 @@ from typing import Final
 from protocols.admission import Admission
 from protocols.errors import LocalProtocolError
 from protocols.rate_limit import TokenBucket
-from protocols.smpp.codec import HEADER_SIZE, RESPONSE_BIT, CommandId, Framer, Header, decode_header
+from protocols.smpp.codec import HEADER_SIZE, RESPONSE_BIT, CommandId, Framer, Header, decode_header, wide_number
 from protocols.smpp.errors import CommandStatus, SmppError, status_name
 from protocols.smpp.events import (
     BindRefused,
@@ -48,6 +48,7 @@ from protocols.smpp.messages import (
     UnbindResp,
 )
 from protocols.smpp.status_policy import Retry, needs_a_person, retry_of
+from protocols.smpp.tags import Tag
 from protocols.smpp.throttle import Throttle
 from protocols.smpp.timers import Expired, Timers
 from protocols.smpp.transitions import (
@@ -363,6 +364,8 @@ class Session(StreamSession[SmppError, Event]):
         message = decode(header, frame)
         assert isinstance(message, BindReceiverResp)
         theirs = message.sc_interface_version
+        if theirs is None:
+            theirs = wide_number(message.tlvs, Tag.SC_INTERFACE_VERSION)
         version = min(bind.interface_version, _SMPP_3_3 if theirs is None else theirs)
         if message.congestion_state is not None:
             self._throttle.congestion(message.congestion_state)

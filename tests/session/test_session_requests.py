@@ -14,7 +14,7 @@ from support.gateways import Gateway, subscribers
 from support.patience import PATIENCE, until
 
 from gateway.privacy.masks import mask
-from protocols.diameter.codec import encode_message
+from protocols.diameter.codec import encode_avp, encode_message
 from protocols.diameter.generated import decode, encode
 from protocols.diameter.messages import (
     AbortSessionAnswer,
@@ -215,6 +215,42 @@ async def test_another_s_word_that_a_session_is_unknown_closes_nothing(gateway):
     await answer(peer, AbortSessionAnswer, 5002, host="dra.core.example")
     assert (await asking)["result"] == "refused"
     assert (await tpo(gateway, "session", "show", "mine;1"))["state"] == "open"
+    await peer.leave()
+
+
+SAYS_WHO = encode_avp(264, PGW.encode()) + encode_avp(296, b"host.example")
+
+
+@pytest.mark.parametrize(
+    ("name", "flags", "said"),
+    [
+        (b"anonymous;1", 0x40, b""),
+        (b"latin;1", 0x40, encode_avp(263, b"latin;1") + encode_avp(281, b"unbekannt: \xfc")),
+        (b"stutter;1", 0x40, encode_avp(263, b"stutter;1") + encode_avp(278, bytes(4)) * 2),
+        (b"error;1", 0x60, encode_avp(263, b"error;1")),
+    ],
+)
+async def test_what_decides_of_an_answer_is_read_however_odd_the_rest_is(gateway, name, flags, said):
+    peer = await RawPeer.open(gateway.diameter_port)
+    await open_session(peer, name, ROWS[5])
+    asking = asyncio.create_task(tpo(gateway, "session", "abort", name.decode()))
+    header, _ = await peer.receive()
+    body = said + encode_avp(268, (5002).to_bytes(4)) + SAYS_WHO
+    peer.send(encode_message(flags, 274, 4, header.hop_by_hop, header.end_to_end, body))
+    found = await asking
+    assert (found["result"], found["result_code"], found["closed"]) == ("unknown", 5002, True)
+    await peer.leave()
+
+
+async def test_an_answer_about_another_session_closes_nothing(gateway):
+    peer = await RawPeer.open(gateway.diameter_port)
+    await open_session(peer, b"odd;4", ROWS[5])
+    asking = asyncio.create_task(tpo(gateway, "session", "abort", "odd;4", code=1))
+    header, _ = await peer.receive()
+    body = encode_avp(263, b"odd;5") + encode_avp(268, (5002).to_bytes(4)) + SAYS_WHO
+    peer.send(encode_message(0x40, 274, 4, header.hop_by_hop, header.end_to_end, body))
+    assert (await asking)["result"] == "refused"
+    assert (await tpo(gateway, "session", "show", "odd;4"))["state"] == "open"
     await peer.leave()
 
 

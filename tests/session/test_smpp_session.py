@@ -112,6 +112,13 @@ def test_a_message_centre_is_sent_tlvs_if_it_says_that_it_knows_them_or_its_sett
     assert message == msgspec.structs.replace(SUBMIT, user_message_reference=reference)
 
 
+def test_a_message_centre_may_tell_its_version_in_two_octets():
+    esme = End(bind=BIND)
+    esme.session.connected(0.0)
+    esme.get(BindTransceiverResp(system_id=SMSC, tlvs=(Tlv(0x0210, b"\0\x34"),)), 1)
+    assert esme.events() == [Bound(SessionState.BOUND_TRX, SMSC, 0x34, takes_tlvs=True)]
+
+
 def test_unknown_tlvs_and_those_of_responses_are_left_out_as_well():
     extra = msgspec.structs.replace(DELIVER, receipted_message_id="1", tlvs=(Tlv(0x1401, b"x"),))
     smsc = End.serving(bind=msgspec.structs.replace(BIND, interface_version=0x33))

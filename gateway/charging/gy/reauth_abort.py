@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -23,17 +23,12 @@ from gateway.store.async_submit import submit
 from gateway.store.errors import StoreError
 from gateway.store.write_lane import WriteLane
 from protocols.diameter.avp_validation import STANDARD, Profile
+from protocols.diameter.codec import Avp
 from protocols.diameter.errors import DiameterError, ResultCode
+from protocols.diameter.fields import AvpField
 from protocols.diameter.generated import decode, encode
 from protocols.diameter.identity import NodeIdentity, fold
-from protocols.diameter.messages import (
-    AbortSessionAnswer,
-    AbortSessionRequest,
-    Command,
-    ErrorAnswer,
-    ReAuthAnswer,
-    ReAuthRequest,
-)
+from protocols.diameter.messages import AbortSessionRequest, Command, ReAuthRequest
 from protocols.diameter.node import Node
 from protocols.diameter.outbound import Answer, RequestError
 from protocols.diameter.transitions import SessionState
@@ -269,7 +264,7 @@ class SessionRequests:
                 detail=str(error),
                 sent=isinstance(error, RequestError) and error.sent,
             )
-        return _reply(demand, session, answer)
+        return _reply(session, answer)
 
     def _message(self, demand: SessionCommand, session: Session) -> Command:
         session_id, sub_session_id = parts_of(session.session_id)
@@ -295,23 +290,29 @@ class SessionRequests:
         self._alarm(EVENTS[demand, reply.fate], fields)
 
 
-def _reply(demand: SessionCommand, session: Session, answer: Answer) -> Reply:
+class _AnswerHead(Command, frozen=True, gc=False):
+    """What an answer says of a request, whatever its command, under the E bit or not; all else in it may be odd."""
+
+    result_code: Annotated[int, AvpField("Result-Code", required=True)]
+    origin_host: Annotated[str, AvpField("Origin-Host", required=True)]
+    session_id: Annotated[bytes, AvpField("Session-Id")] = b""
+    error_message: Annotated[bytes, AvpField("Error-Message")] = b""
+    avps: tuple[Avp, ...] = ()
+
+
+def _reply(session: Session, answer: Answer) -> Reply:
     """Read an answer. Only the session's own client can say that it does not have it; a relay says whom it cannot reach."""
-    header, frame = answer
-    kinds: dict[bool, type[ReAuthAnswer | AbortSessionAnswer | ErrorAnswer]] = {
-        False: AbortSessionAnswer if demand is SessionCommand.ABORT else ReAuthAnswer,
-        True: ErrorAnswer,
-    }
     try:
-        found = decode(kinds[header.error], frame, profile=TOLERANT)
+        found = decode(_AnswerHead, answer[1], profile=TOLERANT)
     except DiameterError as error:
         return Reply(session.session_id, CommandResult.REFUSED, detail=f"the answer cannot be read: {error.message}")
-    code, detail = found.result_code, found.error_message or ""
+    code, detail = found.result_code, found.error_message.decode("utf-8", "replace")
     fate = CommandResult.ACCEPTED if code // 1000 == 2 else CommandResult.REFUSED
     if code == ResultCode.DIAMETER_UNABLE_TO_DELIVER:
         fate = CommandResult.UNREACHABLE
     elif code == ResultCode.DIAMETER_UNKNOWN_SESSION_ID and fold(found.origin_host) == fold(session.origin_host):
-        fate = CommandResult.UNKNOWN
+        own = parts_of(session.session_id)[0]
+        fate = CommandResult.UNKNOWN if found.session_id in (b"", own) else CommandResult.REFUSED
     return Reply(session.session_id, fate, code, detail)
 
 
