@@ -8,18 +8,13 @@ import asyncio
 import json
 import sys
 import time
-import zlib
 from collections import Counter
 from contextlib import suppress
 
+from support.bombs import bomb
+
 CONNECTIONS = 8
 PIECE = bytes(65536)
-
-
-def bomb(megabytes=800):
-    """So many megabytes of zeros, packed to a thousandth."""
-    packer = zlib.compressobj(9, wbits=31)
-    return b"".join(packer.compress(bytes(1 << 20)) for _ in range(megabytes)) + packer.flush()
 
 
 def head(token, *fields, method="POST", path="/v1/sms"):
@@ -36,7 +31,7 @@ def head(token, *fields, method="POST", path="/v1/sms"):
 def pieces(kind, token):
     """What a connection of this kind sends, and how long it waits between."""
     if kind == "gzip":
-        packed = bomb()
+        packed = bomb(800)
         return [head(token, "Content-Encoding: gzip", f"Content-Length: {len(packed)}"), packed], 0
     if kind == "endless":
         chunk = b"10000\r\n" + PIECE + b"\r\n"
