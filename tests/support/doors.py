@@ -11,6 +11,7 @@ from gateway.api.actions.texts import SmsActions
 from gateway.api.actions.traces import TraceActions
 from gateway.runtime.drain import Drain
 from gateway.runtime.reload import Reload
+from gateway.runtime.status import status_actions
 from support.patience import PATIENCE
 
 
@@ -88,9 +89,10 @@ def unix_door(gateway):
 
 
 def every_action():
-    """The names of all actions, those too that need the running gateway."""
+    """All actions, those too that need the running gateway: name -> request type."""
     kinds = (SmsActions, SessionActions, OrderActions, TraceActions, Reload, Drain)
-    return {"status", *ACTIONS, *(name for kind in kinds for name in object.__new__(kind).actions())}
+    running = [status_actions(None), *(object.__new__(kind).actions() for kind in kinds)]
+    return {name: action.request for actions in (ACTIONS, *running) for name, action in actions.items()}
 
 
 def refusal(content):
