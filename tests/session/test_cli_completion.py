@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support import warm_start
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "config/network.yaml"
@@ -20,8 +21,7 @@ def ask(line, *, shell="bash", **environ):
     elif shell == "fish":
         asked = {"_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
     env = {**os.environ, "TPO_CONFIG": str(CONFIG), **asked, **environ, "_TPO_COMPLETE": f"complete_{shell}"}
-    command = [sys.executable, "-c", "from gateway.cli import main; raise SystemExit(main())"]
-    done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=ROOT, check=False, timeout=300)
+    done = warm_start.run([], timeout=300, env=env)
     assert done.stderr == ""
     return done.stdout
 

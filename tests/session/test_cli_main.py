@@ -7,6 +7,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
+from support import warm_start
 
 from gateway.cli import groups, main
 
@@ -31,9 +32,7 @@ invoices: {}
 
 
 def tpo(*arguments, cwd=ROOT, **environ):
-    command = [sys.executable, "-m", "gateway.cli", *arguments]
-    env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), **environ}
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=env, check=False, timeout=300)
+    return warm_start.run(arguments, timeout=300, cwd=cwd, env={"PATH": "/usr/bin:/bin", **environ})
 
 
 def test_config_check_of_the_shipped_configuration_exits_0():

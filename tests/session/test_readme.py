@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from support import warm_start
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -140,8 +141,7 @@ def test_the_settings_of_the_readme_are_taken(tmp_path):
         files = "".join(f"{name}: {ROOT}/config/{name}.yaml\n" for name in ("plans", "causes", "keywords"))
         config.write_text(common + files + block)
         environment = {**os.environ, "TPO_PRIVACY_KEY": "ab" * 32, "SMSC_PASSWORD": "secret-1", "HOST_TOKEN": "token-1"}
-        check = [str(ROOT / ".venv/bin/tpo"), "config", "check", "--config", str(config)]
-        done = subprocess.run(check, capture_output=True, text=True, env=environment, timeout=300, check=False)
+        done = warm_start.run(["config", "check", "--config", str(config)], timeout=300, env=environment)
         assert done.returncode == 0, f"{block}\n{done.stdout}{done.stderr}"
 
 
@@ -151,12 +151,10 @@ def test_every_command_that_the_readme_names_in_passing_exists():
     for span in named:
         program, *words = shlex.split(span)
         if program == "make":
-            done = subprocess.run(["make", "-n", *words], cwd=ROOT, capture_output=True, check=False)
+            done = subprocess.run(["make", "-n", *words], cwd=ROOT, capture_output=True, text=True, check=False)
         else:
-            path = [word for word in words if not word.isupper()]
-            tpo = [str(ROOT / ".venv/bin/tpo"), *path]
-            done = subprocess.run([*tpo, "--help"], capture_output=True, timeout=300, check=False)
-        assert done.returncode == 0, f"{span}\n{done.stdout.decode()}{done.stderr.decode()}"
+            done = warm_start.run([*(word for word in words if not word.isupper()), "--help"], timeout=300)
+        assert done.returncode == 0, f"{span}\n{done.stdout}{done.stderr}"
 
 
 def test_every_place_that_the_readme_points_to_exists():
