@@ -120,5 +120,6 @@ def test_a_link_that_is_dialled_again_says_when_in_rfc_3339_and_a_dead_host_is_n
         deadline = time.monotonic() + PATIENCE
         while not ((told := gateway.json("status"))["links"][0]["retry_at"] and not told["hosts"][0]["reachable"]):
             assert time.monotonic() < deadline, told
+            time.sleep(0.2)
     assert datetime.fromisoformat(told["links"][0]["retry_at"]).tzinfo is UTC
     assert str(port) in told["hosts"][0]["trouble"]
