@@ -6,6 +6,7 @@ import gateway.api.answers
 
 SCRIPT = """
 import importlib, os, pkgutil, sys
+import aiohttp, aiomqtt, msgspec, phonenumbers, psycopg, sqlalchemy, typer, typer.main, yaml  # of others: once for all
 import gateway.cli
 names = [each.name for each in pkgutil.walk_packages(gateway.cli.__path__, "gateway.cli.") if "__" not in each.name]
 for name in [*names, "gateway.api.actions.table", "gateway.context", "gateway.runtime.daemon"]:
