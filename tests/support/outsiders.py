@@ -4,7 +4,6 @@ import os
 from math import comb
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 
 SECONDS = float(os.environ.get("TPO_OUTSIDER_SECONDS", "0.5"))
 """What a solver may take of its own accord; in the time that it has it names somebody, or nobody."""
@@ -45,6 +44,8 @@ def matching_pursuit(tenths, told, picks):
 
 def linear_relaxation(tenths, told, picks, seconds=SECONDS):
     """The fewest lines, whole or in part, whose running sums lie where the told ones do: the most certain of them."""
+    from scipy.optimize import linprog  # takes longest of all that tests import, and one worker needs it
+
     running, reached = np.cumsum(tenths, axis=0), np.cumsum(told)
     found = linprog(
         np.ones(tenths.shape[1]), A_ub=np.vstack([running, -running]), b_ub=np.concatenate([reached + 1, -reached]),
@@ -55,6 +56,8 @@ def linear_relaxation(tenths, told, picks, seconds=SECONDS):
 
 def integer_programme(tenths, told, picks, seconds=SECONDS):
     """The fewest whole lines whose running sums lie where the told ones do, if that is found in time."""
+    from scipy.optimize import Bounds, LinearConstraint, milp
+
     running, reached = np.cumsum(tenths, axis=0), np.cumsum(told)
     number = tenths.shape[1]
     found = milp(
