@@ -12,6 +12,7 @@ import time
 import urllib.request
 
 import pytest
+from support import warm_start
 from support.gateways import ROOT
 from support.patience import PATIENCE
 from support.ports import free_port
@@ -48,7 +49,8 @@ def tpo(config, *arguments):
 
 
 def ask(config, *arguments):
-    done = subprocess.run(tpo(config, *arguments, "--json"), capture_output=True, text=True, check=True, timeout=300)
+    done = warm_start.run(["--config", str(config), *arguments, "--json"], timeout=300)
+    assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
