@@ -11,7 +11,7 @@ from . import planting
 
 SEEDS = int(os.environ.get("TPO_SEEDS", "0"))
 """How many worlds a soak plays; it looks for every planted fault, too."""
-FIXED = 10
+FIXED = 6
 FOUND_WITHIN = 200
 SOON = {
     "answer_before_commit": 1,
