@@ -1,7 +1,7 @@
-"""Divide a store into months in processes that are killed: at the first statement, the second, ..., until one lives.
+"""Divide a store into months in processes that are killed: at the first statement, some later, ..., until one lives.
 
-Run as `python killed_division.py URL HOW NOW`, HOW `beside` (tpo db partition) or `keep` (a gateway's turn): after each death a
-row is booked, and a JSON line tells where it was killed and whether the months have begun.
+Run as `python killed_division.py URL HOW NOW STRIDE`, HOW `beside` (tpo db partition) or `keep` (a gateway's turn): after each
+death a row is booked, and a JSON line tells where it was killed and whether the months have begun.
 """
 
 import json
@@ -40,10 +40,9 @@ def book(engine, number, at):
         connection.execute(insert(usage).values(**used, **amounts))
 
 
-def main(url, how, now):
-    place, status = 0, 1
+def main(url, how, now, stride):
+    place, status = 1, 1
     while status:
-        place += 1
         child = os.fork()
         if not child:
             divide(url, how, int(now), place)
@@ -58,6 +57,7 @@ def main(url, how, now):
             begun = [is_begun(partitions(connection, table)) for table in (transfers, usage)]
         reader.dispose()
         print(json.dumps({"place": place, "killed": bool(status), "begun": begun}))
+        place += int(stride)
 
 
 if __name__ == "__main__":
