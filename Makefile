@@ -11,9 +11,10 @@ MEMORY := $(shell findmnt -nrbo OPTIONS,AVAIL -t tmpfs /dev/shm 2>/dev/null | aw
 PYTEST := $(MEMORY) $(BIN)/python -m pytest -q
 WORKERS ?= 3
 SEEDS ?= 200
-# Tests with processes wait two thirds of their time: for a link that comes back, a second of somebody's clock. The longest stand first.
+# Tests with processes wait two thirds of their time: for a link that comes back, a second of somebody's clock. The longest stand
+# first, and thousands of short ones last, so that no core waits for the end of another's.
 WAITING ?= 5
-PROCESSES := tests/session/test_readme.py tests/session/test_openapi_schemathesis.py tests/faults tests/lane tests/interop tests/browser tests/session tests/property tests/fuzz tests/simulation
+PROCESSES := tests/session/test_readme.py tests/session/test_openapi_schemathesis.py tests/simulation tests/session tests/faults tests/interop tests/browser tests/property tests/fuzz tests/lane
 
 help:   ## what each target is for
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
