@@ -1,4 +1,5 @@
 import gc
+import itertools
 import os
 import signal
 import sys
@@ -27,6 +28,9 @@ def pytest_configure(config):
     from support import made_once
 
     config.add_cleanup(made_once.begin())
+
+
+DATABASES = itertools.count()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -59,12 +63,28 @@ def pytest_collection_finish():
     gc.freeze()  # what was imported stays: each full collection in the run would look through it again
 
 
-@pytest.fixture(scope="module")
-def database():
-    """A PostgreSQL server: a function that makes a fresh database by a name of its own, and gives its URL."""
+@pytest.fixture(scope="session")
+def postgresql():
+    """A PostgreSQL server for all tests of a worker but those that harm theirs: to start one costs more than most tests."""
     from support import postgres
 
     if not postgres.BINARIES:
         pytest.skip("PostgreSQL is not installed (package postgresql)")
     with postgres.server() as make:
         yield make
+
+
+@pytest.fixture(scope="module")
+def database(postgresql):
+    """A function that makes a fresh database on the worker's server, and gives its URL; it goes with the module's tests."""
+    from support.postgres import drop
+
+    made = []
+
+    def make(name, empty=False):
+        made.append(postgresql(f"{name}_{next(DATABASES)}", empty))
+        return made[-1]
+
+    yield make
+    for url in made:
+        drop(url)

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import psycopg
+from sqlalchemy import make_url
 
 from gateway.store import schema
 from gateway.store.engine import open_writer
@@ -172,6 +173,13 @@ def _running(folder, end="immediate", env=None, listen=""):
 def _database(folder, name, *options):
     _run("createdb", "-h", folder, "-p", SOCKET_PORT, "-U", "tpo", *options, name)
     return f"postgresql://tpo@localhost/{name}?host={folder}&port={SOCKET_PORT}"
+
+
+def drop(url):
+    """Take a database away, whoever is still connected to it."""
+    name = make_url(url).database
+    with psycopg.connect(url.replace(f"/{name}?", "/postgres?"), autocommit=True) as server:
+        server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 def _run(program, *arguments, env=None):
