@@ -26,7 +26,7 @@ from protocols.smpp.messages import (
 )
 from protocols.smpp.receipts import MessageState
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("text_faults")]
 
 GIVER = ("447700900001", "234150000000001", "8944100000000000001", "payg-gb", "wwf", "10.00")
 STRANGER = "447700900299"

@@ -21,6 +21,8 @@ from gateway.store.evidence import COVERED, DAY_US, Evidence
 from gateway.store.sweeper import Retention, Sweep
 from gateway.store.tables import metadata
 
+pytestmark = pytest.mark.xdist_group("evidence_tampering")
+
 MEGABYTE = 1_000_000
 BUNDLE = {"imsi": "234150000000002", "msisdn": "447700900002"}
 
@@ -220,7 +222,8 @@ def test_a_doubled_row_is_named_wherever_it_is_put(written, table, to):
 def test_a_row_that_is_moved_to_another_number_is_named_by_both(written, table):
     place = written
     key, number = row_of(place, table)
-    found = findings(place, f"UPDATE {table} SET {key} = {number} + 1000 WHERE {key} = {number}")
+    moved = f"UPDATE {table} SET {key} = {number} + 1000 WHERE {key} = {number}"
+    found = findings(place, moved, look=check_evidence)
     named = {word for check_name, detail in found if check_name == "evidence" for word in detail.split()}
     assert {str(number), str(number + 1000)} <= named
 

@@ -18,6 +18,8 @@ from gateway.charity.choices import Share
 from gateway.ledger.balances import balances
 from gateway.ledger.export.pages import Wanted, export
 
+pytestmark = pytest.mark.xdist_group("ledger_export")
+
 MEGABYTE = 1_000_000
 CHECKERS = {
     "beancount": [str(Path(sys.executable).with_name("bean-check"))],

@@ -10,6 +10,8 @@ from support.log_lines import lines_of
 from support.patience import PATIENCE
 from support.sms_gateway import TOKENS, SmsGateway
 
+pytestmark = pytest.mark.xdist_group("http_access")
+
 RIGHT = f"Bearer {TOKENS['operator']}"
 LOGIN = "Basic " + b64encode(f"anna:{TOKENS['viewer']}".encode()).decode()
 ELSEWHERE = {"X-Forwarded-For": "192.0.2.9"}

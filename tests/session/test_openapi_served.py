@@ -15,6 +15,8 @@ from gateway.api.openapi import codes, document
 from gateway.api.problems import ProblemBody
 from simulators.host_api import HostApi
 
+pytestmark = pytest.mark.xdist_group("openapi_served")
+
 PAYER = ("447700900001", "234150000000001", "8944100000000000001", "payg-gb", "wwf", "10.00")
 BY_NAME = {(route.method, route.path): route for route in ROUTES}
 SCHEMAS = document()["components"]["schemas"]

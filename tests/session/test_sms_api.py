@@ -6,6 +6,8 @@ import pytest
 from support.log_lines import lines_of
 from support.sms_gateway import TOKENS, SmsGateway, desk_and_centre, text
 
+pytestmark = pytest.mark.xdist_group("sms_api")
+
 GOOD = {"from": "TPO", "to": "447700900200", "text": "hello"}
 RICH = ("447700900001", "234150000000001", "8944100000000000001", "payg-gb", "wwf", "10.00")
 POOR = ("447700900002", "234150000000002", "8944100000000000002", "payg-gb", "wwf", "0.05")

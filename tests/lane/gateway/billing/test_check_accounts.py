@@ -16,6 +16,8 @@ from gateway.billing.dunning_job import due_lines
 from gateway.billing.payments import PayBill
 from gateway.store.tables import bill_accounts, bill_events
 
+pytestmark = pytest.mark.xdist_group("check_accounts")
+
 WAITS = Waits(14 * DAY * 1_000_000, 180 * DAY * 1_000_000)
 OTHER = {"imsi": "234150000000002", "msisdn": "447700900002"}
 

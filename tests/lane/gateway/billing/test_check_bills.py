@@ -10,6 +10,8 @@ from gateway.billing.check_bills import wrong_bills
 from gateway.billing.payments import PayBill
 from gateway.store.tables import bill_accounts, bill_closes, bills, payments, transfers
 
+pytestmark = pytest.mark.xdist_group("check_bills")
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):

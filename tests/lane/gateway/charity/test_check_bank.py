@@ -12,6 +12,8 @@ from gateway.charity.profit_share import BookProfitShare, share_of, weights
 from gateway.charity.receipts import BookReceipt, Receipt, identity_of
 from gateway.store.tables import bank_lines, cause_payments, profit_shares, transfers
 
+pytestmark = pytest.mark.xdist_group("check_bank")
+
 OWN = bank_lines.c
 
 

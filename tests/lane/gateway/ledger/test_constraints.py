@@ -17,6 +17,8 @@ from gateway.store.constraints import check_names, checks_of, set_checks, unique
 from gateway.store.engine import storing
 from gateway.store.errors import StoreError
 
+pytestmark = pytest.mark.xdist_group("constraints")
+
 NUMBERS = itertools.count(1000)
 ROWS = [pytest.param(row, id=f"{row.kind} {row.debit}") for row in POSTINGS]
 

@@ -10,6 +10,8 @@ from gateway.store import append_only
 from gateway.store.engine import storing
 from gateway.store.errors import StoreError
 
+pytestmark = pytest.mark.xdist_group("append_only")
+
 FILLED = {
     "transfers": "(id, at, kind, debit, credit, amount, currency, event_at, reference) "
     "VALUES (5, 1, 'topup', 2, 1099511627776, 4, 'GBP', 1, 'r')",

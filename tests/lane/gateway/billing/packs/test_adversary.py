@@ -12,6 +12,8 @@ from gateway.billing.packs.making import Month
 from gateway.billing.packs.samples import TellBills, most_drawn
 from gateway.store.tables import cause_payments, payouts
 
+pytestmark = pytest.mark.xdist_group("adversary")
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):

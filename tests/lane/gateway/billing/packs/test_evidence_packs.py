@@ -50,6 +50,8 @@ from gateway.store.evidence import Evidence
 from gateway.store.tables import usage
 from gateway.store.versions import POLICY, Content, canonical
 
+pytestmark = pytest.mark.xdist_group("evidence_packs")
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):

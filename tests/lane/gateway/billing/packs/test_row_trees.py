@@ -14,6 +14,8 @@ from gateway.charity.policies import recompute
 from gateway.ledger.seals import SealKey, kept, tree_of_day
 from gateway.store.tables import bills, row_trees, transfers, usage
 
+pytestmark = pytest.mark.xdist_group("row_trees")
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
