@@ -70,9 +70,9 @@ PATIENCE = 30.0
 those that have waited for as long."""
 MANY = 8
 """Units in a batch after which the next one may gather (Log.gathers): where few come, nobody waits for more."""
-PAUSE = 0.0015
+PAUSE = 0.003
 """Seconds in which no unit came after which a batch that gathers is begun; it is not woken by each that comes."""
-MOST_PAUSES = 3
+MOST_PAUSES = 2
 """After so many it is begun, whatever comes."""
 READERS_PATIENCE = 5.0
 """Seconds after which a reader is told that what it has read is not on the disk yet."""
