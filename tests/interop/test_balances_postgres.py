@@ -11,11 +11,13 @@ from gateway.balance.families import SetPayer
 from gateway.balance.line_terms import SetRenewal
 from gateway.balance.promotions import GivePromotion
 from gateway.balance.refunds import RefundUsage, charged
+from gateway.balance.wallets import read_wallet
 from gateway.charging.add_ons import BuyAddOn
 from gateway.charging.renewals import KeepWallet, due_wallets
 from gateway.charity.policies import recompute
 from gateway.rating.plans import Bundle, Plan, Rate
 from gateway.store import tables
+from gateway.store.engine import reading
 from gateway.store.waiting_rows import kinds_waiting
 
 MEGABYTE, POUND, DAY_US = 1_000_000, 100 * PENNY, 86_400_000_000
@@ -66,3 +68,10 @@ def test_a_month_of_a_family_adds_up_on_both_stores(place):
     transfers = tables.transfers.c
     kinds = {kind for (kind,) in place.read(select(transfers.kind).distinct())}
     assert kinds >= {"sale", "charge", "family", "promotion", "promotional", "refund", "accrual_reversal"}
+
+
+def test_who_only_reads_a_wallet_locks_nothing(place):
+    place.lane.run(GivePromotion("msisdn", PAYER, 50 * PENNY, "GBP", 3, "t", "r"))
+    with reading(place.reader) as connection:
+        wallet = read_wallet(connection, place.owners[0])
+    assert (wallet.balance, [each.kind for each in wallet.allowances]) == (10 * POUND + 50 * PENNY, ["promotion"])

@@ -25,7 +25,7 @@ from gateway.balance.line_terms import SetCreditLimit, SetRenewal, TermsSet
 from gateway.balance.promotions import GivePromotion
 from gateway.balance.refunds import RefundRefused, RefundUsage, charged
 from gateway.balance.tax_areas import SetTaxArea
-from gateway.balance.wallets import Wallet, WalletRows
+from gateway.balance.wallets import Wallet, read_wallet
 from gateway.charging.add_ons import AddOnRefused, BuyAddOn
 from gateway.charging.plan_changes import AgreeToPrices
 from gateway.context import GatewayContext
@@ -39,9 +39,7 @@ def allowances(context: GatewayContext, request: ShowSubscriber) -> Allowances:
     """Return a line's allowances, the one that ends first before the others, and how its bundle is renewed."""
     with context.reading() as connection:
         subscriber_id = subscriber_of(connection, request.number, context.settings.operator.country)
-        rows = WalletRows()
-        rows.ask(connection, {subscriber_id})()
-        wallet = rows.rows[subscriber_id]
+        wallet = read_wallet(connection, subscriber_id)
     found = sorted(wallet.allowances, key=lambda each: (each.ends_at, each.id))
     terms = LineTerms(str(subscriber_id), *_terms(wallet))
     return Allowances([row for each in found for row in _rows(each, wallet.currency)], terms)
@@ -151,9 +149,7 @@ def refund(context: GatewayContext, request: usage_requests.RefundUsage, caller:
 def _currency_of(context: GatewayContext, line: str) -> str:
     """Return the currency of a line's wallet, which may be another than the operator's."""
     with context.reading() as connection:
-        rows, subscriber_id = WalletRows(), subscriber_of(connection, line, context.settings.operator.country)
-        rows.ask(connection, {subscriber_id})()
-    return rows.rows[subscriber_id].currency
+        return read_wallet(connection, subscriber_of(connection, line, context.settings.operator.country)).currency
 
 
 def _amount(text: str, currency: str) -> int:
