@@ -52,7 +52,7 @@ async def kill_lane_again_and_again(gateway, chance, answered, kills=KILLS):
         before = answered()
         while answered() < before + 128:  # noqa: ASYNC110 (the load is on again)
             await asyncio.sleep(0.005)
-        await asyncio.sleep(chance.random() / 20)
+        await asyncio.sleep(chance.random() / 100)  # amid the burst that has just begun, also where it is soon answered
         await asyncio.to_thread(lane_dies, gateway)
 
 
