@@ -115,9 +115,7 @@ def _run(given: list[str], *, as_json: bool) -> int:
     except SystemExit as end:
         return _exit_code(end.code)
     except _UsageError as error:
-        told = _below_zero(error, given) or error.message.replace(
-            "\b", ""
-        )  # of a group it is the help, and that is in it
+        told = _below_zero(error, given) or error.message.replace("\b", "")  # a group's is its help, which has that
         error.message = "\n".join(map(plain, told.split("\n")))
         if not as_json:
             error.show()

@@ -92,9 +92,8 @@ class LineStep(EndStep):
             books.post(batch, return_lent(wallet, payer, batch.now))
         own = bill_accounts.c
         asked = update(bill_accounts).where(own.subscriber_id == wallet.subscriber_id, own.due > 0)
-        is_billed = (
-            batch.connection.execute(asked.values(next_at=batch.now)).rowcount > 0
-        )  # dunning looks at it from now on
+        looked_at = asked.values(next_at=batch.now)  # dunning looks at what it owes from now on
+        is_billed = batch.connection.execute(looked_at).rowcount > 0
         booked = endings.settle(wallet, books.account, batch.now, order.id, batch.take_id, is_billed=is_billed)
         books.post(batch, booked.entries)
         allowance_entries.post(batch, booked.uses)

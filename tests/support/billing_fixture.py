@@ -3,17 +3,37 @@
 from contextlib import contextmanager
 from datetime import UTC
 
+from gateway.balance.endings import settle
+from gateway.balance.wallets import WalletRows
 from gateway.billing import close_job
 from gateway.billing.content import read_content
 from gateway.billing.cuts import closes
 from gateway.charity.months import end_of, period_of
 from gateway.ledger.accounts import HIGHEST_SYSTEM
+from gateway.ledger.books import Books
+from gateway.store.batch import Unit
 from gateway.store.engine import reading
 from gateway.store.tables import bills, transfers
 from support import charging_fixture as charging
 
 DAY = 86_400
 DUE = 14 * DAY * 1_000_000
+
+
+class EndLine(Unit):
+    """End a line as its order does."""
+
+    touches = (WalletRows,)
+    line: int
+
+    def keys(self, row_set, batch):
+        return (self.line,)
+
+    def decide(self, batch) -> None:
+        books, wallet = batch.policy(Books), batch.row_set(WalletRows).get(self.line)
+        booked = settle(wallet, books.account, batch.now, 7, batch.take_id)
+        wallet.status = "terminated"
+        books.post(batch, booked.entries)
 
 
 class BillingPlace(charging.ChargingPlace):

@@ -5,21 +5,17 @@ from datetime import UTC
 import msgspec
 import pytest
 from support import charging_fixture as charging
-from support.billing_fixture import billing_place
+from support.billing_fixture import EndLine, billing_place
 from support.sealing import seal_all
 
-from gateway.balance.endings import settle
 from gateway.balance.line_terms import SetCreditLimit
 from gateway.balance.refunds import RefundUsage, charged
-from gateway.balance.wallets import WalletRows
 from gateway.billing import close_job
 from gateway.billing.check_bills import wrong_bills
 from gateway.billing.closing import CloseRefused, ReopenMonth
 from gateway.billing.statement import bill_of, credit_note_of
 from gateway.billing.text import write_text
 from gateway.billing.writer import Writer
-from gateway.ledger.books import Books
-from gateway.store.batch import Unit
 from gateway.store.tables import usage
 
 
@@ -260,18 +256,4 @@ def test_a_call_that_was_free_to_the_caller_is_on_no_bill_neither_as_an_item_nor
 
 def end_line(place, line):
     """End a line as its order does."""
-    place.lane.run(_End(line))
-
-
-class _End(Unit):
-    touches = (WalletRows,)
-    line: int
-
-    def keys(self, row_set, batch):
-        return (self.line,)
-
-    def decide(self, batch) -> None:
-        books, wallet = batch.policy(Books), batch.row_set(WalletRows).get(self.line)
-        booked = settle(wallet, books.account, batch.now, 7, batch.take_id)
-        wallet.status = "terminated"
-        books.post(batch, booked.entries)
+    place.lane.run(EndLine(line))

@@ -3,20 +3,16 @@
 import msgspec
 import pytest
 from support import charging_fixture as charging
-from support.billing_fixture import DAY, DUE, billing_place
+from support.billing_fixture import DAY, DUE, EndLine, billing_place
 
-from gateway.balance.endings import settle
 from gateway.balance.line_terms import SetCreditLimit
 from gateway.balance.topups import Payment
-from gateway.balance.wallets import WalletRows
 from gateway.billing import dunning_job
 from gateway.billing.accounts import BillAccount
 from gateway.billing.dunning import DUNNING, Does, Look, State, StepDunning, Waits, decide
 from gateway.billing.dunning_job import due_lines, look_at
 from gateway.billing.payments import PayBill
-from gateway.ledger.books import Books
 from gateway.notices.kinds import NoticeKind
-from gateway.store.batch import Unit
 
 WAITS = Waits(14 * DAY * 1_000_000, 180 * DAY * 1_000_000)
 ACCOUNT = BillAccount(7, 1, 2, "GBP", -9, 9, 0, 100, None, "open", 5, 100)
@@ -137,29 +133,13 @@ def test_what_is_written_off_brings_the_wallet_to_nothing_and_stays_told_as_neve
 
 def test_what_pays_a_debt_that_was_written_off_stays_in_the_wallet_of_a_customer_who_left(place):
     place.decide_by(silent())
-    place.lane.run(_End(place.line))
+    place.lane.run(EndLine(place.line))
     for days in (15, 15, 181):
         place.ticks.skip(days * DAY)
         take(place, due(place)[0])
     assert balance(place) == 0
     place.lane.run(PayBill(Payment("bank", "p1", 50_000, "GBP"), place.ticks.now, "", "ann", place.line))
     assert balance(place) == 50_000, "it is no refund that is owed"
-
-
-class _End(Unit):
-    """End a line as its order does."""
-
-    touches = (WalletRows,)
-    line: int
-
-    def keys(self, row_set, batch):
-        return (self.line,)
-
-    def decide(self, batch) -> None:
-        books, wallet = batch.policy(Books), batch.row_set(WalletRows).get(self.line)
-        booked = settle(wallet, books.account, batch.now, 7, batch.take_id)
-        wallet.status = "terminated"
-        books.post(batch, booked.entries)
 
 
 def silent():
