@@ -44,6 +44,7 @@ class ProfileRows(RowSet[int, Profile]):
     """The profiles of the subscribers that a batch touches, by subscriber id; read after their wallets are locked."""
 
     keyed_like = WalletRows
+    led_to = True
     kept = 32_768
     reads = (subscriptions, choices)
 

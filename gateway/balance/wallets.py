@@ -203,6 +203,7 @@ def _months_before(month: str) -> str:
 class WalletRows(RowSet[int, Wallet]):
     """The wallets that a batch touches, by subscriber id; locked in the order of their ids, before any session."""
 
+    led_to = True
     kept = 32_768
     reads = (wallets, subscribers)
     proves = "wallets"

@@ -84,6 +84,10 @@ class CreditControlUnit(Unit):
             return (owner,) if family is None else (owner, family.payer_id)
         return ()
 
+    def lead(self) -> object:
+        """The customer's number leads to the same wallets until it is another customer's."""
+        return self.request.imsi or self.request.msisdn
+
     def decide(self, batch: Batch) -> CreditControlResult:
         """Give a repeat its old answer; decide anything else and book what follows."""
         session = batch.row_set(SessionRows).rows.get(self.request.session_id)

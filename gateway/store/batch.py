@@ -6,7 +6,7 @@ data, so that it can cross from one process to another; what it is decided with,
 units in their order of arrival, and written back with one statement. So a unit costs the disk a share of a few statements.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import ExitStack, nullcontext
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -14,10 +14,11 @@ import msgspec
 from sqlalchemy import Connection, Table
 
 from gateway.store.evidence import Evidence
+from gateway.store.expected_keys import ExpectedKeys
 from gateway.store.nodes import Node
 from gateway.store.row_cache import RowCache
 from gateway.store.row_order import row_order
-from gateway.store.statements import Inserts, pipelined
+from gateway.store.statements import Inserts, begin_sending, pipelined
 from gateway.store.tables import evidence as links
 from gateway.store.tables import metadata
 
@@ -44,6 +45,10 @@ class Unit(msgspec.Struct, gc=False, tag=True, tag_field="unit"):
         It is not asked for a row set that is keyed like another one.
         """
         raise NotImplementedError
+
+    def lead(self) -> object:
+        """Give what leads to the same keys of rows that are `led_to`, batch after batch; None where nothing does."""
+        return None
 
     def decide(self, batch: "Batch") -> Any:  # noqa: ANN401  (each unit says what it answers)
         """Change the rows in memory and give the answer; an exception refuses this unit alone."""
@@ -73,6 +78,9 @@ class RowSet(Generic[Key, Row]):
     """The kind, before it, whose keys are its own, too: a unit that touches both names them for that one alone."""
     under_locks: ClassVar[bool] = False
     """Whether its rows change under the locks of row sets after it: a server is asked for them again, once these are taken."""
+    led_to: ClassVar[bool] = False
+    """Whether units know its keys only from the rows of others: a server is asked for both at once, as far as these keys can be
+    expected (store.expected_keys)."""
     kept: ClassVar[int] = 0
     """Of how many keys rows are kept at most, those used last; 0: none are."""
     reads: ClassVar[tuple[Table, ...]] = ()
@@ -136,18 +144,20 @@ class Batch:
         policies: Policies,
         cache: RowCache | None = None,
         evidence: Evidence | None = None,
+        expected: ExpectedKeys | None = None,
         pipeline: ExitStack | None = None,
     ) -> None:
         """Take the open transaction, this node, the time in microseconds, what units are decided with, and rows in memory.
 
-        `evidence` is the node's chain; without one nothing that is written is proved. `pipeline` is one that is open already
-        (statements.pipelined): what was sent in it is answered with the first rows.
+        `evidence` is the node's chain; without one nothing that is written is proved. `expected` says which rows a server is
+        asked for ahead; without it, none. `pipeline` is one that is open already (statements.pipelined): what was sent in it is
+        answered with the first rows.
         """
         self._connection, self.node, self.now, self._policies = connection, node, now, policies
         self.take_id = node.take_id
         """Gives a fresh identifier."""
         self._pipeline, self._opens_pipeline = pipeline or ExitStack(), pipeline is None
-        self._cache, self._evidence = cache or RowCache(), evidence
+        self._cache, self._evidence, self._expected = cache or RowCache(), evidence, expected
         self._row_sets: dict[type, RowSet[Any, Any]] = {}
         self._rows: dict[str, list[tuple[object, ...]]] = {}
         self._proved: dict[str, list[tuple[object, ...]]] = {}
@@ -206,32 +216,76 @@ class Batch:
     def fill(self, units: Sequence[Unit]) -> None:
         """Load what the units touch, one row set after the other in their order.
 
-        A server is asked for several row sets at once, up to the first whose keys come from the rows of another one.
+        A server is asked for several row sets at once, up to the first whose keys come from the rows of another one and cannot
+        be expected.
         """
         kinds = sorted({kind for touched in {unit.touches for unit in units} for kind in touched}, key=_rank)
         with self._pipeline:
             if kinds and self._opens_pipeline:
                 self._pipeline.enter_context(pipelined(self._connection))
-            loaded = [each for kind in kinds if (each := self._ask_for(kind, units)) is not None]
-            if self._connection.dialect.name != "sqlite":
-                again = [each for each in loaded if each[0].under_locks]
-                for row_set, wanted in again:
-                    self._ask(self.row_set(type(row_set)), wanted)
+            if self._connection.dialect.name == "sqlite":
+                for kind in kinds:
+                    self._ask_for(kind, units)
+                ahead = {}
+            else:
+                ahead = self._ask_server_for(kinds, units)
+        # With what was expected a single wait ends here; what was not is asked for as it is found, which is seldom.
+        missed = [kind for kind, keys in ahead.items() if self._ask_for(kind, units, keys)]
+        if missed:
+            self._ask_again(kinds)
         for kind in list(self._asked):
             self.row_set(kind)
 
-    def _ask_for(self, kind: type, units: Sequence[Unit]) -> tuple[RowSet[Any, Any], set[object]] | None:
-        """Ask for the rows of a kind that units touch; gives which, None where they name no key."""
+    def _ask_server_for(
+        self, kinds: Sequence[type[RowSet[Any, Any]]], units: Sequence[Unit]
+    ) -> dict[type, set[object]]:
+        """Ask for the rows of all kinds: those that change under locks after these are taken; gives what was only expected."""
+        ahead = self._expected_keys(kinds, units)
+        for kind in sorted(kinds, key=_under_locks) if ahead else kinds:
+            if kind in ahead:
+                self._ask(self.row_set(kind), ahead[kind])
+            else:
+                self._ask_for(kind, units)
+        if not ahead:
+            self._ask_again(kinds)
+        return ahead
+
+    def _ask_again(self, kinds: Iterable[type[RowSet[Any, Any]]]) -> None:
+        """Ask once more, now that all locks are taken, for what changes under them."""
+        for kind in kinds:
+            wanted = self._wanted.get(kind)
+            if kind.under_locks and wanted:
+                self._ask(self.row_set(kind), wanted)
+
+    def _expected_keys(self, kinds: Iterable[type], units: Sequence[Unit]) -> dict[type, set[object]]:
+        """Give the keys of row sets to ask for ahead; empty where those of any unit are not known."""
+        ahead: dict[type, set[object]] = {}
+        led_to = [kind for kind in kinds if kind.led_to]  # type: ignore[attr-defined]  # row sets
+        if self._expected is not None and led_to:
+            keys = self._expected.of([unit for unit in units if any(map(_waits_for_others, unit.touches))])
+            ahead = dict.fromkeys(led_to, keys) if keys else {}
+        return ahead
+
+    def _ask_for(self, kind: type[RowSet[Any, Any]], units: Sequence[Unit], asked: Set[object] = frozenset()) -> bool:
+        """Ask for the rows of a kind that units touch, but for those that were asked for; False where there are no others."""
         row_set: RowSet[Any, Any] = self.row_set(kind)
         if row_set.keyed_like is not None:
             wanted = self._wanted.get(row_set.keyed_like, set())
         else:
-            wanted = {key for unit in units if kind in unit.touches for key in unit.keys(row_set, self)}
+            touching = [unit for unit in units if kind in unit.touches]
+            if kind.led_to and self._expected is not None:
+                named = [tuple(unit.keys(row_set, self)) for unit in touching]
+                self._expected.learn(touching, named)
+                wanted = {key for keys in named for key in keys}
+            else:
+                wanted = {key for unit in touching for key in unit.keys(row_set, self)}
             self._wanted[kind] = wanted
         missing = self._cache.restore(row_set, wanted) if row_set.kept and wanted else wanted
+        if asked:
+            missing = missing - asked
         if missing:
             self._ask(row_set, missing)
-        return (row_set, wanted) if wanted else None
+        return bool(missing)
 
     def _ask(self, row_set: RowSet[Any, Any], keys: set[object]) -> None:
         """Have rows sent; whoever wants the row set takes them first."""
@@ -245,6 +299,7 @@ class Batch:
             action()
         with pipelined(self._connection) if self._row_sets or self._rows else nullcontext():
             self._cache.save([self._row_sets[kind] for kind in sorted(self._row_sets, key=_rank)], self._connection)
+            begin_sending(self._connection)
             self._link()
             inserts.run(self._connection, self._rows)
             if self._evidence is not None:
@@ -266,6 +321,14 @@ class Batch:
 
 def _nothing() -> None:
     """Take nothing: the rows are there."""
+
+
+def _under_locks(kind: type[RowSet[Any, Any]]) -> bool:
+    return kind.under_locks
+
+
+def _waits_for_others(kind: type[RowSet[Any, Any]]) -> bool:
+    return kind.led_to or kind.under_locks
 
 
 def _rank(kind: type) -> int:

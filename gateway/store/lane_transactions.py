@@ -17,6 +17,7 @@ from gateway.store.driver_errors import classify, is_undone
 from gateway.store.engine import commit_at_once, find_at_will, interrupt, leave_syncs, prepare_for_batches
 from gateway.store.errors import OutcomeUnknown, StoreFenced
 from gateway.store.evidence import Evidence
+from gateway.store.expected_keys import ExpectedKeys
 from gateway.store.files import StoreFiles
 from gateway.store.lane_jobs import BatchTimes, Committed, Job
 from gateway.store.leases import Lease
@@ -68,6 +69,7 @@ class LaneTransactions:
         self._verified = False
         """Whether the connection is one to this node's store."""
         self._cache, self._evidence = RowCache(), evidence
+        self._expected = None if self._is_file else ExpectedKeys()
 
     @property
     def is_doubtful_file(self) -> bool:
@@ -142,7 +144,7 @@ class LaneTransactions:
                 self._prepare(connection, jobs)
             if self._evidence is not None:
                 self._evidence.begin(connection)
-            kept = (self._cache, self._evidence)
+            kept = (self._cache, self._evidence, self._expected)
             batch = Batch(connection, self._node, self._clock(), policies, *kept, pipeline=pipeline)
             batch.fill([job.unit for job in jobs])
         self._check_lease(connection, renewal)

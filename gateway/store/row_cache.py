@@ -29,7 +29,7 @@ Kind = type["RowSet[Any, Any]"]
 _READING: Final = ("SELECT", "PRAGMA", "BEGIN", "SAVEPOINT", "RELEASE", "EXPLAIN")
 
 
-class _Kept:
+class Kept:
     """The rows of one kind by key: at most so many, at least the half of these that were used last.
 
     Two generations: when the young one is half of all, it becomes the old one, and what has not been used since is gone.
@@ -76,7 +76,7 @@ class _Kept:
 
 
 class RowCache:
-    """What is kept of each kind of row sets: at most so many keys as it says, those used last (`_Kept`).
+    """What is kept of each kind of row sets: at most so many keys as it says, those used last (`Kept`).
 
     The lane calls `begin` with each transaction, `commit` after its commit, and `drop` whenever it can't be sure of either; a
     batch calls the others. Used by the lane's thread alone.
@@ -84,7 +84,7 @@ class RowCache:
 
     def __init__(self) -> None:
         """Keep nothing yet."""
-        self._rows: dict[Kind, _Kept] = {}
+        self._rows: dict[Kind, Kept] = {}
         self._connection: Connection | None = None
         self._version: object = None
         self._settled: list[tuple[Kind, Mapping[Any, object | None]]] = []
@@ -142,10 +142,10 @@ class RowCache:
         self._version = None
         self._forget_batch()
 
-    def _kept(self, kind: Kind) -> _Kept:
+    def _kept(self, kind: Kind) -> Kept:
         kept = self._rows.get(kind)
         if kept is None:
-            kept = self._rows[kind] = _Kept(kind.kept)
+            kept = self._rows[kind] = Kept(kind.kept)
         return kept
 
     def _forget_batch(self) -> None:

@@ -86,6 +86,10 @@ class ServerPipeline:
         self._sent.append(Sent(self))
         return self._sent[-1]
 
+    def begin_sending(self) -> None:
+        """Send what is gathered as far as the server takes it now: it works on that while the rest is put together."""
+        self._libpq.flush()
+
     def _prepare(self, text: str) -> bytes:
         first, *others = text.split("%s")
         numbered = first + "".join(f"${number}{part}" for number, part in enumerate(others, 1))

@@ -317,6 +317,13 @@ def execute(connection: Connection, text: str, values: Sequence[str | int] = ())
     return cursor
 
 
+def begin_sending(connection: Connection) -> None:
+    """Let a server begin with what was gathered in the pipeline that is open."""
+    pipeline: ServerPipeline | None = connection.info.get(PIPELINE)
+    if pipeline is not None and pipeline.is_open:
+        pipeline.begin_sending()
+
+
 class Commit:
     """The COMMIT of a transaction: a server gets it together with the statements before it, in a pipeline."""
 

@@ -5,13 +5,13 @@ import threading
 
 import pytest
 from sqlalchemy import insert, select
-from support.patience import PATIENCE
+from support.patience import PATIENCE, until
 
 from gateway.store import schema
 from gateway.store.driver_errors import classify, is_undone
 from gateway.store.engine import interrupt, open_writer, prepare_for_batches
 from gateway.store.errors import StoreUnavailable, UnitPoisoned
-from gateway.store.statements import Commit, Inserts, SelectAmong, execute, pipelined
+from gateway.store.statements import Commit, Inserts, SelectAmong, begin_sending, execute, pipelined
 from gateway.store.tables import metadata, outbox, subscribers, wallets
 
 NUMBERS = itertools.count()
@@ -139,6 +139,43 @@ def test_of_a_commit_whose_answer_is_lost_nobody_knows(writer, connection):
     assert not is_undone(error)
     assert isinstance(classify(error), StoreUnavailable)
     connection.invalidate()
+
+
+LOCK = 4711
+HELD = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND granted"
+
+
+async def test_the_server_works_on_what_was_sent_while_the_rest_is_put_together(writer, connection):
+    with writer.connect() as other, pipelined(connection):
+        execute(connection, "SELECT pg_advisory_lock(%s)", (LOCK,))
+        assert execute(other, HELD, (LOCK,)).fetchall() == [(0,)]
+        begin_sending(connection)
+        await until(lambda: execute(other, HELD, (LOCK,)).fetchall() == [(1,)])
+        assert execute(connection, "SELECT 1").fetchall() == [(1,)]
+
+
+def test_what_was_begun_goes_on_where_it_is_more_than_a_socket_holds(connection):
+    large = "x" * 4_000_000
+    with pipelined(connection):
+        asked = []
+        for _ in range(3):
+            asked.append(execute(connection, "SELECT %s::text", (large,)))
+            begin_sending(connection)
+        assert [each.fetchall() for each in asked] == [[(large,)]] * 3
+
+
+def test_a_row_that_is_refused_early_leaves_the_commit_out(writer, connection):
+    def save():
+        for _ in range(2):  # the second has the first one's number
+            write(connection)
+            begin_sending(connection)
+        write(connection, {"outbox": [(2, *EVENT["outbox"][0][1:])]})
+
+    commit, error = ended(connection, save)
+    assert isinstance(classify(error), UnitPoisoned)
+    assert not commit.may_be_done
+    connection.rollback()
+    assert stored(writer) == []
 
 
 def test_more_than_a_socket_holds_goes_both_ways_at_once(connection):

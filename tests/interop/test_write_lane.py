@@ -41,6 +41,9 @@ class Add:
     def __init__(self, subscriber_id, amount=1, poison=None, seen=None):
         self.subscriber_id, self.amount, self.poison, self.seen = subscriber_id, amount, poison, seen
 
+    def lead(self):
+        return None
+
     def keys(self, row_set, batch):
         return (self.subscriber_id,) if isinstance(row_set, WalletRows) else ()
 

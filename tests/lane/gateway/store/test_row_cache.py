@@ -11,7 +11,7 @@ from gateway.store import nodes, tables
 from gateway.store.batch import Unit
 from gateway.store.engine import open_writer
 from gateway.store.lane import Lane
-from gateway.store.row_cache import RowCache, _Kept
+from gateway.store.row_cache import Kept, RowCache
 
 
 class Look(Unit):
@@ -139,7 +139,7 @@ def test_of_more_rows_than_are_kept_the_half_that_was_used_last_is_among_those_t
 
 
 def test_a_row_that_is_not_worth_keeping_is_gone_from_both_generations_and_no_more_are_kept_than_said():
-    kept = _Kept(4)
+    kept = Kept(4)
     for key in range(100):
         kept.settle({key: f"row {key}"})
         assert kept.find([key, key - 1]) == {key: f"row {key}", **({key - 1: f"row {key - 1}"} if key else {})}
