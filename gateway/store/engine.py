@@ -55,6 +55,12 @@ WRITERS_CACHE_KIB = 16_384
 has split a page looks through all of them (SQLite's balancing lends a number beyond the end, that of the page at 1 GiB)."""
 
 
+# What sqlite3 binds as it is all the same, it first looks up an adapter for, and then, of each value, a method to adapt itself
+# by, which is not there. With an adapter that gives the value back a None or bytes costs 170 ns in place of 420.
+sqlite3.register_adapter(type(None), dict[None, None]().get)
+sqlite3.register_adapter(bytes, bytes)
+
+
 def open_writer(url: str, *, existing: bool = False, label: str = "tpo") -> Engine:
     """Make the engine of a writer; its transactions take the write lock when they begin.
 
