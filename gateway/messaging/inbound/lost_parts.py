@@ -9,7 +9,8 @@ from gateway.messaging.inbound.words import read_words
 from gateway.store.tables import segments
 from protocols.smpp.text import UserData
 
-LIMIT = 500
+LIMIT = 2000
+"""Texts that are given up at a time, every few seconds: more than handsets leave unfinished in a flood."""
 _GAP = "\n¤\n"
 """Stands for parts that are missing: it ends a sentence, and what follows is not the beginning of a text."""
 _decode = msgspec.msgpack.Decoder(UserData).decode
