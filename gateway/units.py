@@ -44,6 +44,7 @@ from gateway.ledger.seals import WriteSeal
 from gateway.ledger.tax_days import BookTaxDay
 from gateway.messaging.inbound.delivery_receipts import RecordReceipts
 from gateway.messaging.inbound.mo_delivery import TakeArrival
+from gateway.messaging.inbound.unfinished import EndUnfinished
 from gateway.messaging.queue.crossed_receipts import SettleCrossed
 from gateway.messaging.queue.mt_status import RecordOutcomes, TakeForSending
 from gateway.messaging.queue.query_sm import RecordFinding
@@ -117,6 +118,7 @@ UNITS: Final = (
     EndStep,
     Enrol,
     EraseSubscriber,
+    EndUnfinished,
     ExpireSession,
     ExpireTexts,
     FinishClose,

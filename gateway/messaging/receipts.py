@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import Connection, literal_column, select, text
 
 from gateway.messaging.addresses import SHORT_CODE_DIGITS
-from gateway.messaging.texts import Step, Text
+from gateway.messaging.texts import FINAL, Step, Text
 from gateway.store.batch import Batch, RowSet
 from gateway.store.statements import Delete, Insert, SelectAmong
 from gateway.store.tables import PARTS_OUT, awaited_receipts, early_receipts, texts
@@ -18,6 +18,8 @@ UNANSWERED = 600_000_000
 text, if its message id comes again."""
 MOST_OF_ONE_ID = 256
 """Parts that are waited for under one message id: some SMSCs give many texts the same one, and the newest count."""
+_FURTHER = [chr(number) for number in range(1, 32)]
+"""What stands before a message id under which an early receipt is held that is not the first: parts may share an id."""
 _AWAIT = Insert(awaited_receipts)
 _FORGET = Delete(awaited_receipts, ["link", "message_id", "text_id", "part"])
 _AWAITED = SelectAmong(
@@ -78,10 +80,18 @@ class Receipt(msgspec.Struct, frozen=True):
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """All forms of both ids, likeliest first."""
+        """All forms of both ids, likeliest first, and what stands for the id of a part that was given none."""
         if not self.also:
-            return self.forms
-        return tuple(dict.fromkeys((*self.forms[:1], *self.also[:1], *self.forms[1:], *self.also[1:])))
+            return (*self.forms, *self.references)
+        forms = dict.fromkeys((*self.forms[:1], *self.also[:1], *self.forms[1:], *self.also[1:]))
+        return (*forms, *self.references)
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """Our reference with each number that the text may have gone to."""
+        if self.reference is None:
+            return ()
+        return tuple(reference_id(number, self.reference) for number in self.numbers)
 
     @property
     def numbers(self) -> tuple[str, ...]:
@@ -98,6 +108,19 @@ class Receipt(msgspec.Struct, frozen=True):
         found = comes_from(self.destination, text)
         swapped = not self.by_text and self.sender == text.destination and self.destination in ("", text.source)
         return From.RECEIVER if swapped else found
+
+
+def reference_id(destination: str, reference: int) -> str:
+    """What stands for the message id of a part that its SMSC gave none: the receiver, and our reference.
+
+    The number alone could be that of a receipt of another text, which came twice. No message id begins with a blank.
+    """
+    return f" {destination} {reference}"
+
+
+def is_message_id(kept: str) -> bool:
+    """Whether what is kept is an SMSC's message id."""
+    return not kept.startswith(" ")
 
 
 def is_phone(address: str) -> bool:
@@ -238,9 +261,14 @@ class EarlyRows(RowSet[str, list[Early]]):
         return max(fitting, key=lambda entry: entry[0], default=(From.OTHER, None))[1]
 
     def forget(self, batch: Batch, early: Early, text: Text) -> None:
-        """Delete a receipt that has found its text, in all forms of its id, and as one of its sender's."""
+        """Delete a receipt that has found its text, in all forms of its id, and as one of its sender's.
+
+        Those that came after it under its id are the next ones of other parts, as long as the text has any that is open.
+        """
         rows, numbers = early_receipts, (early.destination, text.destination, text.source)
         same = (rows.c.link == early.link, rows.c.stated == early.stated, rows.c.destination.in_(numbers))
+        is_open = any(part.step not in FINAL for part in text.parts)
+        held = batch.connection.execute(select(rows).where(*same)).all() if is_open else []
         batch.connection.execute(rows.delete().where(*same))
         for known in self.rows.values():
             known[:] = [
@@ -248,30 +276,45 @@ class EarlyRows(RowSet[str, list[Early]]):
                 for other in known
                 if (other.link, other.stated) != (early.link, early.stated) or other.destination not in numbers
             ]
+        for row in held:
+            if row.message_id[0] not in _FURTHER:
+                continue
+            place = _FURTHER.index(row.message_id[0])
+            message_id = "".join(_FURTHER[place - 1 : place]) + row.message_id[1:]
+            batch.connection.execute(rows.insert().values(row._asdict() | {"message_id": message_id}))
+            following = Early(row.link, row.stated, row.destination, row.state, row.error)
+            self.rows.setdefault(message_id, []).append(following)
 
 
 def keep_early(batch: Batch, receipt: Receipt) -> None:
     """Hold a receipt whose submit_sm is not answered yet, in every form of its ids, for each number that it may be about.
 
-    Of two final ones of a message the first counts, as it does once the answer is there.
+    Of several final ones of a message the first counts, as it does once the answer is there; parts of a text that share an
+    id have one each.
     """
     for forms in (receipt.forms, receipt.also):
         for number in receipt.numbers or ("",):
             _keep_early(batch, receipt, forms, number)
+    for number, form in zip(receipt.numbers, receipt.references, strict=False):
+        _keep_early(batch, receipt, (form,), number)
 
 
 def _keep_early(batch: Batch, receipt: Receipt, forms: tuple[str, ...], number: str) -> None:
     row_set, rows = batch.row_set(EarlyRows), early_receipts
     for form in forms:
         early = Early(receipt.link, forms[0], number, str(receipt.step), receipt.error[:32])
-        known = row_set.rows.setdefault(form, [])
-        same = (rows.c.link == early.link, rows.c.message_id == form, rows.c.destination == number)
-        of_it = rows.c.stated == early.stated, rows.c.created_at > batch.now - UNANSWERED
-        if batch.connection.execute(select(rows.c.stated).where(*same, *of_it)).first() is not None:
+        values = {"link": early.link, "destination": number, "stated": early.stated, "created_at": batch.now}
+        values |= {"state": early.step, "error": early.error}
+        for place in (form, *(mark + form for mark in _FURTHER)):
+            same = (rows.c.link == early.link, rows.c.message_id == place, rows.c.destination == number)
+            of_it = rows.c.stated == early.stated, rows.c.created_at > batch.now - UNANSWERED
+            if batch.connection.execute(select(rows.c.stated).where(*same, *of_it)).first() is None:
+                break
+        else:
             continue
         batch.connection.execute(rows.delete().where(*same))
-        known[:] = [other for other in known if (other.link, other.destination) != (early.link, number)]
-        known.append(early)
-        values = {"link": early.link, "message_id": form, "destination": number, "stated": early.stated}
-        values |= {"state": early.step, "error": early.error}
-        batch.connection.execute(rows.insert().values(**values, created_at=batch.now))
+        batch.connection.execute(rows.insert().values(values | {"message_id": place}))
+        if place == form:
+            known = row_set.rows.setdefault(form, [])
+            known[:] = [other for other in known if (other.link, other.destination) != (early.link, number)]
+            known.append(early)

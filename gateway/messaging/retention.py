@@ -5,14 +5,13 @@ from typing import ClassVar
 from sqlalchemy import delete, select
 
 from gateway.messaging.inbound.senders import HOUR
-from gateway.messaging.policy import MessagingPolicy
 from gateway.messaging.queue.sms_expiry import LIMIT, RECEIPT_GRACE
 from gateway.store import tables
 from gateway.store.batch import Batch, Unit
 
 
 class SweepMessaging(Unit):
-    """Delete what texts left behind: early receipts and parts that never became whole, arrivals, old questions, old texts.
+    """Delete what texts left behind: early receipts, arrivals, old questions, old texts.
 
     `retention` is how long final texts are kept, in microseconds.
     """
@@ -28,9 +27,6 @@ class SweepMessaging(Unit):
         old = select(rows.c.id).where(rows.c.final == 1, rows.c.updated_at < kept).order_by(rows.c.id).limit(LIMIT)
         steps = (
             delete(tables.early_receipts).where(tables.early_receipts.c.created_at < batch.now - 24 * RECEIPT_GRACE),
-            delete(tables.segments).where(
-                tables.segments.c.created_at < batch.now - batch.policy(MessagingPolicy).reassembly
-            ),
             delete(tables.arrivals).where(tables.arrivals.c.at < batch.now - HOUR),
             delete(tables.questions).where(tables.questions.c.expires_at < batch.now),
             delete(tables.awaited_receipts).where(tables.awaited_receipts.c.created_at < kept),

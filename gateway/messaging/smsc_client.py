@@ -9,8 +9,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from gateway.background import Background
 from gateway.messaging.inbound.intake import Intake
+from gateway.messaging.inbound.lost_parts import overdue_parts
 from gateway.messaging.inbound.receipt_intake import ReceiptIntake
 from gateway.messaging.inbound.text_intake import TextIntake
+from gateway.messaging.inbound.unfinished import EndUnfinished
 from gateway.messaging.lane_client import LaneClient
 from gateway.messaging.links import LinkSet, Losses
 from gateway.messaging.policy import MessagingPolicy
@@ -263,6 +265,13 @@ class SmscClient:
         ids = await self._read(lambda connection: overdue_texts(connection, now))
         if ids:
             self._lane_client.post(ExpireTexts(ids), lambda _: None)
+
+    async def end_unfinished(self) -> None:
+        """Wait no longer for the rest of texts from handsets whose time is over: a STOP in what is there is heard."""
+        before = self._clock() - self._policy().reassembly
+        found = await self._read(lambda connection: overdue_parts(connection, before))
+        if found:
+            self._lane_client.post(EndUnfinished(found), self.enqueue)
 
     async def settle_crossed(self) -> None:
         """Settle texts whose receipts another gateway of the store took at the moment of their acceptance."""

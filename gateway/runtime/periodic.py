@@ -130,6 +130,7 @@ class PeriodicWork(Component):
             ("recover", EXPIRE_SECONDS, self._smsc_client.recover),
             ("take_notices", NOTICE_SECONDS, self._smsc_client.take_notices),
             ("inquire", INQUIRE_SECONDS, self._smsc_client.inquire),
+            ("end_unfinished", EXPIRE_SECONDS, self._smsc_client.end_unfinished),
             ("settle_crossed", EXPIRE_SECONDS, self._smsc_client.settle_crossed),
             ("count_fraud", COUNT_SECONDS, self._count_fraud),
             ("count_texts", COUNT_SECONDS, self._count_texts),

@@ -2,6 +2,8 @@
 
 import asyncio
 import itertools
+import sqlite3
+from contextlib import closing
 
 import msgspec
 import pytest
@@ -113,3 +115,17 @@ async def test_parts_that_come_by_two_binds_of_one_message_centre_are_joined(tmp
         await handsets.wait(lambda: handsets.answers(row[0]))
         (words,) = handsets.answers(row[0])
         assert f"{POUND_SIGN}5.00" in words
+
+
+async def test_a_stop_in_the_only_part_that_came_is_heard_when_the_rest_is_waited_for_no_longer(tmp_path):
+    (row,) = subscribers(1)
+    async with Handsets() as handsets, SmsGateway(tmp_path, handsets.port) as desk:
+        await handsets.bound(1)
+        await asyncio.to_thread(desk.enrol, [row])
+        assert await handsets.says(row[0], **by_8_bits(7, 2, 1, b"STOP texting me, I do not")) == 0
+        assert not handsets.answers(row[0])
+        with closing(sqlite3.connect(desk.folder / "var" / "tpo.db")) as store, store:
+            store.execute("UPDATE segments SET created_at = 1")
+        await handsets.wait(lambda: handsets.answers(row[0]))
+        (words,) = handsets.answers(row[0])
+        assert "no more texts" in words

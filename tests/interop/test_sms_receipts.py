@@ -1,5 +1,7 @@
 """Delivery receipts as message centres send them, through the daemon: early, doubled, unknown, forged, of a failure."""
 
+import asyncio
+
 import pytest
 from support.sms_gateway import CODE, Centre, SmsGateway, desk_and_centre, text
 
@@ -26,6 +28,26 @@ async def test_a_receipt_before_the_response_is_held_until_the_response_comes(tm
             assert (await desk.becomes(text_id, "delivered"))["maybe_double"] is False
         assert len(smsc.submits) == 5
         assert {result.command_status for result in smsc.results} == {0}
+
+
+@pytest.mark.parametrize("early", [True, False])
+async def test_a_text_that_was_given_no_message_id_is_settled_by_our_reference(tmp_path, early):
+    async with desk_and_centre(tmp_path) as (desk, smsc):
+
+        def nameless(request, message_id):
+            reference = request.message.user_message_reference
+            receipt = smsc.receipt(request.message, message_id, user_message_reference=reference)
+            if early:
+                smsc.deliver(receipt)
+                asyncio.get_running_loop().call_later(0.2, request.respond, SubmitSmResp(message_id=""))
+            else:
+                request.respond(SubmitSmResp(message_id=""))
+                smsc.deliver(receipt)
+
+        smsc.on_submit = nameless
+        (text_id,) = await desk.send(text("long " * 60))
+        assert (await desk.becomes(text_id, "delivered"))["maybe_double"] is False
+        assert len(smsc.submits) == 2
 
 
 async def test_doubled_and_unknown_receipts_are_acknowledged_and_change_nothing(tmp_path):

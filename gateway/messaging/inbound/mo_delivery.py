@@ -4,14 +4,17 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import msgspec
-from sqlalchemy import delete, select
+from msgspec import structs
+from sqlalchemy import select
 
 from gateway.balance.profiles import ProfileRows
 from gateway.balance.wallets import WalletRows
 from gateway.messaging.inbound import redelivery
+from gateway.messaging.inbound.lost_parts import PartsKey, deletion, parts_of
 from gateway.messaging.inbound.redelivery import Coming, Drop
 from gateway.messaging.inbound.senders import Sender, SenderRows
 from gateway.messaging.inbound.unanswered import Silence, is_ours
+from gateway.messaging.inbound.unfinished import hear_stop
 from gateway.messaging.inbound.words import read_words
 from gateway.messaging.keywords.parser import Start, Stop, read
 from gateway.messaging.keywords.services import Services
@@ -73,7 +76,6 @@ class SwitchingRequested(msgspec.Struct, frozen=True):
     to: str
 
 
-_decode = msgspec.msgpack.Decoder(UserData).decode
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -104,11 +106,21 @@ class TakeArrival(Unit):
 
     def decide(self, batch: Batch) -> Arrived:
         """Act on a text once: join it, serve its keyword, tell the company."""
-        arrival, policy = self.arrival, batch.policy(MessagingPolicy)
+        arrival = self.arrival
         sender = batch.row_set(SenderRows).change(arrival.source, batch.node.id, batch.now)
         if self._is_repeat(batch, sender):
             return Arrived([], repeated=True)
-        body = self._join(batch)
+        answers: list[Text] = []
+        arrived = self._act(batch, sender, answers)
+        answers += arrived.answers
+        for part in (part for answer in answers for part in answer.parts):
+            part.came_by = arrival.link
+        return structs.replace(arrived, answers=answers)
+
+    def _act(self, batch: Batch, sender: Sender, answers: list[Text]) -> Arrived:
+        """Join a text that is no repetition, and act on it; `answers` get those to what was lost of another one."""
+        arrival, policy = self.arrival, batch.policy(MessagingPolicy)
+        body = self._join(batch, answers)
         if body is None:
             return Arrived([], whole=False)
         policy.publish(batch, "sms/received", arrival.source, {"to": arrival.destination, "parts": arrival.total})
@@ -126,11 +138,9 @@ class TakeArrival(Unit):
             return Arrived([])
         mute = arrival.mute or (Silence.OURS if is_ours(arrival.source, policy.own) else "")
         services = Services(policy, batch, arrival.source, book, sender, mute)
-        answers = services.serve(body)
-        for part in (part for answer in answers for part in answer.parts):
-            part.came_by = arrival.link
+        served = services.serve(body)
         limited = policy.pseudonym(arrival.source) if services.limited else ""
-        return Arrived(answers, silent=services.silent, limited=limited)
+        return Arrived(served, silent=services.silent, limited=limited)
 
     def _is_repeat(self, batch: Batch, sender: Sender) -> bool:
         """Know a redelivery. It is noted like any arrival, because the answer to it may be lost as well."""
@@ -152,36 +162,31 @@ class TakeArrival(Unit):
         redelivery.record(known, earlier, coming, batch.now, repeat=repeat)
         return repeat
 
-    def _join(self, batch: Batch) -> str | None:
+    def _join(self, batch: Batch, answers: list[Text]) -> str | None:
         """Keep a part, and give the whole text when this was its last; the sender is part of the key.
 
         Other words under the number of a part that is there are of a newer text: some handsets give all of theirs one
-        reference, and the rest of the older one was lost.
+        reference, and the rest of the older one was lost. `answers` are what a STOP in what was lost is answered with.
         """
         arrival, rows = self.arrival, tables.segments
         if arrival.total == 1:
             return read_words([arrival.data])
-        same = (
-            rows.c.link == arrival.centre,
-            rows.c.source == arrival.source,
-            rows.c.destination == arrival.destination,
-            rows.c.reference == arrival.reference,
-            rows.c.total == arrival.total,
+        key = PartsKey(arrival.centre, arrival.source, arrival.destination, arrival.reference, arrival.total)
+        found = parts_of(batch.connection, key)
+        overdue = rows.c.created_at <= batch.now - batch.policy(MessagingPolicy).reassembly
+        late = (
+            found and batch.connection.execute(select(rows.c.number).where(key.condition, overdue)).first() is not None
         )
-        fresh = rows.c.created_at > batch.now - batch.policy(MessagingPolicy).reassembly
-        batch.connection.execute(delete(rows).where(*same, ~fresh))
-        found = {row.number: _decode(row.body) for row in batch.connection.execute(select(rows).where(*same))}
-        if found.get(arrival.number) == arrival.data:
+        if not late and found.get(arrival.number) == arrival.data:
             return None
-        if arrival.number in found:
-            batch.connection.execute(delete(rows).where(*same))
+        if late or arrival.number in found:
+            answers += hear_stop(batch, key, found)
+            batch.connection.execute(deletion(key))
             found = {}
         found[arrival.number] = arrival.data
         if len(found) == arrival.total:
-            batch.connection.execute(delete(rows).where(*same))
+            batch.connection.execute(deletion(key))
             return read_words([found[number] for number in sorted(found)])
-        key = (arrival.centre, arrival.source, arrival.destination, arrival.reference, arrival.total, arrival.number)
-        names = ("link", "source", "destination", "reference", "total", "number")
-        values = dict(zip(names, key, strict=True))
-        batch.connection.execute(rows.insert().values(**values, body=_encode(arrival.data), created_at=batch.now))
+        values = structs.asdict(key) | {"number": arrival.number, "body": _encode(arrival.data)}
+        batch.connection.execute(rows.insert().values(**values, created_at=batch.now))
         return None

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from gateway.messaging.keywords.normalize import joined, tokens
+from gateway.messaging.keywords.normalize import joined, latin, tokens
 
 
 class Service(StrEnum):
@@ -167,7 +167,8 @@ class KeywordBook(msgspec.Struct, frozen=True, dict=True):
         """The folded words; of a word that two languages share, the book's own language has it, then the first."""
         phrases: dict[str, Heading] = {}
         for language, service, _, word in sorted(self.words(), key=lambda entry: entry[0] != self.language):
-            phrases.setdefault(" ".join(tokens(word)), Heading(service, language))
+            for spelling in (word, latin(word)):  # the latter is found in a text that mixes alphabets
+                phrases.setdefault(" ".join(tokens(spelling)), Heading(service, language))
         ignored = (word for language in self.languages.values() for word in language.ignored)
         causes = {joined(tokens(word)): cause for cause, words in self.causes.items() for word in words}
         return Index(

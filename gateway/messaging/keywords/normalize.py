@@ -17,6 +17,22 @@ _INNER_APOSTROPHE: Final = re.compile(r"(?<=[^\W\d_])['\u2019](?=[^\W\d_])")
 _LETTERS: Final = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "ł": "l", "đ": "d"})
 
 
+_LOOK_ALIKES: Final = str.maketrans(
+    "АВЕЗЅІЈКМНОРСТУХԚԜԁһӏѕіјаесорукмнтвхѵΑΒΕΖΗΙΚΜΝΟΡΤΥΧαεικνορτυχᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ",
+    "ABE3SIJKMHOPCTYXQWdhlsijaecopykmhtbxvABEZHIKMNOPTYXaeikvoptuxABCDEFGHIJKLMNOPRSTUVWYZ",
+) | {first + place: chr(ord("A") + place) for first in (0x1F150, 0x1F170, 0x1F1E6) for place in range(26)}
+"""Letters of Cyrillic and Greek, small capitals, white letters on black and regional indicators, as the Latin ones they look
+like."""
+
+
+def latin(text: str) -> str:
+    """Return `text` with Latin letters in place of others that look like them (`\u0405\u0422\u041e\u0420` is STOP).
+
+    A word of another language may look like one of ours: what is read so must do no harm where it was not meant.
+    """
+    return text if text.isascii() else unicodedata.normalize("NFKD", text).translate(_LOOK_ALIKES)
+
+
 def fold(text: str) -> str:
     """Return `text` in lower case without accents, its letters and digits the plain ones; punctuation stays."""
     if text.isascii():

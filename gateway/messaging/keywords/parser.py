@@ -6,13 +6,15 @@ phone`), and kisses, mean nothing. A cause and an amount are a gift without GIVE
 Stop comes before everything. A text asks to stop
 
 - if it begins with a stop word or phrase (`STOP`, `stop all`, `opt out of this`), what leads up to it left aside
-  (`please stop`, `ok stop`, `Could you unsubscribe me`);
+  (`please stop`, `ok stop`, `Could you unsubscribe me`); but not if it asks whether something else can be ended (`can you end
+  hunger?`);
 - if the whole of it is one, however it is spaced (`S T O P`, `opt-out`), or the whole of a sentence (`Who is this? STOP`), or
   all that stands behind another service (`BALANCE STOP`); the sign alone is one, too;
 - if it begins with a YES or a START and has a stop word anywhere after it (`yes, stop`): a doubtful YES takes no money;
 - if it begins with a NO to no question, and has a stop word after it (`No. Stop.`; `No.stops` tells).
 
 A stop word further on in another text is not one: `GIVE WWF 5 at the end` is a misread gift, `how does it end?` a question.
+A STOP is one as well in letters that only look like its own (Cyrillic, Greek); nothing else is, as money could move.
 The words are the book's, so whatever else a reasonable person understands (`leave me alone`) is added there.
 
 A YES, and a START, is one only if nothing else stands in the text but further words of its kind, polite ones and what we are
@@ -34,7 +36,7 @@ import msgspec
 
 from gateway.messaging.keywords.amounts import take_amount
 from gateway.messaging.keywords.catalogue import Heading, Index, KeywordBook, Service
-from gateway.messaging.keywords.normalize import joined, tokens, without_tail
+from gateway.messaging.keywords.normalize import joined, latin, tokens, without_tail
 
 
 class Give(msgspec.Struct, frozen=True):
@@ -152,7 +154,7 @@ _ANSWERING: Final = frozenset(
 REQUESTING: Final = frozenset(
     word
     for words in (
-        "i id im we can could would will wanna want wish need like have get just kindly dear said",
+        "i id im we u can could would will wanna want wish need like have get just kindly dear said",
         "told ask asked must should also sorry wrong number",
         "text txt reply send re fw fwd",
         "je veux voudrais souhaite veuillez pouvez vous me",
@@ -162,6 +164,23 @@ REQUESTING: Final = frozenset(
 )
 _LEADING_UP: Final = REQUESTING | {"what", "whats", "how", "show", "tell", "check", "see", "know"}
 """Words that a request begins with. Before a stop word, and what moves no money, they mean nothing; before a gift anything."""
+
+_ABLE: Final = frozenset({"can", "could", "will", "would"})
+_POLITE: Final = frozenset({"please", "pls", "plz", "kindly"})
+_ENDING: Final = frozenset({"stop", "end", "quit"})
+"""Stop words that people say of other things, too."""
+_OF_TEXTS: Final = frozenset(
+    word
+    for words in (
+        "me it this that these those them all everything any anything your yours",
+        "text texts txt txts message messages msg msgs sms spam mail alerts notifications reminders updates news",
+        "newsletter newsletters marketing ads adverts advertising promotions promos offers calls contact",
+        "service services subscription subscriptions membership list number phone mobile",
+        "now immediately today asap once already again forever completely altogether here right away anymore more",
+    )
+    for word in words.split()
+)
+"""Words after a stop word that tell of texts, of who gets them, or of when."""
 
 _TELLING: Final[dict[Service, type[Balance | Tenth | Help]]] = {
     Service.BALANCE: Balance,
@@ -181,6 +200,15 @@ def read(
 
     `names` are what we are called, folded and joined, beside the book's own; `asked` is the question that is open.
     """
+    wish, plain = _read(text, book, names, asked), latin(text)
+    if plain != text and not isinstance(wish, Stop):
+        meant = _read(plain, book, names, asked)
+        if isinstance(meant, Stop) or (isinstance(meant, No) and meant.stops):
+            return meant
+    return wish
+
+
+def _read(text: str, book: KeywordBook, names: frozenset[str], asked: Asked | None) -> KeywordRequest:
     index = book.index
     every = _addressed(tokens(text), index.names | names, index)
     words = _addressed(tokens(without_tail(text)), index.names | names, index)
@@ -255,8 +283,20 @@ def _stop(words: list[str], index: Index) -> Heading | None:
     whole = index.whole.get(joined(words))
     if whole is not None and whole.service is Service.STOP:
         return whole
-    begins = chain(_headings_first(words, index), _headings_at(words, _after_leading_up(words, index), index))
+    start = _after_leading_up(words, index)
+    led_up = (found for found in _headings_at(words, start, index) if not _is_of_else(words, start, found[1]))
+    begins = chain(_headings_first(words, index), led_up)
     return next((heading for heading, _ in begins if heading.service is Service.STOP), None)
+
+
+def _is_of_else(words: list[str], start: int, end: int) -> bool:
+    """Whether a text asks if something else than texts can be ended by the stop word from `start` to `end`."""
+    behind = words[end:]
+    asks = not _ABLE.isdisjoint(words[:start]) and _POLITE.isdisjoint(words)
+    if not (asks and behind and end - start == 1 and words[start] in _ENDING):
+        return False
+    goes_on = behind[0] in {"for", "from", "with"} or behind[0].endswith("ing")
+    return not goes_on and _OF_TEXTS.isdisjoint(behind)
 
 
 def _means_stop(words: list[str], index: Index) -> Heading | None:

@@ -18,6 +18,7 @@ from gateway.charity.choices import Share
 from gateway.charity.policies import WHOLE
 from gateway.charity.sealed_causes import CauseSeals, Consent
 from gateway.ledger.money import is_payable
+from gateway.messaging.inbound.lost_parts import deletion, parts_from, words_there
 from gateway.messaging.inbound.senders import Sender
 from gateway.messaging.inbound.unanswered import Silence
 from gateway.messaging.keywords.amounts import Money
@@ -129,11 +130,16 @@ class Services:
 
     def opt(self, body: str) -> None:
         """Do what a text says of further texts, STOP or START, and nothing else; no word is answered."""
-        request = read(body, self._book, names=self._policy.names)
-        if isinstance(request, Start):
+        if isinstance(read(body, self._book, names=self._policy.names), Start):
             self._opt_in()
-        elif isinstance(request, Stop) or (isinstance(request, No) and request.stops):
-            self._stop(Stop(request.language))
+        self.hear_stop(body)
+
+    def hear_stop(self, body: str) -> list[Text]:
+        """Do what a text says if it is a STOP, and give the text to answer with; nothing else counts."""
+        request = read(body, self._book, names=self._policy.names)
+        if isinstance(request, Stop) or (isinstance(request, No) and request.stops):
+            return self._stop(Stop(request.language))
+        return []
 
     def _serve(self, request: Give | Yes | No | Choose | Balance | Tenth | Unknown, wallet: Wallet) -> list[Text]:
         match request:
@@ -333,7 +339,13 @@ class Services:
         return self._answer(request, KeywordAnswer.STARTED)
 
     def _opt_in(self) -> None:
-        """Opt in again: by START, or YES to a question of ours. Nothing else does it."""
+        """Opt in again: by START, or YES to a question of ours. Nothing else does it.
+
+        A STOP that came before, and of which a part has not come, is not to be heard after it.
+        """
+        for key, parts in parts_from(self._batch.connection, self._customer).items():
+            if isinstance(read(words_there(parts, key.total), self._book, names=self._policy.names), Stop):
+                self._batch.connection.execute(deletion(key))
         if not self._out:
             return
         rows = tables.opt_outs

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import msgspec
 from sqlalchemy import Connection, and_, select
 
-from gateway.messaging.receipts import UNANSWERED, AwaitedRows, EarlyRows
+from gateway.messaging.receipts import UNANSWERED, AwaitedRows, EarlyRows, is_message_id
 from gateway.messaging.text_units import OnTexts
 from gateway.messaging.texts import Step, TextRows
 from gateway.store.batch import Batch, RowSet
@@ -67,7 +67,9 @@ class SettleCrossed(OnTexts):
         for each in self.crossed:
             text = batch.row_set(TextRows).get(each.text_id)
             part = text.parts[each.part] if text is not None else None
-            if text is None or part is None or (part.step, part.message_id) != (Step.ACCEPTED, each.message_id):
+            if text is None or part is None or part.step is not Step.ACCEPTED:
+                continue
+            if part.message_id != (each.message_id if is_message_id(each.message_id) else ""):
                 continue
             early = batch.row_set(EarlyRows).find(each.link, each.message_id, text)
             if early is not None:

@@ -8,7 +8,7 @@ import msgspec
 from gateway.balance.wallets import WalletRows
 from gateway.messaging.opt_outs import OptOutRows
 from gateway.messaging.policy import MessagingPolicy
-from gateway.messaging.receipts import AwaitedRows, EarlyRows
+from gateway.messaging.receipts import AwaitedRows, EarlyRows, is_message_id
 from gateway.messaging.text_units import OnTexts
 from gateway.messaging.texts import Step, Text, TextRows
 from gateway.store.batch import Batch, RowSet
@@ -28,8 +28,9 @@ class Dispatch(msgspec.Struct, frozen=True):
 class SubmitOutcome(msgspec.Struct, frozen=True):
     """What became of a part at the SMSC: `step` is accepted, waiting (try again), failed or doubtful.
 
-    `message_id` is the SMSC's in the form in which it is kept (protocols.smpp.receipts.stored_id), `stated` as the SMSC
-    wrote it, where that is another: query_sm has to name it so. `refused`: it answered that it wants the part later.
+    `message_id` is the SMSC's in the form in which it is kept (protocols.smpp.receipts.stored_id), or what stands for it where
+    it gave none (receipts.reference_id); `stated` as the SMSC wrote it, where that is another: query_sm has to name it so.
+    `refused`: it answered that it wants the part later.
     """
 
     text_id: int
@@ -129,7 +130,8 @@ class RecordOutcomes(OnTexts):
                     part.attempts = max(0, part.attempts - 1)  # the SMSC answered, or it never went out
                 part.maybe_double = part.maybe_double or answer.step is Step.DOUBTFUL
                 if answer.step is Step.ACCEPTED:
-                    part.message_id, part.stated = answer.message_id, answer.stated
+                    if is_message_id(answer.message_id):
+                        part.message_id, part.stated = answer.message_id, answer.stated
                     self._await(batch, text, answer)
             self.finish(batch, text)
 

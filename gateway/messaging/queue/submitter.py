@@ -12,6 +12,7 @@ from gateway.messaging.queue.mt_status import Dispatch, SubmitOutcome, TakeForSe
 from gateway.messaging.queue.outcome_writer import OutcomeWriter
 from gateway.messaging.queue.resending import Resending
 from gateway.messaging.queue.waiting_parts import Waiting
+from gateway.messaging.receipts import reference_id
 from gateway.messaging.routing import Rooms, RoutingTable, SmscLink, Way, elsewhere
 from gateway.messaging.texts import Step
 from protocols.errors import LocalProtocolError
@@ -166,7 +167,11 @@ class Submitter:
             return
         self.sent += 1
         message_id = result.message.message_id if isinstance(result.message, SubmitSmResp) else ""
-        kept = stored_id(message_id, link.route.form)
+        if message_id.strip():
+            kept = stored_id(message_id, link.route.form)
+        else:
+            text, message_id = waiting.text, ""
+            kept = reference_id(text.destination, text.part_reference(waiting.part))
         stated = message_id if message_id != kept else ""
         self._outcomes.record(SubmitOutcome(*waiting.key, link.smsc, Step.ACCEPTED, kept, stated=stated))
 

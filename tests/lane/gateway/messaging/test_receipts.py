@@ -12,7 +12,7 @@ from gateway.messaging.inbound.delivery_receipts import Recorded, RecordReceipts
 from gateway.messaging.queue.crossed_receipts import Crossed, SettleCrossed, crossed_receipts
 from gateway.messaging.queue.mt_status import RecordOutcomes, SubmitOutcome
 from gateway.messaging.queue.query_sm import PendingQuery, centres_of
-from gateway.messaging.receipts import MOST_OF_ONE_ID, UNANSWERED, Receipt
+from gateway.messaging.receipts import MOST_OF_ONE_ID, UNANSWERED, Receipt, reference_id
 from gateway.messaging.texts import Step
 from gateway.store import schema, tables
 from protocols.smpp.messages import DeliverSm
@@ -110,6 +110,93 @@ def test_of_two_final_receipts_of_a_text_the_first_counts_whenever_its_answer_co
     if answered == "after":
         place.answer(text_id, message_id="1")
     assert place.state(text_id) == "delivered"
+
+
+def long_text(place, *message_ids):
+    """A text of parts that are out; those with an id were accepted."""
+    (text_id,) = place.accept(place.draft(LONG, source=CODE)).ids
+    place.take(text_id, 0, 1)
+    for part, message_id in enumerate(message_ids):
+        place.answer(text_id, message_id=message_id, part=part)
+    return text_id
+
+
+@pytest.mark.parametrize("kept", ["255", "ff"])
+def test_early_receipts_of_parts_that_share_an_id_settle_a_part_each_in_their_order(place, kept):
+    text_id = long_text(place)
+    for stat in ("UNDELIV", "DELIVRD", "DELIVRD"):  # the last one came twice
+        assert comes(place, text=f"id:0000000255 stat:{stat}") == 0
+    place.answer(text_id, message_id=kept, part=1)
+    assert [part.step for part in place.text(text_id).parts] == ["sent", "failed"]
+    place.answer(text_id, message_id=kept, part=0)
+    assert [part.step for part in place.text(text_id).parts] == ["delivered", "failed"]
+    assert states(place, text_id) == ["failed"]
+    assert place.read(select(tables.early_receipts)) == []
+
+
+def test_early_receipts_of_parts_that_share_an_id_settle_those_that_are_answered_in_one_batch(place):
+    text_id = long_text(place)
+    comes(place, CODE, FRIEND, text="id:1 stat:DELIVRD")
+    comes(place, CODE, FRIEND, text="id:1 stat:DELIVRD")
+    place.lane.run(RecordOutcomes([SubmitOutcome(text_id, part, LINK, Step.ACCEPTED, "1") for part in (0, 1)]))
+    assert states(place, text_id) == ["delivered"]
+
+
+def test_an_early_receipt_that_came_twice_is_not_left_for_the_next_text_under_its_id(place):
+    first = out(place)
+    comes(place, text="id:0 stat:UNDELIV")
+    comes(place, text="id:0 stat:UNDELIV")
+    place.answer(first, message_id="0")
+    second = out(place, "0")
+    assert states(place, first, second) == ["failed", "submitted"]
+    assert place.read(select(tables.early_receipts)) == []
+
+
+def nameless(place, text_id, part=0):
+    """The SMSC accepts a part, and gives it no id."""
+    text = place.text(text_id)
+    kept = reference_id(text.destination, text.part_reference(part))
+    place.lane.run(RecordOutcomes([SubmitOutcome(text_id, part, LINK, Step.ACCEPTED, kept)]))
+
+
+@pytest.mark.parametrize("early", [True, False])
+@pytest.mark.parametrize("words", ["id:a1 stat:DELIVRD", "stat:DELIVRD"])
+@pytest.mark.parametrize(("source", "destination"), [(FRIEND, CODE), ("07700900002", CODE), (CODE, FRIEND)])
+def test_a_part_without_a_message_id_is_settled_by_our_reference(place, source, destination, words, early):
+    text_id, other = out(place), out(place)
+    if not early:
+        nameless(place, text_id)
+    reference = place.text(text_id).reference_number
+    moved = comes(place, source, destination, words, user_message_reference=reference)
+    if early:
+        nameless(place, text_id)
+    nameless(place, other)
+    assert (moved, states(place, text_id, other)) == (0 if early else 1, ["delivered", "submitted"])
+    comes(place, source, destination, words, user_message_reference=reference)  # it comes twice
+    assert states(place, text_id, other) == ["delivered", "submitted"]
+    assert [part.message_id for part in place.text(text_id).parts] == [""]
+
+
+def test_each_part_without_a_message_id_is_settled_by_its_own_reference(place):
+    text_id = long_text(place)
+    for part in (0, 1):
+        nameless(place, text_id, part)
+    references = [place.text(text_id).part_reference(part) for part in (1, 0)]
+    assert comes(place, text="id:a1 stat:UNDELIV", user_message_reference=references[0]) == 1
+    assert comes(place, text="id:a1 stat:DELIVRD", user_message_reference=references[1]) == 1
+    assert [part.step for part in place.text(text_id).parts] == ["delivered", "failed"]
+
+
+def test_a_part_without_a_message_id_is_settled_by_nothing_else(place):
+    """Its number alone could be that of a receipt of another text, which came twice."""
+    named, text_id = out(place, "a1"), out(place)
+    nameless(place, text_id)
+    reference = place.text(text_id).reference_number
+    assert comes(place, text="id:a1 stat:DELIVRD") == 1
+    assert comes(place, text="id:a1 stat:DELIVRD") == 0
+    assert comes(place, text="id:b2 stat:DELIVRD", user_message_reference=reference + 1) == 0
+    assert comes(place, OTHER, text="id:b2 stat:DELIVRD", user_message_reference=reference) == 0
+    assert states(place, named, text_id) == ["delivered", "submitted"]
 
 
 def test_an_early_receipt_that_nobody_asked_for_in_time_gives_way_to_that_of_the_next_text_under_its_id(place):

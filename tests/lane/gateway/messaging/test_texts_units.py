@@ -9,6 +9,8 @@ from support.charging_fixture import MSISDN, PENNY
 from support.messaging_fixture import CODE, FRIEND, HOUR, text_place
 
 from gateway.messaging.inbound.deliver_sm import arrival
+from gateway.messaging.inbound.lost_parts import overdue_parts
+from gateway.messaging.inbound.unfinished import EndUnfinished
 from gateway.messaging.submit import Refusal
 from gateway.messaging.texts import FINAL, STEPS, Step, TextPart, TextState
 from gateway.store import tables
@@ -372,6 +374,60 @@ def test_of_two_texts_under_one_reference_the_older_that_was_lost_in_part_is_giv
     assert not place.come(newer[1], esm_class=0x40).whole
     assert "no more texts" in place.come(newer[2], esm_class=0x40).answers[0].body
     assert place.read(select(tables.segments)) == []
+
+
+def end_unfinished(place):
+    """Wait no longer for what the store finds overdue; gives the confirmations."""
+    with place.reader.connect() as connection:
+        before = next(place.ticks) - place.messaging_policy.reassembly
+        found = overdue_parts(connection, before)
+    return [answer.body for answer in place.lane.run(EndUnfinished(found))]
+
+
+@pytest.mark.parametrize(
+    ("there", "heard"),
+    [
+        ({0: "STOP texting me all day, I hav"}, True),
+        ({0: "Who is this? ", 1: "STOP. You"}, True),
+        ({1: "STOP"}, True),
+        ({1: "stop is at the corner"}, False),
+        ({0: "START"}, False),
+        ({0: "GIVE WATERAID 5"}, False),
+        ({0: "The bus ", 1: "stop is at the corner"}, False),
+    ],
+)
+def test_a_stop_in_what_is_there_of_a_text_is_heard_when_its_rest_is_waited_for_no_longer(place, payer, there, heard):
+    for number, words in there.items():
+        assert not place.come(bytes((5, 0, 3, 9, 3, number + 1)) + words.encode(), esm_class=0x40).whole
+    assert end_unfinished(place) == []
+    assert not place.out()
+    place.pass_by(1801)
+    answers = end_unfinished(place)
+    assert (len(answers), place.out()) == (int(heard), heard)
+    assert not heard or "no more texts" in answers[0]
+    assert place.read(select(tables.segments)) == []
+    assert end_unfinished(place) == []
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_a_stop_in_a_text_that_gives_way_to_a_newer_one_of_its_reference_is_heard(place, payer, late):
+    place.come(parts_of("STOP it", 9)[0] + b"P", esm_class=0x40)
+    if late:
+        place.pass_by(1801)
+    arrived = place.come(parts_of("BALANCE", 9)[1 if late else 0], esm_class=0x40)
+    assert ["no more texts" in answer.body for answer in arrived.answers] == [True]
+    assert place.out()
+    assert len(place.read(select(tables.segments))) == 1
+
+
+def test_a_stop_of_which_a_part_is_lost_ends_nothing_that_a_later_start_began(place, payer):
+    place.come(b"\5\0\3\x09\2\1STOP texting me", esm_class=0x40)
+    place.come(b"\5\0\3\x08\2\1BALANCE", esm_class=0x40)
+    assert "again" in place.says("START")
+    assert len(place.read(select(tables.segments))) == 1
+    place.pass_by(1801)
+    assert end_unfinished(place) == []
+    assert not place.out()
 
 
 @pytest.mark.parametrize("address", ["A" * 40, "4477009000014477009000014477"])

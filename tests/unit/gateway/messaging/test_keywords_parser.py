@@ -412,6 +412,91 @@ def test_stop_and_its_synonyms(text):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "ЅТОР",
+            "ѕтор",
+            "SТOP",
+            "STΟP",
+            "ＳＴＯＰ",
+            "ｓｔоｐ",
+            "ЅТОР texting me",
+            "please ЅТОР",
+            "ΕΝD",
+            "САNСЕL",
+        ),
+        *("ꜱᴛᴏᴘ", "🅂🅃🄾🄿", "🆂🆃🅾🅿", "🇸🇹🇴🇵", "Who is this? ЅТОР", "yes, ЅТОР", "BALANCE ЅТОР", "ὈPT ΟUT", "НЕLLO stop"),
+        *("СТОП", "стоп!", "ΣΤΟΠ", "ΣTOΠ", "στοπ"),
+    ],
+)
+def test_a_stop_is_one_in_letters_that_look_like_its_own_and_in_other_alphabets(text):
+    assert reading(text) == Stop("en")
+    assert read(text, BOOK, asked=ASKED) == Stop("en")
+
+
+@pytest.mark.parametrize("text", ["УЕЅ", "у", "GІVЕ WАТЕRАІD 5", "ЅТАRТ", "спор", "остановка", "топ"])
+def test_nothing_but_a_stop_is_read_in_letters_that_only_look_like_its_own(text):
+    assert reading(text) == read(text, BOOK, asked=ASKED) == Unknown("en", Reason.NO_SERVICE)
+
+
+def test_a_no_with_a_stop_after_it_is_one_in_letters_that_look_like_its_own():
+    assert reading("No. ЅТОР") == No("en", stops=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("can you end hunger?", "Can you end hunger", "could we stop poverty?", "We can end homelessness by 2030"),
+        *(
+            "Hi TPO, will you end child labour?",
+            "Could £5 end a famine?",
+            "I would stop wars",
+            "can you end hunger for children",
+        ),
+    ],
+)
+def test_a_question_of_what_can_be_ended_is_no_stop(text):
+    assert reading(text) == Unknown("en", Reason.NO_SERVICE)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "can you end",
+            "Can you end this?",
+            "could you stop now",
+            "Would you quit bothering my husband",
+            "can u stop",
+        ),
+        *(
+            "can you stop your texts",
+            "will you end the messages",
+            "can you please stop hunger texts",
+            "I would like to stop",
+        ),
+        *(
+            "end hunger",
+            "stop hunger",
+            "I want to end hunger",
+            "can you unsubscribe John",
+            "could you cancel my account",
+        ),
+        *(
+            "can you stop all",
+            "Can you opt out my wife",
+            "please can you end it all",
+            "can you stop. hunger",
+            "quit coal",
+        ),
+    ],
+)
+def test_a_stop_that_may_be_meant_of_texts_is_one(text):
+    assert isinstance(reading(text), Stop)
+
+
+@pytest.mark.parametrize(
     ("text", "language"),
     [
         *(
