@@ -17,7 +17,7 @@ from gateway.billing.bank_lines import BankPayment, Match, matches
 from gateway.billing.payments import BANK, PayBill, PaymentRefused, TakeBack
 from gateway.billing.series import BILL
 from gateway.context import GatewayContext
-from gateway.ledger.money import AmountInvalid, format_amount, is_payable, parse_amount
+from gateway.ledger.money import AmountInvalid, format_amount, parse_payable
 from gateway.store.errors import StoreError
 from gateway.store.idempotency import KeyConflict
 from gateway.store.tables import bills
@@ -73,11 +73,9 @@ def _booked(context: GatewayContext, lines: dict[int, BankPayment], actor: str) 
 def _line(context: GatewayContext, said: BankLineSaid) -> BankPayment | LinePaid:
     """Read a line; what is wrong in it is a refusal of its own."""
     try:
-        amount, day = parse_amount(said.amount), date.fromisoformat(said.date)
+        amount, day = parse_payable(said.amount, said.currency), date.fromisoformat(said.date)
     except (AmountInvalid, ValueError) as error:
         return LinePaid(said.reference, "refused", message=str(error))
-    if not is_payable(amount, said.currency):
-        return LinePaid(said.reference, "refused", message="amount: in whole minor units of its currency")
     zone = ZoneInfo(context.settings.operator.timezone)
     at = int(datetime.combine(day, NOON, zone).astimezone(UTC).timestamp()) * SECOND
     return BankPayment(
@@ -113,11 +111,11 @@ def _result(line: BankPayment, match: Match, answer: object) -> LinePaid:
 def pay_bill(context: GatewayContext, request: PayBillOnce, caller: Caller) -> BillPaid:
     """Book one payment of one bill."""
     try:
-        amount = parse_amount(request.amount)
+        amount = parse_payable(request.amount, request.currency)
     except AmountInvalid as error:
         raise bad_request("payment.invalid", str(error)) from None
-    if amount <= 0 or not is_payable(amount, request.currency):
-        raise bad_request("payment.invalid", "amount: more than zero, in whole minor units of its currency")
+    if amount <= 0:
+        raise bad_request("payment.invalid", "amount: more than zero")
     subscriber_id = _payer(context, request.bill)
     payment = Payment(caller.channel, request.reference, amount, request.currency)
     result = context.lane.run(PayBill(payment, context.clock(), request.reference, caller.name, subscriber_id))
