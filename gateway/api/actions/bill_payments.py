@@ -14,7 +14,7 @@ from gateway.api.requests.bills import BankLineSaid, PaidLines, PayBillOnce
 from gateway.balance.breakage import Lapsed, lapsed_credit
 from gateway.balance.topups import Payment
 from gateway.billing.bank_lines import BankPayment, Match, matches
-from gateway.billing.payments import BANK, PayBill, PaymentRefused, TakeBack
+from gateway.billing.payments import BANK, Paid, PayBill, PaymentRefused, TakeBack
 from gateway.billing.series import BILL
 from gateway.context import GatewayContext
 from gateway.ledger.money import AmountInvalid, format_amount, parse_payable
@@ -67,7 +67,7 @@ def _booked(context: GatewayContext, lines: dict[int, BankPayment], actor: str) 
         place: _unit(lines[place], match, actor, lapsed.get(place)) for place, match in found.items() if not match.why
     }
     answers = dict(zip(units, context.run_all(units.values()), strict=True))
-    return {place: _result(lines[place], match, answers.get(place)) for place, match in found.items()}
+    return {place: _result(context, lines[place], match, answers.get(place)) for place, match in found.items()}
 
 
 def _line(context: GatewayContext, said: BankLineSaid) -> BankPayment | LinePaid:
@@ -97,7 +97,7 @@ def _unit(line: BankPayment, match: Match, actor: str, lapsed: Lapsed | None) ->
     return PayBill(payment, line.event_at, line.payer_reference, actor, match.subscriber_id)
 
 
-def _result(line: BankPayment, match: Match, answer: object) -> LinePaid:
+def _result(context: GatewayContext, line: BankPayment, match: Match, answer: object) -> LinePaid:
     if match.why:
         return LinePaid(line.reference, "unmatched", message=match.why)
     bill = match.bill or None
@@ -105,7 +105,17 @@ def _result(line: BankPayment, match: Match, answer: object) -> LinePaid:
         return LinePaid(line.reference, "refused", bill, str(answer))
     if getattr(answer, "repeated", False):
         return LinePaid(line.reference, "repeated", bill)
-    return LinePaid(line.reference, "taken_back" if match.original else "paid", bill)
+    message = _warning(context, line.reference, match.bill, answer)
+    return LinePaid(line.reference, "taken_back" if match.original else "paid", bill, message)
+
+
+def _warning(context: GatewayContext, reference: str, bill: int, answer: object) -> str:
+    """Say, and log, that a payment may be one that another channel told of before; empty where nothing is like it."""
+    alike = answer.alike if isinstance(answer, Paid) else ""
+    if not alike:
+        return ""
+    context.log("bill.payment.alike", {"bill": bill, "reference": reference, "alike": alike})
+    return f"as much was booked a few days before by another channel, as {alike}: ask whether it is the same payment"
 
 
 def pay_bill(context: GatewayContext, request: PayBillOnce, caller: Caller) -> BillPaid:
@@ -127,6 +137,7 @@ def pay_bill(context: GatewayContext, request: PayBillOnce, caller: Caller) -> B
         format_amount(result.balance, result.currency),
         result.currency,
         result.repeated,
+        _warning(context, request.reference, request.bill, result),
     )
 
 
