@@ -129,13 +129,20 @@ class PayBill(_Money):
         return msgspec.structs.replace(self._post(batch, wallet, PAYMENT, entries, payment.amount), alike=alike)
 
     def _alike(self, batch: Batch) -> str:
-        """Return the reference of a payment that may be this one, by another channel; empty where there is none."""
+        """Return the reference of a payment that may be this one, by another channel, and was not taken back; else nothing."""
         own, kept, since = bill_events.c, payments.c, min(self.event_at, batch.now) - ALIKE
         mine = exists().where(kept.channel == self.payment.channel, kept.reference == own.payment)
         wanted = select(own.payment).where(
             own.subscriber_id == self.subscriber_id, own.event == PAYMENT, own.amount == self.payment.amount
         )
-        found = wanted.where(own.at >= since, ~mine).order_by(own.id.desc()).limit(1)
+        back = bill_events.alias().c
+        returned = exists().where(
+            back.subscriber_id == own.subscriber_id,
+            back.event == CHARGEBACK,
+            back.reference == own.reference,
+            back.id > own.id,
+        )
+        found = wanted.where(own.at >= since, ~mine, ~returned).order_by(own.id.desc()).limit(1)
         return batch.connection.scalar(found) or ""
 
     def _settled(self, batch: Batch, wallet: Wallet) -> list[Entry]:
