@@ -96,7 +96,7 @@ _AMOUNT: Final[Json] = {
     "type": "string",
     "format": "amount",
     "pattern": r"^[0-9]{1,12}(\.[0-9]{1,6})?$",
-    "description": "in major units; 0 is a limit",
+    "description": "in major units, with at most the decimals of the wallet's currency; 0 is a limit",
 }
 LIMIT: Final[Json] = {
     "oneOf": [
@@ -199,7 +199,11 @@ _TOPUP_PROBLEMS: Final = {
 _PAYMENT: Final[Json] = {
     "type": "object",
     "properties": {
-        "amount": {**_AMOUNT, "pattern": r"^(?=.*[1-9])[0-9]{1,12}(\.[0-9]{1,6})?$", "description": "in major units"},
+        "amount": {
+            **_AMOUNT,
+            "pattern": r"^(?=.*[1-9])[0-9]{1,12}(\.[0-9]{1,6})?$",
+            "description": "in major units, with at most the decimals of the currency",
+        },
         "currency": {"type": "string", "format": "currency", "pattern": "^[A-Z]{3}$", "description": "by ISO 4217"},
     },
     "required": ["amount", "currency"],

@@ -3,6 +3,8 @@
 from sqlalchemy import Connection
 
 from gateway.api.problems import bad_request, not_found
+from gateway.balance.wallets import read_wallet
+from gateway.context import GatewayContext
 from gateway.subscribers.queries import find
 from provisioning.errors import IdentifierInvalid
 from provisioning.identifiers import msisdn
@@ -30,3 +32,9 @@ def subscriber_of(connection: Connection, text: str, country: str) -> int:
     if subscriber_id is None:
         raise not_found("subscriber.unknown", "no subscriber has this number now")
     return subscriber_id
+
+
+def currency_of(context: GatewayContext, text: str) -> str:
+    """Return the currency of a line's wallet, which may be another than the operator's."""
+    with context.reading() as connection:
+        return read_wallet(connection, subscriber_of(connection, text, context.settings.operator.country)).currency

@@ -22,6 +22,7 @@ from gateway.ledger.books import Books
 from gateway.rating.calendars import day_of
 from gateway.rating.paid_service_limits import PaidServiceLimit, limit_of
 from gateway.store.batch import Batch
+from gateway.store.known_values import member_of
 from gateway.store.tables import gifts
 
 
@@ -154,7 +155,8 @@ def opened(row: Row[tuple[object, ...]], seals: CauseSeals | None) -> Gift:
     """Make a gift of its row; its cause is "" where nobody opens it."""
     cause = "" if seals is None else seals.open(row.cause, gift_owner(row.id))
     money = (row.amount, row.currency)
-    return Gift(row.id, row.subscriber_id, cause, *money, GiftState(row.state), row.made_at, row.due_at, row.done_at)
+    state = member_of(GiftState, row.state, "gifts", row.id)
+    return Gift(row.id, row.subscriber_id, cause, *money, state, row.made_at, row.due_at, row.done_at)
 
 
 def _uncount(batch: Batch, wallet: Wallet, gift: Gift) -> None:

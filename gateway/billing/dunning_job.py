@@ -6,7 +6,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, not_, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, not_, or_, select
 
 from gateway.balance.wallets import credit_limit_of
 from gateway.billing.accounts import BillAccount, account_of
@@ -19,8 +19,9 @@ from gateway.billing.series import BILL
 from gateway.context import GatewayContext
 from gateway.sims.accept_order import AcceptOrder, Asked
 from gateway.store.errors import StoreError
-from gateway.store.sealed_months.parts import parts
-from gateway.store.tables import bill_accounts, bills, sims, subscribers, transfers, wallets
+from gateway.store.sealed_months.parts import Part, parts
+from gateway.store.statements import SelectAmong
+from gateway.store.tables import bill_accounts, bills, reratings, sims, subscribers, transfers, usage, wallets
 from gateway.subscribers.status import TERMINATED
 from provisioning.orders import Kind, OrderRefused, OrderRequest
 from provisioning.sim_lifecycle import SimState, SuspendReason
@@ -31,6 +32,11 @@ SECOND: Final = 1_000_000
 AGAIN: Final = 86_400 * SECOND
 """When a line is looked at again (microseconds) that could not be suspended or resumed."""
 TAKEN_BACK: Final = "chargeback"
+RERATE: Final = "rerate:"
+GIVEN_BACK: Final = {"refund": 1, "promo_refund": 1, "reversal": 1, "rerated": -1}
+"""Prices that were given back, and right ones in place of wrong ones, by what each does to what a bill asks for."""
+_ANEW: Final = SelectAmong(select(reratings.c.id, reratings.c.record_id), reratings.c.id, int)
+_USED: Final = SelectAmong(select(usage.c.id, usage.c.event_at), usage.c.id, int)
 
 
 class Due(msgspec.Struct, frozen=True):
@@ -163,7 +169,10 @@ def look_at(account: BillAccount, paid: int, now: int, *, owes: bool, gifts: int
 
 
 def paid_since(connection: Connection, accounts: Sequence[BillAccount]) -> dict[int, int]:
-    """Sum what came in for lines since their bills, less what banks took back, in one look at the journal for each close."""
+    """Sum what came in for lines since their bills, less what banks took back, in one look at the journal for each close.
+
+    What was given back of a price counts where a bill asks for that price: of what was used since nothing is asked for yet.
+    """
     sums: dict[int, int] = {}
     by_id = {close.id: close for close in closes(connection)}
     for close_id in {account.close_id for account in accounts}:
@@ -172,13 +181,38 @@ def paid_since(connection: Connection, accounts: Sequence[BillAccount]) -> dict[
         with parts(connection) as found:
             for part in found:
                 for column, sign, kind in (
-                    (transfers.c.credit, 1, transfers.c.kind != "family"),
+                    (transfers.c.credit, 1, transfers.c.kind.not_in(("family", *GIVEN_BACK))),
                     (transfers.c.debit, -1, transfers.c.kind == TAKEN_BACK),
                 ):
                     each = select(column, func.sum(transfers.c.amount)).where(since, kind, column.in_(numbers))
                     for number, amount in part.connection.execute(each.group_by(column)):
                         sums[number] = sums.get(number, 0) + sign * int(amount)
+            for number, amount in _given_back(connection, found, by_id[close_id], numbers):
+                sums[number] = sums.get(number, 0) + amount
     return sums
+
+
+def _given_back(
+    connection: Connection, every: Sequence[Part], close: Close, numbers: Sequence[int]
+) -> list[tuple[int, int]]:
+    """Return by line what was given back, since a close, of prices that are on its bills.
+
+    A record that is past its retention, and the sale of a bundle, go by their number: when they were is not looked for.
+    """
+    own = transfers.c
+    line = case((own.kind == "rerated", own.debit), else_=own.credit)
+    wanted = select(line, own.kind, own.amount, own.usage_id, own.reference).where(
+        _since(close), own.kind.in_(GIVEN_BACK), line.in_(numbers)
+    )
+    rows = [row for part in every for row in part.connection.execute(wanted)]
+    references = [int(row.reference.removeprefix(RERATE)) for row in rows if row.usage_id is None]
+    anew = dict(map(tuple, _ANEW.run(connection, references)))
+    found = [
+        (row[0], GIVEN_BACK[row.kind] * int(row.amount), row.usage_id or anew[int(row.reference.removeprefix(RERATE))])
+        for row in rows
+    ]
+    used = {record: at for part in every for record, at in _USED.run(part.connection, {each[2] for each in found})}
+    return [(line, amount) for line, amount, record in found if close.cut.holds(record, used.get(record, 0))]
 
 
 def _since(close: Close) -> ColumnElement[bool]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Final
 
 import msgspec
-from sqlalchemy import func, select, update
+from sqlalchemy import exists, func, select, update
 
 from gateway.balance import allowance_entries, bookings
 from gateway.balance.bookings import Booked
@@ -19,7 +19,7 @@ from gateway.ledger.entries import Entry
 from gateway.ledger.money import format_amount
 from gateway.store.batch import Batch, RowSet, Unit
 from gateway.store.idempotency import KeyConflict
-from gateway.store.tables import bill_accounts, bill_events
+from gateway.store.tables import bill_accounts, bill_events, payments
 from gateway.subscribers.status import TERMINATED
 
 PAYMENT, CHARGEBACK = "payment", "chargeback"
@@ -28,6 +28,8 @@ BANK: Final = "bank"
 LARGEST: Final = 1_000_000 * 1_000_000
 """Micro-units: a payment beyond it is a mistake of whoever wrote the file."""
 ACTOR: Final = 64
+ALIKE: Final = 5 * 86_400 * 1_000_000
+"""Microseconds within which two channels may tell of one payment, each by a reference of its own."""
 
 
 class PaymentRefused(ValueError):
@@ -40,12 +42,16 @@ class PaymentRefused(ValueError):
 
 
 class Paid(msgspec.Struct, frozen=True):
-    """A line's balance after a payment (micro-units); `repeated` where it was booked before."""
+    """A line's balance after a payment (micro-units); `repeated` where it was booked before.
+
+    `alike` is the reference of a payment that another channel told of a few days before, of as much: it may be the same one.
+    """
 
     subscriber_id: int
     currency: str
     balance: int
     repeated: bool = False
+    alike: str = ""
 
 
 class _Money(Unit):
@@ -119,8 +125,25 @@ class PayBill(_Money):
         if not 0 < payment.amount <= LARGEST:
             return PaymentRefused("payment.amount", "amount: more than zero, and at most a million")
         entry = bookings.payment(wallet, batch.policy(Books).account, payment.amount, self.event_at, self._reference)
-        entries = [entry, *self._settled(batch, wallet)]
-        return self._post(batch, wallet, PAYMENT, entries, payment.amount)
+        entries, alike = [entry, *self._settled(batch, wallet)], self._alike(batch)
+        return msgspec.structs.replace(self._post(batch, wallet, PAYMENT, entries, payment.amount), alike=alike)
+
+    def _alike(self, batch: Batch) -> str:
+        """Return the reference of a payment that may be this one, by another channel, and was not taken back; else nothing."""
+        own, kept, since = bill_events.c, payments.c, min(self.event_at, batch.now) - ALIKE
+        mine = exists().where(kept.channel == self.payment.channel, kept.reference == own.payment)
+        wanted = select(own.payment).where(
+            own.subscriber_id == self.subscriber_id, own.event == PAYMENT, own.amount == self.payment.amount
+        )
+        back = bill_events.alias().c
+        returned = exists().where(
+            back.subscriber_id == own.subscriber_id,
+            back.event == CHARGEBACK,
+            back.reference == own.reference,
+            back.id > own.id,
+        )
+        found = wanted.where(own.at >= since, ~mine, ~returned).order_by(own.id.desc()).limit(1)
+        return batch.connection.scalar(found) or ""
 
     def _settled(self, batch: Batch, wallet: Wallet) -> list[Entry]:
         """Owe a customer who left what is too much; what pays a debt that was written off stays, for a person to look at."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
-from gateway.charging.held_reports import BOOKED, CHANGED_REPEAT, DROPPED, FORGOTTEN_SESSION, OPEN, fingerprint
+from gateway.charging.held_reports import BOOKED, CHANGED_REPEAT, DROPPED, FORGOTTEN_SESSION, OPEN, fingerprint, said
 from gateway.ledger.checks.examined import SHOWN, Finding
 from gateway.store.errors import StoreUnavailable
 from gateway.store.sealed_months.parts import Part, parts, unreadable
@@ -68,6 +68,8 @@ def _wrong(row: Any, booked: dict[int, Any]) -> str:  # noqa: ANN401  (a row)
     """Say what of a report is not as it was; empty where nothing is."""
     if row.state not in (OPEN, BOOKED, DROPPED):
         return f"is {row.state}, which no report is"
+    if isinstance(what := said(row), str):
+        return f"has {what}, which no gateway of this version writes"
     is_decided = row.state != OPEN
     if is_decided != (row.decided_at is not None) or is_decided != bool(row.decided_by):
         return f"is {row.state}, and says otherwise of who decided it and when"

@@ -1,13 +1,13 @@
 """Reported units that are neither charged nor lost: they wait in a table of their own until somebody books or drops them."""
 
 import hashlib
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from gateway.charging.request import ChargingRequest
+from gateway.charging.request import DATA, SMS, VOICE, ChargingRequest, Traffic, Used
 from gateway.store.batch import Batch
 from gateway.store.tables import held_reports
 
@@ -39,6 +39,18 @@ class HeldReport(msgspec.Struct, frozen=True):
     octets: int
     seconds: int
     units: int
+
+
+def said(row: Any) -> tuple[Used, Traffic] | str:  # noqa: ANN401  (a row)
+    """Return the units and the traffic of a held report's row; or what of it no gateway of this version writes."""
+    for name in ("octets", "seconds", "units"):
+        if not (getattr(row, name).isascii() and getattr(row, name).isdecimal()):
+            return f"{name} {getattr(row, name)!r}"
+    if row.service not in (DATA, VOICE, SMS):
+        return f"service {row.service!r}"
+    if row.traffic not in set(Traffic):
+        return f"traffic {row.traffic!r}"
+    return Used(int(row.octets), int(row.seconds), int(row.units)), Traffic(row.traffic)
 
 
 class ReviewCapacity:

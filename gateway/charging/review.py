@@ -11,12 +11,13 @@ from gateway.balance.line_rules import LineRules, Use
 from gateway.balance.profiles import ProfileRows
 from gateway.balance.wallets import Wallet, WalletRows
 from gateway.charging.credit_control import ChargingPolicy
-from gateway.charging.held_reports import BOOKED, DROPPED, OPEN, UNPRICED
+from gateway.charging.held_reports import BOOKED, DROPPED, OPEN, UNPRICED, said
 from gateway.charging.quota import CreditControlRun
 from gateway.charging.request import MICROSECONDS, TERMINATION, ChargingRequest, Item, Traffic, Used
 from gateway.charging.session import Session, SessionRows
 from gateway.events.times import rfc3339
 from gateway.store.batch import Batch, RowSet, Unit
+from gateway.store.known_values import unknown
 from gateway.store.statements import SelectAmong
 from gateway.store.tables import held_reports
 from gateway.subscribers.identifier_history import IMSI, MSISDN, IdentifierRows
@@ -38,9 +39,9 @@ class HeldReport(msgspec.Struct, frozen=True):
     session_id: str
     service: str
     rating_group: int | None
-    octets: int
-    seconds: int
-    units: int
+    octets: int | None
+    seconds: int | None
+    units: int | None
     peer: str
     decided_at: str | None
     decided_by: str | None
@@ -91,9 +92,9 @@ def read(connection: Connection, *, after: int, limit: int, decided: bool) -> li
             session_id=row.session_id,
             service=row.service,
             rating_group=row.rating_group,
-            octets=int(row.octets),
-            seconds=int(row.seconds),
-            units=int(row.units),
+            octets=_number(row.octets),
+            seconds=_number(row.seconds),
+            units=_number(row.units),
             peer=row.peer,
             decided_at=None if row.decided_at is None else rfc3339(row.decided_at),
             decided_by=row.decided_by or None,
@@ -102,6 +103,11 @@ def read(connection: Connection, *, after: int, limit: int, decided: bool) -> li
         )
         for row in connection.execute(rows)
     ]
+
+
+def _number(text: str) -> int | None:
+    """Return what a row says, None where it says no number: no gateway wrote that, and the others are to be seen."""
+    return int(text) if text.isascii() and text.isdecimal() else None
 
 
 _LOAD = SelectAmong(select(held_reports), held_reports.c.id, int, lock=held_reports)
@@ -201,7 +207,10 @@ class BookReport(_Decide):
         return lines.owner(MSISDN, row.msisdn, row.event_at)
 
     def _book(self, batch: Batch, row: Any) -> Decided:  # noqa: ANN401  (a row)
-        used = Used(int(row.octets), int(row.seconds), int(row.units))
+        found = said(row)
+        if isinstance(found, str):
+            raise ReviewRefused("review.unknown_value", unknown(found, "held_reports", row.id))
+        used, traffic = found
         if max(used.octets, used.seconds, used.units) > LARGEST:
             raise ReviewRefused("review.size", "it reports more than a record can say: nobody used that; drop it")
         if row.reason == UNPRICED:
@@ -211,7 +220,7 @@ class BookReport(_Decide):
         profile = batch.row_set(ProfileRows).get(owner) if owner is not None else None
         if wallet is None or profile is None:
             raise ReviewRefused("review.subscriber", "nobody has its numbers: bring the line in first, or drop it")
-        request = _request(row, used, batch.now)
+        request = _request(row, used, traffic, batch.now)
         policy = batch.policy(ChargingPolicy)
         plan = policy.tariff.plan_of(profile, request.as_of)
         if plan is None or plan.currency != wallet.currency:
@@ -252,7 +261,7 @@ class BookReport(_Decide):
         )
 
 
-def _request(row: Any, used: Used, now: int) -> ChargingRequest:  # noqa: ANN401  (a row)
+def _request(row: Any, used: Used, traffic: Traffic, now: int) -> ChargingRequest:  # noqa: ANN401  (a row)
     """Return the report as a request that only reports it, at its own time."""
     return ChargingRequest(
         session_id=row.session_id,
@@ -268,5 +277,5 @@ def _request(row: Any, used: Used, now: int) -> ChargingRequest:  # noqa: ANN401
         items=(Item(row.rating_group, (), (used,), None),),
         digest=0,
         inconsistent=False,
-        traffic=Traffic(row.traffic),
+        traffic=traffic,
     )

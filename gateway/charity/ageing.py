@@ -15,6 +15,7 @@ from gateway.charity.confirmation import read_standings
 from gateway.charity.months import following
 from gateway.charity.standings import Account
 from gateway.charity.tenth_states import Stream
+from gateway.store.known_values import member_of
 from gateway.store.tables import charity_month_sums, charity_months
 
 ALARM_AT: Final = (4, 5)
@@ -55,7 +56,8 @@ def waiting(connection: Connection, causes: Mapping[str, Cause], today: str) -> 
     for stream, cause, currency, period, confirmed in connection.execute(
         select(own.stream, own.cause, own.currency, own.period, own.confirmed)
     ):
-        months.setdefault(Account(Stream(stream), cause, currency), []).append((period, confirmed))
+        given = member_of(Stream, stream, "charity_month_sums", f"{period}, {cause}")
+        months.setdefault(Account(given, cause, currency), []).append((period, confirmed))
     found = []
     for account, standing in sorted(read_standings(connection).items()):
         amount = standing.confirmed + standing.payable + standing.instructed

@@ -21,6 +21,7 @@ from gateway.charity.receipts import NOBODY, Receipt, Senders, book_receipts, re
 from gateway.charity.standings import Account, Move
 from gateway.charity.tenth_states import Stream, Way
 from gateway.store.batch import Batch, Unit
+from gateway.store.known_values import member_of
 from gateway.store.tables import bank_lines, cause_payments, charity_balances
 
 PAID: Final = "paid"
@@ -162,7 +163,9 @@ class SettleFile(Unit):
             known.add(each.identity)
             way, _ = _WAYS[each.outcome]
             for payment in found:
-                account = Account(Stream(payment.stream), payment.cause, payment.currency)
+                account = Account(
+                    member_of(Stream, payment.stream, "cause_payments", payment.id), payment.cause, payment.currency
+                )
                 standings[account].move(way, payment.amount)
                 moved = [Move(account, way, payment.amount)]
                 post_moves(batch, moved, f"payment:{payment.id}", min(each.event_at or batch.now, batch.now))

@@ -22,6 +22,7 @@ from gateway.ledger.books import Books
 from gateway.ledger.entries import Entry
 from gateway.store import lock
 from gateway.store.batch import Batch, Unit
+from gateway.store.known_values import member_of
 from gateway.store.tables import cause_sums, charity_month_sums, charity_months
 
 GRACE: Final = 3600 * 1_000_000
@@ -177,9 +178,9 @@ class ReleaseConfirmed(Unit):
 def read_standings(connection: Connection) -> dict[Account, Standing]:
     """Return what stands in each state."""
     return {
-        Account(Stream(row.stream), row.cause, row.currency): Standing(
-            row.moved, row.confirmed, row.payable, row.instructed, row.paid, row.handed
-        )
+        Account(
+            member_of(Stream, row.stream, "cause_sums", f"{row.cause}, {row.currency}"), row.cause, row.currency
+        ): Standing(row.moved, row.confirmed, row.payable, row.instructed, row.paid, row.handed)
         for row in connection.execute(select(cause_sums))
     }
 

@@ -24,6 +24,7 @@ from gateway.charity.tenth_states import Stream, Way
 from gateway.ledger.money import MICRO, digits_of
 from gateway.privacy.sealing import Sealer
 from gateway.store.batch import Batch, Unit
+from gateway.store.known_values import member_of
 from gateway.store.tables import cause_payments, payouts
 
 MADE: Final = "made"
@@ -241,7 +242,9 @@ class ApprovePayout(Unit):
         """Move what is in the file, unless less than that is payable by now, or to another account: then say so."""
         standings, moves = read_standings(batch.connection), []
         for payment in found:
-            account = Account(Stream(payment.stream), payment.cause, payment.currency)
+            account = Account(
+                member_of(Stream, payment.stream, "cause_payments", payment.id), payment.cause, payment.currency
+            )
             if standings[account].payable < payment.amount:
                 return "less is payable than the file pays, since something was taken back: make it anew"
             details = in_force(batch.connection, payment.cause, payment.currency, batch.now)

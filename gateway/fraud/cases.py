@@ -14,6 +14,7 @@ from gateway.fraud.line_signs import CLEARED, OPEN, mark_of, period_at
 from gateway.ledger.money import format_amount
 from gateway.privacy.masks import mask
 from gateway.store.batch import Batch, RowSet, Unit
+from gateway.store.known_values import member_of
 from gateway.store.statements import SelectAmong
 from gateway.store.tables import fraud_cases, lines
 from gateway.subscribers.identifier_history import MSISDN
@@ -89,7 +90,7 @@ class ClearCase(Unit):
             return CaseRefused("fraud.unknown", f"there is no case {self.case}")
         if row.state != OPEN:
             return CaseRefused("fraud.cleared", f"case {self.case} was cleared already; nothing was changed")
-        kind, rows = FraudKind(row.kind), fraud_cases
+        kind, rows = member_of(FraudKind, row.kind, "fraud_cases", row.id), fraud_cases
         change = {"state": CLEARED, "decided_at": batch.now, "decided_by": self.actor[:64], "note": self.note}
         batch.connection.execute(update(rows).where(rows.c.id == self.case).values(change))
         batch.row_set(FraudCaseRows).rows[self.case] = row._replace(state=CLEARED)

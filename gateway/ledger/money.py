@@ -26,6 +26,17 @@ def parse_amount(text: str) -> int:
     return -value if text.startswith("-") else value
 
 
+def parse_payable(text: str, currency: str) -> int:
+    """Read an amount that a person gives in a currency: one with more decimals than the currency has is refused."""
+    amount = parse_amount(text)
+    if not is_payable(amount, currency):
+        digits = digits_of(currency)
+        allowed = f"{currency} has at most {digits} decimals" if digits else f"{currency} has no decimals"
+        message = f"{text[:32]!r}: {allowed}; give whole minor units of {currency}"
+        raise AmountInvalid(message)
+    return amount
+
+
 def format_amount(micro: int, currency: str) -> str:
     """Write micro-units in major units, with the currency's usual digits and as many more as the amount has."""
     sign = "-" if micro < 0 else ""

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 
 from gateway.balance.allowances import Promise
 from gateway.store.batch import RowSet
+from gateway.store.known_values import member_of
 from gateway.store.statements import Insert, SelectAmong, Update
 from gateway.store.tables import texts
 
@@ -195,6 +196,6 @@ class TextRows(RowSet[int, Text]):
 def from_row(row: tuple[Any, ...]) -> Text:
     """Make a text of its row."""
     *fields, parts, _final, version, rate_key, promised = row
-    fields[6] = TextState(fields[6])
+    fields[6] = member_of(TextState, fields[6], "texts", fields[0])
     known = _decode_promised(promised) if promised else ()
     return Text(*fields, _decode(parts), version, rate_key, known)  # type: ignore[call-arg]  # a row

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from gateway.ledger.money import format_amount
+from gateway.ledger.money import format_amount, is_payable
 from gateway.messaging.keywords.amounts import MARKS
 from gateway.messaging.keywords.catalogue import (
     EVERYWHERE,
@@ -203,6 +203,9 @@ def check_keywords(found: Found, report: Report) -> None:
 def _check_gifts(code: str, book: KeywordBook, found: Found, report: Report) -> None:
     """Refuse a gift that is more than the law lets pass by the phone bill."""
     operator = found.operator
+    for name, amount in (("minimum", book.minimum), ("maximum", book.maximum)):
+        if operator and not is_payable(amount, operator.currency):
+            report.error((code, "gift", name), f"has more decimals than {operator.currency}")
     limit = limit_of(operator.country, operator.currency) if operator else None
     if limit is not None and book.maximum > limit.each:
         most = f"{format_amount(limit.each, limit.currency)} {limit.currency}"

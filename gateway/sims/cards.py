@@ -6,6 +6,8 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from gateway.store.batch import Batch, RowSet
+from gateway.store.errors import RowUnknown
+from gateway.store.known_values import member_of, unknown
 from gateway.store.statements import Insert, SelectAmong, Update
 from gateway.store.tables import sim_history, sims
 from provisioning.hosts.interface import Access, Condition
@@ -103,8 +105,16 @@ class SimRows(RowSet[str, Sim]):
 def from_row(row: tuple[Any, ...]) -> Sim:
     """Make a card of its row."""
     fields = list(row)
-    fields[8], fields[9] = SimState(fields[8]), read_reasons(fields[9])
+    fields[8], fields[9] = member_of(SimState, fields[8], "sims", fields[0]), _reasons(fields[9], fields[0])
     return Sim(*fields)
+
+
+def _reasons(text: str, iccid: str) -> frozenset[SuspendReason]:
+    try:
+        return read_reasons(text)
+    except ValueError:
+        message = unknown(f"suspended_for {text!r}", "sims", iccid)
+        raise RowUnknown(message) from None
 
 
 def _row(sim: Sim) -> tuple[Any, ...]:

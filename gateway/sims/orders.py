@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select
 
 from gateway.sims.cards import Sim, SimRows
 from gateway.store.batch import Batch, RowSet, Unit
+from gateway.store.known_values import member_of
 from gateway.store.statements import Insert, SelectAmong, Update
 from gateway.store.tables import orders
 from provisioning.orders import MOVES, Card, Kind, Moment, Order, OrderRequest, OrderState, StepLog
@@ -57,10 +58,10 @@ def from_row(row: Sequence[Any]) -> Order:
     return Order(
         order_id,
         node,
-        Kind(kind),
+        member_of(Kind, kind, "orders", order_id),
         iccid,
         host,
-        OrderState(state),
+        member_of(OrderState, state, "orders", order_id),
         actor,
         _request(request),
         _steps(steps),

@@ -69,6 +69,12 @@ class UnitPoisoned(StoreError):
     code = "store.unit_poisoned"
 
 
+class RowUnknown(UnitPoisoned):
+    """A row has a word where one of a few stands, and it is none that this version knows."""
+
+    code = "store.row_unknown"
+
+
 class LaneOverloaded(StoreError):
     """More units wait than the lane accepts."""
 

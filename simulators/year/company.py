@@ -135,7 +135,7 @@ class Company:
                 told = {"id": row.id, "reason": "as the host explained"}
                 await self._gateway.ask(MAKER, f"usage.review.{action}", HeldReportDecided, **told)
                 if action == "book":
-                    self._network.reported[row.event_time[:7], DATA] += row.octets
+                    self._network.reported[row.event_time[:7], DATA] += row.octets or 0
 
     async def _fill(self, day: int, today: str) -> None:
         """Move what is owed to causes into the charity account, once a day too late and not all of it."""

@@ -12,7 +12,7 @@ from gateway.api.answers.lines import (
 )
 from gateway.api.answers.usage import UsageRefunded
 from gateway.api.callers import Caller
-from gateway.api.line_numbers import number, subscriber_of
+from gateway.api.line_numbers import currency_of, number, subscriber_of
 from gateway.api.problems import bad_request, conflict, not_found
 from gateway.api.requests import lines as line_requests
 from gateway.api.requests import usage as usage_requests
@@ -30,7 +30,7 @@ from gateway.charging.add_ons import AddOnRefused, BuyAddOn
 from gateway.charging.plan_changes import AgreeToPrices
 from gateway.context import GatewayContext
 from gateway.events.times import rfc3339
-from gateway.ledger.money import AmountInvalid, format_amount, is_payable, parse_amount
+from gateway.ledger.money import AmountInvalid, format_amount, parse_payable
 from gateway.store.idempotency import KeyConflict
 from gateway.subscribers.identifier_history import MSISDN
 
@@ -75,7 +75,7 @@ def agree(context: GatewayContext, request: line_requests.AgreeToPrices, caller:
 def credit_limit(context: GatewayContext, request: line_requests.SetCreditLimit, caller: Caller) -> LineTerms:
     """Set how far a line may go below zero."""
     line, actor = number(request.number, context.settings.operator.country), caller.actor
-    amount = _amount(request.amount, _currency_of(context, line))
+    amount = _amount(request.amount, currency_of(context, line))
     limit = context.settings.charging.wallet_limit
     if amount > limit:
         raise bad_request(
@@ -88,7 +88,7 @@ def family(context: GatewayContext, request: line_requests.SetPayer, caller: Cal
     """Have another line's wallet pay for a line, or nobody's."""
     country, actor = context.settings.operator.country, caller.actor
     line, payer = number(request.number, country), number(request.payer, country) if request.payer else ""
-    cap = _amount(request.cap, _currency_of(context, line)) if request.cap else None
+    cap = _amount(request.cap, currency_of(context, line)) if request.cap else None
     outcome = context.lane.run(SetPayer(line, payer, cap, actor, request.reason))
     if isinstance(outcome, SubscriberUnknown):
         raise not_found("subscriber.unknown", str(outcome))
@@ -146,19 +146,13 @@ def refund(context: GatewayContext, request: usage_requests.RefundUsage, caller:
     )
 
 
-def _currency_of(context: GatewayContext, line: str) -> str:
-    """Return the currency of a line's wallet, which may be another than the operator's."""
-    with context.reading() as connection:
-        return read_wallet(connection, subscriber_of(connection, line, context.settings.operator.country)).currency
-
-
 def _amount(text: str, currency: str) -> int:
     try:
-        amount = parse_amount(text)
+        amount = parse_payable(text, currency)
     except AmountInvalid as error:
         raise bad_request("credit.invalid", f"amount: {error}") from None
-    if amount < 0 or not is_payable(amount, currency):
-        raise bad_request("credit.invalid", f"amount: whole minor units of {currency}, not below zero")
+    if amount < 0:
+        raise bad_request("credit.invalid", "amount: not below zero")
     return amount
 
 

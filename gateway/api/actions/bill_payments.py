@@ -14,10 +14,10 @@ from gateway.api.requests.bills import BankLineSaid, PaidLines, PayBillOnce
 from gateway.balance.breakage import Lapsed, lapsed_credit
 from gateway.balance.topups import Payment
 from gateway.billing.bank_lines import BankPayment, Match, matches
-from gateway.billing.payments import BANK, PayBill, PaymentRefused, TakeBack
+from gateway.billing.payments import BANK, Paid, PayBill, PaymentRefused, TakeBack
 from gateway.billing.series import BILL
 from gateway.context import GatewayContext
-from gateway.ledger.money import AmountInvalid, format_amount, is_payable, parse_amount
+from gateway.ledger.money import AmountInvalid, format_amount, parse_payable
 from gateway.store.errors import StoreError
 from gateway.store.idempotency import KeyConflict
 from gateway.store.tables import bills
@@ -67,17 +67,15 @@ def _booked(context: GatewayContext, lines: dict[int, BankPayment], actor: str) 
         place: _unit(lines[place], match, actor, lapsed.get(place)) for place, match in found.items() if not match.why
     }
     answers = dict(zip(units, context.run_all(units.values()), strict=True))
-    return {place: _result(lines[place], match, answers.get(place)) for place, match in found.items()}
+    return {place: _result(context, lines[place], match, answers.get(place)) for place, match in found.items()}
 
 
 def _line(context: GatewayContext, said: BankLineSaid) -> BankPayment | LinePaid:
     """Read a line; what is wrong in it is a refusal of its own."""
     try:
-        amount, day = parse_amount(said.amount), date.fromisoformat(said.date)
+        amount, day = parse_payable(said.amount, said.currency), date.fromisoformat(said.date)
     except (AmountInvalid, ValueError) as error:
         return LinePaid(said.reference, "refused", message=str(error))
-    if not is_payable(amount, said.currency):
-        return LinePaid(said.reference, "refused", message="amount: in whole minor units of its currency")
     zone = ZoneInfo(context.settings.operator.timezone)
     at = int(datetime.combine(day, NOON, zone).astimezone(UTC).timestamp()) * SECOND
     return BankPayment(
@@ -99,7 +97,7 @@ def _unit(line: BankPayment, match: Match, actor: str, lapsed: Lapsed | None) ->
     return PayBill(payment, line.event_at, line.payer_reference, actor, match.subscriber_id)
 
 
-def _result(line: BankPayment, match: Match, answer: object) -> LinePaid:
+def _result(context: GatewayContext, line: BankPayment, match: Match, answer: object) -> LinePaid:
     if match.why:
         return LinePaid(line.reference, "unmatched", message=match.why)
     bill = match.bill or None
@@ -107,17 +105,27 @@ def _result(line: BankPayment, match: Match, answer: object) -> LinePaid:
         return LinePaid(line.reference, "refused", bill, str(answer))
     if getattr(answer, "repeated", False):
         return LinePaid(line.reference, "repeated", bill)
-    return LinePaid(line.reference, "taken_back" if match.original else "paid", bill)
+    message = _warning(context, line.reference, match.bill, answer)
+    return LinePaid(line.reference, "taken_back" if match.original else "paid", bill, message)
+
+
+def _warning(context: GatewayContext, reference: str, bill: int, answer: object) -> str:
+    """Say, and log, that a payment may be one that another channel told of before; empty where nothing is like it."""
+    alike = answer.alike if isinstance(answer, Paid) else ""
+    if not alike:
+        return ""
+    context.log("bill.payment.alike", {"bill": bill, "reference": reference, "alike": alike})
+    return f"as much was booked a few days before by another channel, as {alike}: ask whether it is the same payment"
 
 
 def pay_bill(context: GatewayContext, request: PayBillOnce, caller: Caller) -> BillPaid:
     """Book one payment of one bill."""
     try:
-        amount = parse_amount(request.amount)
+        amount = parse_payable(request.amount, request.currency)
     except AmountInvalid as error:
         raise bad_request("payment.invalid", str(error)) from None
-    if amount <= 0 or not is_payable(amount, request.currency):
-        raise bad_request("payment.invalid", "amount: more than zero, in whole minor units of its currency")
+    if amount <= 0:
+        raise bad_request("payment.invalid", "amount: more than zero")
     subscriber_id = _payer(context, request.bill)
     payment = Payment(caller.channel, request.reference, amount, request.currency)
     result = context.lane.run(PayBill(payment, context.clock(), request.reference, caller.name, subscriber_id))
@@ -129,6 +137,7 @@ def pay_bill(context: GatewayContext, request: PayBillOnce, caller: Caller) -> B
         format_amount(result.balance, result.currency),
         result.currency,
         result.repeated,
+        _warning(context, request.reference, request.bill, result),
     )
 
 

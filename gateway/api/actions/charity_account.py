@@ -23,7 +23,7 @@ from gateway.charity.receipts import (
 )
 from gateway.charity.remittance import Needed, needed, remittances
 from gateway.context import GatewayContext
-from gateway.ledger.money import AmountInvalid, format_amount, is_payable, parse_amount
+from gateway.ledger.money import AmountInvalid, format_amount, parse_payable
 from gateway.store.idempotency import KeyConflict
 from gateway.store.tables import charity_balances
 
@@ -97,11 +97,11 @@ def _book(
 
 def _amount(text: str, currency: str) -> int:
     try:
-        amount = parse_amount(text)
+        amount = parse_payable(text, currency)
     except AmountInvalid as error:
         raise bad_request("charity.amount", f"amount: {error}") from None
-    if amount <= 0 or not is_payable(amount, currency):
-        raise bad_request("charity.amount", "amount: give more than zero, in whole minor units of the currency")
+    if amount <= 0:
+        raise bad_request("charity.amount", "amount: give more than zero")
     if amount > LARGEST:
         raise bad_request("charity.amount", "amount: at most a billion; more than that is a slip of the hand")
     return amount

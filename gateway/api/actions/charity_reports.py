@@ -50,7 +50,7 @@ from gateway.charity.tenth_states import State, account_of
 from gateway.context import GatewayContext
 from gateway.ledger.accounts import REVENUE
 from gateway.ledger.balances import Selection, account_names, journal_totals
-from gateway.ledger.money import AmountInvalid, format_amount, parse_amount
+from gateway.ledger.money import AmountInvalid, format_amount, parse_payable
 from gateway.store.tables import seals
 
 
@@ -189,7 +189,7 @@ def profit_share(context: GatewayContext, request: requests.ProfitShare, caller:
     operator = context.settings.operator
     currency, (first, last) = operator.currency, months_of(request.period)
     try:
-        amount = parse_amount(request.amount)
+        amount = parse_payable(request.amount, currency)
     except AmountInvalid as error:
         raise bad_request("charity.amount", f"amount: {error}") from None
     try:

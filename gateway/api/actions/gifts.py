@@ -12,7 +12,7 @@ from gateway.balance.gift_units import GiftTold, MakeGift, WithdrawGift
 from gateway.balance.gifts import Gift, GiftRefused, gifts_of
 from gateway.context import GatewayContext
 from gateway.events.times import rfc3339
-from gateway.ledger.money import AmountInvalid, format_amount, parse_amount
+from gateway.ledger.money import AmountInvalid, format_amount, parse_payable
 from gateway.privacy.access import CAUSES
 from gateway.store.idempotency import KeyConflict
 from gateway.subscribers.identifier_history import MSISDN
@@ -22,7 +22,7 @@ def give(context: GatewayContext, request: GiveGift, caller: Caller) -> GiftAnsw
     """Hold a gift for a cause, to be made when its giver can no more take it back; once for a channel's reference."""
     line = number(request.number, context.settings.operator.country)
     try:
-        amount = parse_amount(request.amount)
+        amount = parse_payable(request.amount, request.currency)
     except AmountInvalid as error:
         raise bad_request("gift.invalid", f"amount: {error}") from None
     asked = (request.cause, amount, request.currency, caller.channel, request.reference)

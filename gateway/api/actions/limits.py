@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from gateway.api.answers.rows import LimitView, NoticePage
 from gateway.api.callers import Caller
-from gateway.api.line_numbers import number, subscriber_of
+from gateway.api.line_numbers import currency_of, number, subscriber_of
 from gateway.api.problems import bad_request, conflict, not_found
 from gateway.api.requests.fields import MAX_PAGE, page_size
 from gateway.api.requests.lines import DecideLimit, ListNotices
@@ -13,7 +13,7 @@ from gateway.balance.changes import SubscriberUnknown
 from gateway.balance.spending import ABROAD, NO_LIMIT
 from gateway.charging.credit_control import ChargingPolicy
 from gateway.context import GatewayContext
-from gateway.ledger.money import AmountInvalid, format_amount, parse_amount
+from gateway.ledger.money import AmountInvalid, format_amount, parse_payable
 from gateway.notices import queries
 from gateway.notices.limit_changes import (
     AgreeToExceed,
@@ -48,7 +48,7 @@ def decide_limit(context: GatewayContext, request: DecideLimit, caller: Caller) 
             raise bad_request(
                 "limit.invalid", "what: the cap abroad is the operator's; a customer may agree to pass it"
             )
-        limit = _amount(request.amount) if request.decision == "set" else NO_LIMIT
+        limit = _amount(request.amount, currency_of(context, line)) if request.decision == "set" else NO_LIMIT
         unit = SetBillLimit(MSISDN, line, *said, limit, request.period)
     result = context.lane.run(unit)
     if isinstance(result, SubscriberUnknown):
@@ -58,9 +58,9 @@ def decide_limit(context: GatewayContext, request: DecideLimit, caller: Caller) 
     return _view(result)
 
 
-def _amount(text: str) -> int:
+def _amount(text: str, currency: str) -> int:
     try:
-        amount = parse_amount(text)
+        amount = parse_payable(text, currency)
     except AmountInvalid as error:
         raise bad_request("limit.invalid", f"amount: {error}") from None
     if amount < 0:

@@ -26,7 +26,7 @@ from gateway.charging.credit_control import ChargingPolicy
 from gateway.charity.choices import ChoiceInvalid, parse
 from gateway.charity.sealed_causes import Consent
 from gateway.context import GatewayContext
-from gateway.ledger.money import AmountInvalid, digits_of, format_amount, is_payable, parse_amount
+from gateway.ledger.money import AmountInvalid, format_amount, parse_payable
 from gateway.privacy.access import CAUSES
 from gateway.privacy.masks import mask
 from gateway.sims.policy import SimsPolicy
@@ -83,15 +83,11 @@ def top_up(context: GatewayContext, request: TopUpSubscriber, caller: Caller) ->
     limit = context.settings.charging.topup_limit
     try:
         number = msisdn(request.number, context.settings.operator.country)
-        amount = parse_amount(request.amount)
+        amount = parse_payable(request.amount, request.currency)
     except (IdentifierInvalid, AmountInvalid) as error:
         raise bad_request("topup.invalid", str(error)) from None
     if amount <= 0:
         raise bad_request("topup.invalid", "amount: a top-up is more than zero")
-    if not is_payable(amount, request.currency):
-        digits = digits_of(request.currency)
-        allowed = f"at most {digits} decimals" if digits else "no decimals"
-        raise bad_request("topup.invalid", f"amount: {request.currency} has {allowed}")
     if amount > limit:
         most = f"{format_amount(limit, request.currency)} (charging.topup_limit)"
         raise bad_request("topup.invalid", f"amount: a top-up is at most {most}; book a larger payment in parts")

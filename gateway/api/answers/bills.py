@@ -205,7 +205,10 @@ class OverduePage(msgspec.Struct, frozen=True):
 
 
 class LinePaid(msgspec.Struct, frozen=True):
-    """What became of a line of a bank's file: paid, repeated, taken_back, unmatched or refused; `message` says why."""
+    """What became of a line of a bank's file: paid, repeated, taken_back, unmatched or refused; `message` says why.
+
+    A line that is paid has one where another channel told of as much for the same line a few days before: of the same payment?
+    """
 
     reference: str
     outcome: str
@@ -220,10 +223,14 @@ class LinesPaid(msgspec.Struct, frozen=True):
 
 
 class BillPaid(msgspec.Struct, frozen=True):
-    """A line's balance after a payment of a bill; `repeated` where the payment was booked before."""
+    """A line's balance after a payment of a bill; `repeated` where the payment was booked before.
+
+    `warning`: another channel told of as much for the same line a few days before, perhaps of the same payment; else empty.
+    """
 
     bill: int
     subscriber_id: str
     balance: str
     currency: str
     repeated: bool
+    warning: str

@@ -5,6 +5,7 @@ import argparse
 import base64
 import hashlib
 import json
+import os
 import re
 import sys
 from collections import defaultdict
@@ -23,6 +24,7 @@ SEALED = {"bills": (*LEAF, "rows"),
 WHOLE, CROWD, LEAST, BASES = 10_000, 50, 1000, ("charge", "sale")  # of less than LEAST there may be no tenth
 P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
 D = -121665 * pow(121666, -1, P) % P
+MOST = 64 << 20  # octets of what is given beside the pack: seals of a quarter of a million days of gateways
 COUNTED, MEASURES = {"data": "octets", "voice": "seconds", "sms": "units"}, ("octets", "seconds", "units", "covered", "price")
 class Failed(ValueError):
     """Something is not as it must be."""
@@ -156,6 +158,15 @@ def read(folder: Path) -> tuple[dict[str, bytes], str]:
         rows = len(lines(name, found)) if name.endswith(".jsonl") else None
         need(hashlib.sha256(found).hexdigest() == json.loads(octets)[name], name, rows, "ends otherwise than was signed")
     return files, signed[:64]
+def given(path: Path) -> bytes:
+    """Read what was given beside the pack: a file, or a pipe that somebody writes into, of at most so many octets."""
+    need(path.is_file() or path.is_fifo(), str(path), None, "is neither a file nor a pipe")
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
+        if path.is_fifo():
+            os.set_blocking(file.fileno(), True)  # only opening it does not wait for a writer
+        octets = file.read(MOST + 1)
+    need(octets and len(octets) <= MOST, str(path), None, f"has {'nothing' if not octets else f'more than {MOST} octets'}")
+    return octets
 class Pack:
     """A pack that is as it was signed, and that every check holds of: one that does not fails with a file and a row."""
     def __init__(self, files: dict[str, bytes], key: str, *, unsealed: bool = False) -> None:
@@ -283,9 +294,10 @@ def main() -> int:
     try:
         pack = Pack(*read(asked.folder), unsealed=asked.unsealed)
         need((asked.key or pack.key).lower() == pack.key, "manifest.json", 1, "is signed with another key than yours")
-        right = not asked.commitment or asked.commitment.read_bytes() == pack.files["commitment.json"]
+        right = not asked.commitment or given(asked.commitment) == pack.files["commitment.json"]
         need(right, "commitment.json", 1, "is not the one that you were given before")
-        left = [json.loads(line or "0") for line in asked.seals.read_text().splitlines()] if asked.seals else pack.rows["seals"]
+        kept = given(asked.seals).decode().splitlines() if asked.seals else ()
+        left = [json.loads(line or "0") for line in kept] if asked.seals else pack.rows["seals"]
         for number, seal in enumerate(pack.rows["seals"], 1):
             need(seal in left, "seals.jsonl", number, "is none of the seals that you were given day by day")
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:

@@ -43,11 +43,11 @@ it (`use`, `to`), are the same in every pack that has it. `opens` opens a `use`;
   sum, would need another root. Who had commitment.json *before* the seed was chosen knows that the sample could not be chosen,
   nor the other bills be made to fit: `--commitment`. If a part f of the bills were false, a sample of n shows none of them with
   a chance of (1 - f)^n: 8 % for f = 5 % and n = 50.
-- Each bill, use, entry and part of a tenth is one that the company had when it sealed the day on which it booked it: a leaf of
-  the tree whose root that day's seal has. So is what belongs together: a bill has the use and entries that it had when it was
-  made, an entry its use, a tenth its use and its cause. Nothing of that could be made later, or for this sample. Who kept the
-  seals as they left, day by day, holds them against these: `--seals`. Rows that were booked since the last seal are under none,
-  and refused, unless you say `--unsealed`; then their number is told.
+- Each bill, use, entry and part of a tenth is one that the company had when it sealed the day on which it booked it: a leaf
+  of the tree whose root that day's seal has. So is what belongs together: a bill has the use and entries that it had when it
+  was made, an entry its use, a tenth its use and its cause. Nothing of that could be made later, or for this sample. Who kept
+  the seals as they left, day by day, holds them against these: `--seals` (a file, or a pipe, of at most 64 MiB). Rows that
+  were booked since the last seal are under none, and refused, unless you say `--unsealed`; then their number is told.
 
 ## What it does not prove
 - That a use happened as told, that none was left out before it was booked, or that a bill has a customer: the network's records

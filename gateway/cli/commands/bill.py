@@ -288,6 +288,8 @@ def paid(
     A payment is known by the reference that its bill asks for (RF and digits), a returned one by the payer's own, a top-up that
     is taken back by that of its channel. Lines that are neither are listed, and the command exits with 75: pay those by `POST
     /v1/bills/NUMBER/payments`, or ask the payer.
+    A payment that another channel told of a few days before, of as much for the same line, is booked, and listed as well: only
+    the payer or the bank knows whether it is the same one.
     A CSV file has the columns reference, amount (below zero: taken back), currency, date and bill. Where bills.accounts of the
     settings names the accounts that customers pay to, a statement of another one is refused.
 
@@ -296,20 +298,21 @@ def paid(
       tpo bill paid statement-2026-12-01.xml
       tpo bill paid payments.csv --json
     """
-    from gateway.api.answers.bills import LinesPaid  # noqa: PLC0415  (as above)
+    from gateway.api.answers.bills import LinePaid, LinesPaid  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
     from gateway.cli.bank_files import lines_of  # noqa: PLC0415  (as above)
 
     settings = context.of(ctx).client_settings
-    lines, found, left = lines_of(file), Counter[str](), []
+    lines, found, left, alike = lines_of(file), Counter[str](), list[LinePaid](), list[LinePaid]()
     with asking(settings) as ask:
         while some := list(islice(lines, LINES)):
             results = ask("bill.paid", {"lines": some}, LinesPaid).results
             found.update(result.outcome for result in results)
             left += [result for result in results if result.outcome in ("unmatched", "refused")]
+            alike += [result for result in results if result.outcome == "paid" and result.message]
     counts = dict(sorted(found.items()))
-    emit({"counts": counts, "left": left} if as_json else counts, as_json=as_json)
-    for result in left:
+    emit({"counts": counts, "left": left, "alike": alike} if as_json else counts, as_json=as_json)
+    for result in left + alike:
         complain(f"{result.reference}: {result.outcome}: {result.message}")
     if left:
         raise typer.Exit(ExitCode.PARTLY_DONE)

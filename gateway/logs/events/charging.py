@@ -122,6 +122,12 @@ EVENTS: Final = {
         "A line whose bill is not paid could not be suspended, or one that has paid not be resumed; `detail` says why.",
         "Look at the card (`tpo sim show`, `tpo order list`); it is tried again after a day.",
     ),
+    "bill.payment.alike": LogEvent(
+        "warning",
+        "A payment of a `bill` was booked by its `reference`, and another channel told of as much for the same line a few days "
+        "before (`alike`): both are booked, since nothing says that they are one.",
+        "Ask the payer or the bank. Where it is one payment, give the money back by the way that it came.",
+    ),
     "bill.month.closed": LogEvent(
         "info", "A month is closed: every line has its bill.", "Nothing: `tpo bill list` and `tpo bill show` have them."
     ),

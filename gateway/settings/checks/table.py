@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from gateway.settings.checks.amounts import check_amounts
 from gateway.settings.checks.charging import (
     check_fraud_plans,
     check_free_numbers,
@@ -44,4 +45,5 @@ CHECKS: Final[tuple[Callable[[Found, Report], None], ...]] = (
     check_successors,
     check_accounts,
     check_register_numbers,
+    check_amounts,
 )

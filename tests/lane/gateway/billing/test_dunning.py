@@ -2,17 +2,22 @@
 
 import msgspec
 import pytest
+from sqlalchemy import select
 from support import charging_fixture as charging
 from support.billing_fixture import DAY, DUE, EndLine, billing_place
 
 from gateway.balance.line_terms import SetCreditLimit
+from gateway.balance.refunds import RefundUsage, charged
 from gateway.balance.topups import Payment
 from gateway.billing import dunning_job
 from gateway.billing.accounts import BillAccount
 from gateway.billing.dunning import DUNNING, Does, Look, State, StepDunning, Waits, decide
 from gateway.billing.dunning_job import due_lines, look_at
 from gateway.billing.payments import PayBill
+from gateway.charging.rerate_reading import Wanted, page
 from gateway.notices.kinds import NoticeKind
+from gateway.rating.plans import Rate
+from gateway.store.tables import sessions, usage
 
 WAITS = Waits(14 * DAY * 1_000_000, 180 * DAY * 1_000_000)
 ACCOUNT = BillAccount(7, 1, 2, "GBP", -9, 9, 0, 100, None, "open", 5, 100)
@@ -104,6 +109,41 @@ def test_a_bill_is_due_then_overdue_then_written_off_and_a_payment_between_makes
     assert found.look.outstanding == 0, "what was used since is not on the bill"
     assert take(place, found).to is State.OPEN
     assert due(place) == []
+
+
+def refund(place, session):
+    """Give back what was used in a session."""
+    with place.reading() as connection:
+        opened = sessions.c.session_id == session
+        wanted = select(usage.c.id).join_from(usage, sessions, usage.c.session == sessions.c.id)
+        found = charged(connection, connection.execute(wanted.where(opened)).scalar_one())
+    place.lane.run(RefundUsage(found, "ann", "cut off"))
+
+
+def test_a_refund_of_what_was_used_since_a_bill_pays_nothing_of_it_and_one_of_what_is_on_it_does(place):
+    place.ticks.skip(15 * DAY)
+    place.use(3_000_000, "m;2")
+    place.use(2_000_000, "m;3")
+    refund(place, "m;2")
+    (found,) = due(place)
+    assert (balance(place), found.look.outstanding, found.look.overdue) == (-70_000, 50_000, 50_000)
+    refund(place, "m;1")
+    (found,) = due(place)
+    assert (balance(place), found.look.outstanding, found.look.overdue) == (-20_000, 0, 0)
+
+
+def test_a_price_that_was_put_right_counts_on_the_bill_that_asks_for_it_by_what_is_left_of_it(place):
+    place.ticks.skip(15 * DAY)
+    place.use(3_000_000, "m;2")
+    plan = place.policy.tariff.plans["payg-gb"]
+    half = Rate(plan.data.price, plan.data.per * 2, step=plan.data.step)
+    place.price_by({"payg-gb": msgspec.structs.replace(plan, data=half)})
+    wanted = Wanted("payg-gb", place.policy.tariff.plans["payg-gb"].version, 0, "ann", dry_run=False)
+    with place.reading() as connection:
+        units = page(connection, wanted, after=0, limit=1000).units
+    assert [place.lane.run(unit) for unit in units]
+    (found,) = due(place)
+    assert (balance(place), found.look.outstanding) == (-40_000, 25_000)
 
 
 def test_a_step_is_not_taken_once_somebody_has_paid_since_the_look(place):

@@ -3,10 +3,12 @@
 from contextlib import suppress
 from datetime import UTC
 
+from sqlalchemy import select
 from support import charging_fixture as charging
 from support.billing_fixture import DAY, billing_place
 
 from gateway.balance.line_terms import SetCreditLimit
+from gateway.balance.refunds import RefundUsage, charged
 from gateway.balance.topups import Payment
 from gateway.billing.bank_lines import BankPayment, matches
 from gateway.billing.check_bills import wrong_bills
@@ -17,6 +19,7 @@ from gateway.billing.preview import AlreadyClosed, preview
 from gateway.billing.references import reference_of
 from gateway.billing.statement import bill_of
 from gateway.charity.months import begin_of, end_of, following
+from gateway.store.tables import usage
 
 
 def test_months_are_closed_reopened_shown_paid_and_dunned_on_a_server(database):
@@ -63,3 +66,17 @@ def test_months_are_closed_reopened_shown_paid_and_dunned_on_a_server(database):
         with place.reading() as connection:
             (owed,) = due_lines(connection, place.ticks.now)
         assert owed.look.outstanding == 70_000
+        place.use(3_000_000, "p;3")
+        with place.reading() as connection:
+            records = connection.scalars(select(usage.c.id).order_by(usage.c.id)).all()
+        for record, outstanding in ((records[-1], 70_000), (records[0], 20_000)):
+            with place.reading() as connection:
+                of = charged(connection, record)
+            place.lane.run(RefundUsage(of, "ann", "cut off"))
+            with place.reading() as connection:
+                (owed,) = due_lines(connection, place.ticks.now)
+            assert owed.look.outstanding == outstanding, "what was used since the bill is not on it"
+        again = PayBill(Payment("shop", "k1", 70_000, "GBP"), place.ticks.now, "k1", "ann", line)
+        assert place.lane.run(again).alike == "", "what came back is paid in another way"
+        again = PayBill(Payment("bank", "b2", 70_000, "GBP"), place.ticks.now, "E2E", "ann", line)
+        assert place.lane.run(again).alike == "k1"

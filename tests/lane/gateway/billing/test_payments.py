@@ -2,7 +2,7 @@
 
 import pytest
 from support.bank_files import entry, payment, statement
-from support.billing_fixture import billing_place
+from support.billing_fixture import DAY, billing_place
 
 from gateway.balance.topups import Payment
 from gateway.bank import camt
@@ -50,6 +50,23 @@ def test_a_payment_is_booked_once_and_its_reference_is_nobody_elses(place):
     assert isinstance(pay(place, amount=POUND), KeyConflict)
     assert pay(place, "b2", currency="EUR").code == "payment.currency"
     assert kinds(place).count("payment") == 1
+
+
+def test_payments_of_as_much_are_alike_for_a_few_days_by_another_channel_alone(place):
+    def by_shop(reference):
+        unit = PayBill(Payment("shop", reference, 2 * POUND, "GBP"), place.ticks.now, reference, "ann", place.line)
+        return place.lane.run(unit).alike
+
+    assert pay(place).alike == ""
+    place.ticks.skip(4 * DAY)
+    assert [by_shop("s1"), pay(place, "b2").alike] == ["b1", "s1"]
+    place.ticks.skip(6 * DAY)
+    assert [by_shop("s2"), pay(place, "b3", amount=POUND).alike] == ["", ""], (
+        "a month's bill is often as much as the last"
+    )
+    other = place.enrol(5 * POUND, imsi="234150000000009", msisdn="447700900009")
+    unit = PayBill(Payment("bank", "b4", 2 * POUND, "GBP"), place.ticks.now, "", "ann", other)
+    assert place.lane.run(unit).alike == ""
 
 
 def test_what_a_bank_takes_back_is_booked_once_and_never_more_than_was_paid(place):

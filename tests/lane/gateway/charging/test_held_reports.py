@@ -339,3 +339,27 @@ def test_of_many_reports_the_first_few_are_named_and_their_number(place):
         found = [finding.detail for finding in wrong_held_reports(connection)]
         connection.rollback()
     assert (len(found), found[-1]) == (6, "7 held reports in all are not as they were")
+
+
+@pytest.mark.parametrize(
+    "change", [{"traffic": "relayed"}, {"service": "fax"}, {"octets": "many"}, {"seconds": "-5"}, {"units": "²"}]
+)
+def test_a_report_with_what_no_gateway_writes_is_named_and_not_booked(tmp_path, change):
+    with charging_place(f"sqlite:///{tmp_path}/desk.db") as place:
+        owner = place.enrol(POUND, imsi="234150000000009", msisdn="447700900009")
+        place.ask(ccr(TERMINATION, 1, service(used=[MEGABYTE])))
+        (report,) = held(place)
+        place.enrol(POUND)
+        [(column, value)] = change.items()
+        with place.writer.begin() as connection:
+            connection.execute(update(tables.held_reports).values(change))
+        refused = place.lane.run(BookReport(int(report["id"]), "ops", "why"))
+        assert (type(refused), refused.code) == (ReviewRefused, "review.unknown_value")
+        assert f"row {report['id']} of held_reports has {column} {value!r}" in str(refused)
+        assert "put back what it was" in str(refused)
+        assert (used(place), wallet(place, owner)) == ([], (POUND, 0))
+        assert [row["state"] for row in held(place)] == ["open"]
+        with place.reader.connect() as connection:
+            [finding] = wrong_held_reports(connection)
+        assert f"has {column} {value!r}" in finding.detail
+        assert place.lane.run(DropReport(int(report["id"]), "ops", "why")).state == "dropped"

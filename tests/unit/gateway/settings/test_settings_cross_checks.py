@@ -332,3 +332,51 @@ def test_a_client_needs_no_secret_and_no_certificate(tmp_path):
         settings.privacy.key.reveal()
     with pytest.raises(ConfigInvalid):
         load(path, {})
+
+
+PLAN = (
+    "payg: {name: P, currency: CURRENCY, data: FREE, voice: FREE, sms: FREE, caps: [{services: [data], day: 5.005}]}\n"
+)
+LIMITS = """\
+charging: {topup_limit: 50.005, wallet_limit: 500.0005, cap_abroad: 45.0001}
+notices: {low_balance: 1.0005}
+fraud: {limits: {spend: 20.0005}, plans: {payg: {premium: 2.0005}}}
+charity: {matching: [{id: a, matcher: A, ratio: 50, cap: 5.005, begins: 2026-12-01, ends: 2026-12-31}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("currency", "found"),
+    [
+        (
+            "GBP",
+            [
+                "charging.topup_limit: has more decimals than the plans' currencies: GBP has 2",
+                "charging.wallet_limit: has",
+                "charging.cap_abroad: has",
+                "notices.low_balance: has",
+                "fraud.limits.spend: has",
+                "fraud.plans.payg.premium: has",
+                "charity.matching[0].cap: has more decimals than GBP, which has 2",
+                "plans: payg.caps: day of data: has more decimals than GBP, which has 2",
+            ],
+        ),
+        (
+            "KWD",
+            [
+                "charging.wallet_limit: has more decimals than the plans' currencies: KWD has 3",
+                "charging.cap_abroad: has",
+                "notices.low_balance: has",
+                "fraud.limits.spend: has",
+                "fraud.plans.payg.premium: has",
+                "charity.matching[0].cap: has more decimals than GBP, which has 2",
+            ],
+        ),
+    ],
+)
+def test_a_limit_has_no_more_decimals_than_the_wallets_that_it_is_for(problems, tmp_path, currency, found):
+    rate = "{price: 0.0001, per: 1}"
+    (tmp_path / "plans.yaml").write_text(PLAN.replace("CURRENCY", currency).replace("FREE", rate))
+    told = problems(API + LIMITS)
+    assert len(told) == len(found)
+    assert [wanted for wanted in found if not any(wanted in problem for problem in told)] == []

