@@ -1,8 +1,5 @@
-import time
-
-import msgspec
 import pytest
-from support.smpp_samples import CLASSES, FRAMES, SAMPLES, full, text_sample
+from support.smpp_samples import CLASSES, FRAMES, SAMPLES, full
 
 from protocols.errors import LocalProtocolError
 from protocols.smpp import generated, interpreter, messages
@@ -277,26 +274,6 @@ def test_a_destination_of_no_known_kind_is_refused():
 def test_samples_differ_in_nothing_when_the_slow_codec_writes_them():
     for sample, frame in zip(SAMPLES, FRAMES, strict=True):
         assert interpreter.encode(sample, 1) == frame
-
-
-def best_of(times, work):
-    best = None
-    for _ in range(times):
-        start = time.process_time()
-        for _ in range(1000):
-            work()
-        taken = (time.process_time() - start) * 1000
-        best = taken if best is None else min(best, taken)
-    return best
-
-
-def test_a_submit_sm_of_143_octets_is_read_in_6_and_written_in_4_microseconds():
-    message = text_sample(SubmitSm, user_message_reference=7)
-    message = msgspec.structs.replace(message, short_message=b"x" * 89)
-    frame = generated.encode(message, 1)
-    assert len(frame) == 143
-    assert best_of(15, lambda: generated.decode(decode_header(frame), frame)) < 6
-    assert best_of(15, lambda: generated.encode(message, 1)) < 4
 
 
 def test_the_source_of_a_codec_can_be_read():
