@@ -9,11 +9,11 @@ import typer
 
 from gateway.cli import completion, context
 from gateway.cli.context import AsJson
-from gateway.cli.csv_out import CsvOut
 from gateway.cli.errors import ExitCode
 from gateway.cli.filters import Number, moment, window
 from gateway.cli.output import emit, emit_pages, json_text
 from gateway.cli.pages import pages
+from gateway.csv_out import CsvOut
 
 if TYPE_CHECKING:
     from gateway.cli.client import Listing
