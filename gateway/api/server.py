@@ -187,6 +187,8 @@ class Server:
     async def _post_sms(self, request: web.Request) -> web.Response:
         client = caller_of(request, OPERATOR).name
         key, given = read_key(request.headers.get("Idempotency-Key")), await read_json(request)
+        if key is None and "Idempotency-Key" in request.headers:
+            raise bad_request("order.key", "the header Idempotency-Key is empty: give a key, or leave it out")
         if key is not None and isinstance(given, dict) and given.get("reference") is None:
             given["reference"] = key  # what repeats a text is its reference, whichever way it comes
         accepted = await self._texts.send(client, read_texts([given]))
