@@ -59,6 +59,10 @@ UNTIL: Final[Json] = {
     "schema": {"type": "integer", "minimum": 0, "maximum": MOST_INTEGER},
 }  # fmt: skip
 SCHEMAS: Final = "#/components/schemas/{name}"
+_TEXT_KEY: Final[Json] = {
+    "name": "Idempotency-Key", "in": "header", "required": False, "description": "the reference of a text without one",
+    "schema": KEY,
+}  # fmt: skip
 SMS: Final[Json] = {"$ref": SCHEMAS.format(name=SendText.__name__)}
 _MONEY: Final[Json] = {"type": "string", "format": "amount", "pattern": r"^(?=.*[1-9])[0-9]{1,12}(\.[0-9]{1,6})?$"}
 _CURRENCY: Final[Json] = {"type": "string", "format": "currency", "pattern": "^[A-Z]{3}$", "description": "by ISO 4217"}
@@ -290,7 +294,8 @@ ROUTES: Final = (
     Route(method="get", path="/metrics", summary="Metrics, as Prometheus reads them", media="text/plain", answer=str),
     Route(method="get", path=PATH, summary="This description", answer=dict),
     Route(method="post", path="/v1/sms", summary="Send a text", role=OPERATOR, request=SendText, body=SMS,
-          example=_TEXT_EXAMPLE, status=202, answer=TakenText, problems=_SMS_PROBLEMS),
+          query=(_TEXT_KEY,), example=_TEXT_EXAMPLE, status=202, answer=TakenText,
+          problems=_SMS_PROBLEMS | {400: ("body.json", "order.key")}),
     Route(method="post", path="/v1/sms/batch", summary="Send texts, all or none", role=OPERATOR, request=SendText,
           body={"type": "array", "items": SMS, "minItems": 1, "maxItems": MAX_TEXTS}, example=[_TEXT_EXAMPLE], status=202,
           answer=TakenTexts, problems=_SMS_PROBLEMS),

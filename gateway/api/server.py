@@ -16,6 +16,7 @@ from aiohttp import web
 
 from gateway.api import access
 from gateway.api.action import Params, RunningAction
+from gateway.api.actions.order_fields import read_key
 from gateway.api.actions.table import ACTIONS
 from gateway.api.actions.texts import SmsActions, read_texts
 from gateway.api.answers.nodes import Health
@@ -185,7 +186,12 @@ class Server:
 
     async def _post_sms(self, request: web.Request) -> web.Response:
         client = caller_of(request, OPERATOR).name
-        accepted = await self._texts.send(client, read_texts([await read_json(request)]))
+        key, given = read_key(request.headers.get("Idempotency-Key")), await read_json(request)
+        if key is None and "Idempotency-Key" in request.headers:
+            raise bad_request("order.key", "the header Idempotency-Key is empty: give a key, or leave it out")
+        if key is not None and isinstance(given, dict) and given.get("reference") is None:
+            given["reference"] = key  # what repeats a text is its reference, whichever way it comes
+        accepted = await self._texts.send(client, read_texts([given]))
         return json_response(accepted.messages[0], HTTPStatus.ACCEPTED)
 
     async def _post_sms_batch(self, request: web.Request) -> web.Response:
@@ -193,6 +199,9 @@ class Server:
         given = await read_json(request)
         if not isinstance(given, list):
             raise bad_request("sms.batch", "the body is no list of texts: give one, like [{...}]")
+        whole = all(isinstance(each, dict) and each.get("reference") is not None for each in given)
+        if "Idempotency-Key" in request.headers and not whole:  # the same batch again would be sent again
+            raise bad_request("sms.batch", "a batch has no Idempotency-Key: give each text a reference of its own")
         return json_response(await self._texts.send(client, read_texts(given)), HTTPStatus.ACCEPTED)
 
     async def _get_sms(self, request: web.Request) -> web.Response:

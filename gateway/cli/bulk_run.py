@@ -19,10 +19,10 @@ from typing import Final
 from gateway.api.answers.orders import OrderRowsTaken, OrderRowTaken, OrderStates
 from gateway.cli.bulk_rows import Fault, OrderRow
 from gateway.cli.client import ActionRefused, Ask, JsonObject
-from gateway.cli.csv_out import CsvOut
 from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.cli.follow_order import DONE, OPEN
 from gateway.cli.retrying_client import PATIENCE, PAUSE
+from gateway.csv_out import CsvOut
 from gateway.sims.views import OrderStanding, SimView
 from gateway.store.named_files import lines_of, open_named
 from gateway.store.private_files import open_private

@@ -25,7 +25,19 @@ def moment(text: str | None, option: str) -> int | None:
         ) from None
 
 
+def window(since: str | None, until: str | None) -> tuple[int | None, int | None]:
+    """Read from when until when; one that ends before it has begun holds nothing, and nobody means it."""
+    begin, end = moment(since, "--since"), moment(until, "--until")
+    if begin is not None and end is not None and end <= begin:
+        raise typer.BadParameter(
+            f"{until!r} is not after --since: the time itself is left out, so a day ends with the next one's date",
+            param_hint="--until",
+        )
+    return begin, end
+
+
 def chosen(number: str, since: str | None, until: str | None) -> dict[str, object]:
     """Return the filters that are wanted as the actions take them."""
-    found = {"number": number or None, "since": moment(since, "--since"), "until": moment(until, "--until")}
+    begin, end = window(since, until)
+    found = {"number": number or None, "since": begin, "until": end}
     return {name: value for name, value in found.items() if value is not None}

@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from gateway.charity.causes import TRANSMIT_WITHIN, Agreement, Cause, Successor
+from gateway.ledger.accounts import UNASSIGNED
 from gateway.settings.sections.section import Section
 from gateway.settings.values import Country, Currency, Id, Price, Text
 
@@ -130,7 +131,15 @@ class CauseEntry(Section):
         )
 
 
-CAUSES_FILE: Final = dict[Id, CauseEntry]
+def _is_no_account(cause_id: str) -> str:
+    """Refuse the name of what is owed to no cause yet: exports, packs and reports would take the one for the other."""
+    if cause_id == UNASSIGNED:
+        message = f"no cause can be called {UNASSIGNED}: it is what the books call giving of those who chose none"
+        raise ValueError(message)
+    return cause_id
+
+
+CAUSES_FILE: Final = dict[Annotated[Id, AfterValidator(_is_no_account)], CauseEntry]
 """The shape of causes.yaml: each cause under its id."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Final, get_args, get_origin
@@ -149,6 +150,7 @@ def _model_in(shape: Any) -> type[BaseModel] | None:  # noqa: ANN401  (a type ex
     return None
 
 
+_DIGITS: Final = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _SENTENCES: Final = {
     "int_type": "must be a whole number, not {given}",
     "bool_type": "must be true or false, not {given}",
@@ -171,6 +173,8 @@ def _sentence(finding: ErrorDetails) -> str:
         return str(context["error"])
     if kind == "string_type":
         return _quote_it(value)
+    if kind == "int_type" and isinstance(value, str) and _DIGITS.fullmatch(value):
+        return "must be a whole number of at most 18 digits, without quotes and without zeros in front"
     template = _SENTENCES.get(kind)
     if template is None:
         return finding["msg"]

@@ -81,6 +81,9 @@ def _rows(lines: "Reader", path: Path) -> Iterator[tuple[str, CalledRates]]:
             message = f"{path}: has more than {MOST} rows"
             raise ValueError(message)
         yield prefix, rates
+    if not seen:
+        message = f"{path}: has no rows: every number would cost what an ordinary one does"
+        raise ValueError(message)
 
 
 def _records(lines: "Reader", path: Path) -> Iterator[list[str]]:

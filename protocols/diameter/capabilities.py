@@ -64,6 +64,20 @@ class LocalNode(msgspec.Struct, frozen=True):
         same = msgspec.structs.asdict(self._capabilities())
         return encode(CapabilitiesExchangeAnswer(result_code=ResultCode.DIAMETER_SUCCESS, **same))
 
+    def refusing_answer(self, error: DiameterError) -> bytes:
+        """The body of our CEA that refuses: but for 3xxx it has all that a CEA must have (RFC 6733 §5.3.2, §7.2)."""
+        if error.result_code // 1000 == 3:
+            return self.refusal(error)
+        same = msgspec.structs.asdict(self._capabilities())
+        return encode(
+            CapabilitiesExchangeAnswer(
+                result_code=error.result_code,
+                error_message=error.message,
+                failed_avp=(error.failed_avp,) if error.failed_avp else (),
+                **same,
+            )
+        )
+
     def watchdog_request(self) -> bytes:
         """The body of a DWR."""
         identity = self.identity

@@ -316,7 +316,7 @@ class Peer(StreamSession[DiameterError, Event]):
     def _refuse_cer(self, now: float, _header: Header | None, _frame: bytes) -> None:
         assert self._cer is not None
         assert self._refusal is not None
-        self._answer(self._cer, self.local.refusal(self._refusal), self._refusal.result_code)
+        self._answer(self._cer, self.local.refusing_answer(self._refusal), self._refusal.result_code)
         self._close(CloseReason.REFUSED, now, f"{self._refusal.result_code} {self._refusal.message}")
 
     def _snd_cea(self, now: float, _header: Header | None, _frame: bytes) -> None:

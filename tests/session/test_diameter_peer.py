@@ -207,6 +207,18 @@ def test_a_cer_that_cannot_be_taken_is_answered_and_the_connection_closed(messag
     assert closed(peer).reason is CloseReason.REFUSED
 
 
+def test_a_cea_that_refuses_has_what_every_cea_must_have_and_names_the_offending_avp():
+    peer = new_peer(Role.RESPONDER, OURS)
+    peer.connected(0.0)
+    unknown = encode_avp(9999, b"x", 9999)
+    peer.receive(encode_message(0x80, 257, 0, 1, 1, only_message(cer())[1][20:] + unknown), 0.0)
+    _, frame = only_message(peer.data_to_send())
+    answer = decode(CapabilitiesExchangeAnswer, frame)
+    assert (answer.result_code, answer.failed_avp) == (5001, (unknown,))
+    assert (answer.host_ip_address, answer.vendor_id, answer.product_name) == ((HERE,), 0, "TPO gateway")
+    assert answer.auth_application_id == (4,)
+
+
 def test_the_initiator_learns_why_it_was_refused():
     pair = Pair(theirs=(16777238,))
     pair.connect()

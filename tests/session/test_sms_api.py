@@ -90,6 +90,19 @@ def test_a_reference_is_taken_once_and_not_for_another_text(desk):
     assert ids[0] == ids[1] != ids[2] == first[1]["id"]
 
 
+def test_an_idempotency_key_is_the_reference_of_a_text_that_has_none_and_is_refused_where_it_would_do_nothing(desk):
+    key = {"Idempotency-Key": "key-1"}
+    first, again = desk.ask("/v1/sms", GOOD, **key), desk.ask("/v1/sms", {**GOOD, "reference": None}, **key)
+    assert (first[0], first[1]["reference"]) == (202, "key-1")
+    assert again[1]["id"] == first[1]["id"]
+    is_problem(desk.ask("/v1/sms", {**GOOD, "text": "other"}, **key), 409, "sms.reference")
+    assert desk.ask("/v1/sms", {**GOOD, "reference": "order-3"}, **key)[1]["reference"] == "order-3"
+    for wrong in ("k" * 256, ""):
+        is_problem(desk.ask("/v1/sms", GOOD, **{"Idempotency-Key": wrong}), 400, "order.key")
+    is_problem(desk.ask("/v1/sms/batch", [{**GOOD, "reference": "order-3"}, GOOD], **key), 400, "sms.batch")
+    assert desk.ask("/v1/sms/batch", [{**GOOD, "reference": "order-3"}], **key)[0] == 202
+
+
 def test_a_text_to_or_from_any_form_of_a_number_is_the_same_text(desk):
     forms = ["447700900123", "+447700900123", "00447700900123", "07700900123", " 07700900123 "]
     answers = [desk.ask("/v1/sms", {**GOOD, "to": to, "reference": "forms"}) for to in forms]

@@ -50,10 +50,10 @@ keywords: {ROOT}/config/keywords.yaml
         written = self.config.read_text().replace("tpo.sock}", f"tpo.sock, tokens: [{tokens}]}}")
         self.config.write_text(written)
 
-    def ask(self, path, body=None, token=TOKENS["operator"]):
+    def ask(self, path, body=None, token=TOKENS["operator"], **named):
         """GET, or POST a body: (status, what came, its content type)."""
         data = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        headers = ({"Authorization": f"Bearer {token}"} if token else {}) | named
         request = urllib.request.Request(f"http://127.0.0.1:{self.http_port}{path}", data=data, headers=headers)
         try:
             with urllib.request.urlopen(request, timeout=PATIENCE) as answer:

@@ -122,7 +122,7 @@ def export(
     """
     from gateway.api.answers.rows import GiftAidSchedule  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
-    from gateway.cli.csv_out import CsvOut  # noqa: PLC0415  (as above)
+    from gateway.csv_out import CsvOut  # noqa: PLC0415  (as above)
 
     with asking(context.of(ctx).client_settings) as ask:
         found = ask("charity.gift-aid.export", {"cause": cause, "period": period}, GiftAidSchedule)

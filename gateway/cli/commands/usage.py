@@ -9,11 +9,11 @@ import typer
 
 from gateway.cli import completion, context
 from gateway.cli.context import AsJson
-from gateway.cli.csv_out import CsvOut
 from gateway.cli.errors import ExitCode
-from gateway.cli.filters import Number, moment
+from gateway.cli.filters import Number, moment, window
 from gateway.cli.output import emit, emit_pages, json_text
 from gateway.cli.pages import pages
+from gateway.csv_out import CsvOut
 
 if TYPE_CHECKING:
     from gateway.cli.client import Listing
@@ -194,7 +194,8 @@ def export(
     form = "json" if as_json else form
     if form not in ("csv", "json"):
         raise typer.BadParameter("give csv or json", param_hint="--format")
-    wanted = {"start": moment(start, "--since"), "end": moment(end, "--until"), "number": number}
+    begin, before = window(start, end)
+    wanted = {"start": begin, "end": before, "number": number}
     with asking(context.of(ctx).client_settings) as ask:
         for count, page in enumerate(pages(ask, "usage.export", wanted, limit=limit)):
             _write(page, form, head=count == 0)

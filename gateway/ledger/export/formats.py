@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from gateway.csv_out import safe
 from gateway.ledger.accounts import (
     ABSORBED,
     ADDED_TAX,
@@ -195,7 +196,7 @@ class Hledger:
 
 
 class Csv:
-    """A row a transaction, then a row an account with what it stands at (RFC 4180)."""
+    """A row a transaction, then a row an account with what it stands at (RFC 4180); a reference is no formula there."""
 
     def head(self, currencies: Sequence[str]) -> str:  # noqa: ARG002  (as the others have it)
         """Write the names of the columns."""
@@ -224,7 +225,7 @@ class Csv:
 
 def _rows(rows: Iterable[Sequence[object]]) -> str:
     text = StringIO()
-    csv.writer(text).writerows(rows)
+    csv.writer(text).writerows([safe(str(cell)) for cell in row] for row in rows)
     return text.getvalue()
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from gateway.environment import wall_clock
 from gateway.ledger.money import format_amount
 from gateway.rating.destinations import are_free
 from gateway.rating.paid_service_limits import limit_of
-from gateway.rating.plan_taxes import Treatment
+from gateway.rating.plan_taxes import PlanTax, Treatment
 from gateway.rating.prices import service_price
+from gateway.rating.taxes import Jurisdiction
 from gateway.settings.checks.found import Found
 from gateway.settings.error_messages import Report
 from gateway.settings.problems import did_you_mean
@@ -73,7 +78,18 @@ def check_taxes(found: Found, report: Report) -> None:
             report.error(("plans",), f"{where}: is in {jurisdiction.currency}, the plan in {plan.currency}")
         elif plan.tax.treatment is Treatment.EXCLUSIVE and not jurisdiction.added:
             report.error(("plans",), f"{where}: {jurisdiction.id} in taxes has nothing that is added to prices")
-        elif plan.tax.treatment is Treatment.INCLUSIVE and plan.tax.kind not in {
-            rate.kind for rate in jurisdiction.rates
-        }:
-            report.error(("plans",), f"{where}: {jurisdiction.id} in taxes has no rates of kind {plan.tax.kind}")
+        elif plan.tax.treatment is Treatment.INCLUSIVE:
+            _check_rates(jurisdiction, plan.tax, where, report)
+
+
+def _check_rates(jurisdiction: Jurisdiction, tax: PlanTax, where: str, report: Report) -> None:
+    """Refuse a tax that has no rate, and warn of one whose first rate is still to come: nothing is booked as tax until then."""
+    begins = min((rate.valid_from for rate in jurisdiction.rates if rate.kind == tax.kind), default=None)
+    if begins is None:
+        report.error(("plans",), f"{where}: {jurisdiction.id} in taxes has no rates of kind {tax.kind}")
+    elif begins > wall_clock():
+        day = datetime.fromtimestamp(begins / 1_000_000, ZoneInfo(jurisdiction.timezone)).date()
+        message = (
+            f"the first rate of kind {tax.kind} of {jurisdiction.id} in taxes is of {day}: no tax is booked until then"
+        )
+        report.warn(("plans",), f"{where}: {message}")

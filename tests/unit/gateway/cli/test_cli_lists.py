@@ -36,7 +36,7 @@ def test_filters_go_to_the_gateway(config, tmp_path, action, words, period):
         "--since",
         "2026-11-01",
         "--until",
-        "2026-11-01T01:00:00+01:00",
+        "2026-11-01T01:00:01+01:00",
         "--limit",
         "7",
     ]
@@ -46,7 +46,7 @@ def test_filters_go_to_the_gateway(config, tmp_path, action, words, period):
             assert main(["--config", config, *words, "--account", "revenue"]) == 0
             assert script.params(action)[1]["account"] == "revenue"
     params = script.params(action)[0]
-    wanted = {"number": "447700900001", period[0]: NOVEMBER, period[1]: NOVEMBER, "limit": 7}
+    wanted = {"number": "447700900001", period[0]: NOVEMBER, period[1]: NOVEMBER + 1_000_000, "limit": 7}
     assert wanted.items() <= params.items()
 
 
@@ -54,6 +54,13 @@ def test_filters_go_to_the_gateway(config, tmp_path, action, words, period):
 def test_a_time_that_is_none_is_a_usage_error(config, words, capsys):
     assert main(["--config", config, *words, "--since", "yesterday"]) == 64
     assert "is no RFC 3339 time" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["usage", "export"], ["order", "list"], ["ledger", "journal"]])
+@pytest.mark.parametrize("until", ["2026-10-31", "2026-11-01", "2026-11-01T01:00:00+01:00"])
+def test_a_period_that_ends_before_it_has_begun_is_a_usage_error_and_not_an_empty_list(config, words, until, capsys):
+    assert main(["--config", config, *words, "--since", "2026-11-01", "--until", until]) == 64
+    assert f"'{until}' is not after --since" in capsys.readouterr().err
 
 
 class Asked:

@@ -170,6 +170,7 @@ def test_what_cannot_be_meant_is_refused(problems, text, problem):
     [
         ("", "world.csv:1: the first line has the columns, prefix and any of name, voice"),
         ("prefix,price\n", "world.csv:1: the first line has the columns"),
+        ("prefix,voice\n,\n", "world.csv: has no rows: every number would cost what an ordinary one does"),
         ("prefix,voice\n33,0.2\n33,0.3\n", "world.csv:3: prefix 33 stands twice"),
         ("prefix,voice\n0033,0.2\n", "world.csv:2: must be the first digits of a phone number"),
         ("prefix,voice\n33,x\n", "world.csv:2: must be an amount in major units"),

@@ -279,6 +279,18 @@ def test_yaml_problems_and_wrong_values_are_told_together_and_not_twice(problems
     ]
 
 
+@pytest.mark.parametrize("written", ["18446744073709551616", "'10000000'", "010"])
+def test_digits_that_are_no_quantity_are_told_as_what_they_are(problems, written):
+    text = f"operator: {{name: TPO}}\nstore: {{url: sqlite:///x}}\napi: {{}}\ncharging: {{slice: {written}}}\n"
+    wanted = "must be a whole number of at most 18 digits, without quotes and without zeros in front"
+    assert [line for line in problems(text) if "slice" in line] == [f"gateway.yaml:4: charging.slice: {wanted}"]
+
+
+def test_no_cause_is_called_what_the_books_call_giving_of_those_who_chose_none(problems):
+    (problem,) = problems(SMALLEST, causes="c: {name: C, country: GB}\nunassigned: {name: U, country: GB}\n")
+    assert problem.startswith("causes.yaml:2: unassigned: no cause can be called unassigned")
+
+
 def test_a_file_that_is_no_mapping(problems):
     for text in ("", "- a\n", "text"):
         assert problems(text) == ["gateway.yaml:1: file: must be a mapping with the sections operator, store and api"]

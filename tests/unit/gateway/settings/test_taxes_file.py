@@ -79,6 +79,14 @@ def test_a_plan_says_whose_tax_it_includes_and_until_when_its_former_version_is_
     assert settings(GB, ", grandfathered: true").plans["p"].kept_until == FOR_GOOD
 
 
+def test_a_tax_whose_first_rate_is_still_to_come_is_warned_of_as_nothing_is_booked_until_then(settings):
+    future = GB.replace("2010-01-01: 17.5, 2011-01-04: 20", "2910-01-04: 20")
+    (warning,) = [each.message for each in settings(future, ", tax: {inclusive: GB}").warnings]
+    first = "the first rate of kind standard of GB in taxes is of 2910-01-04"
+    assert warning == f"p.tax.inclusive: {first}: no tax is booked until then"
+    assert not settings(GB, ", tax: {inclusive: GB}").warnings
+
+
 def test_a_plan_whose_tax_is_in_no_table_is_refused(problems):
     assert problems(GB, ", tax: {inclusive: FR}") == ["p.tax.inclusive: taxes has no FR"]
     assert problems(GB, ", tax: {inclusive: GB, kind: zero}") == [

@@ -10,8 +10,9 @@ from support.scripted_gateway import scripted, write_config
 from gateway.cli import main
 from gateway.cli.bulk_rows import Fault
 from gateway.cli.bulk_run import Results
-from gateway.cli.csv_out import CsvOut, safe
 from gateway.cli.output import complain, emit, json_text
+from gateway.csv_out import CsvOut, safe
+from gateway.ledger.export.formats import FORMATS, Standing, Written
 
 FORMULA = "=cmd|'/C calc'!A0"
 HOSTILE = [FORMULA, "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "-", "-1.5e3", "\uff1d1+1"]
@@ -21,6 +22,17 @@ HOSTILE = [FORMULA, "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "-", "-1
 def test_what_begins_like_a_formula_is_text(text):
     assert safe(text).startswith("'")
     assert safe(text).isprintable()
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_reference_of_an_entry_is_no_formula_to_the_auditor_who_opens_the_export(text):
+    written = Written("2026-11-27", "topup", "cash", "wallet:1", 1_000_000, "GBP", 7, text)
+    (row,) = csv.reader(io.StringIO(FORMATS["csv"].transactions([written]), newline=""))
+    assert row == ["2026-11-27", "topup", "7", "cash", "wallet:1", "1.000000", "GBP", safe(text)]
+    (balance,) = csv.reader(
+        io.StringIO(FORMATS["csv"].closing("2026-12-01", [Standing("cash", "GBP", -5)]), newline="")
+    )
+    assert balance[5] == "-0.000005"
 
 
 @pytest.mark.parametrize("text", ["", "447700900101", "-1.50", "-3", "a=b", "ocs;1;2", "12.50", "caf\u00e9"])
