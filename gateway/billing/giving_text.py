@@ -8,7 +8,7 @@ from gateway.charity.giving_report import AMOUNTS, CAUSE, COMPANY, PUBLIC, PUBLI
 from gateway.charity.public_sums import SMALLER
 from gateway.charity.remittance import Remittance
 from gateway.charity.tenth_states import State
-from gateway.ledger.accounts import UNASSIGNED
+from gateway.ledger.account_names import UNASSIGNED
 
 STATES: Final = (State.ACCRUED, State.CONFIRMED, State.PAYABLE, State.INSTRUCTED)
 BAR: Final = 40

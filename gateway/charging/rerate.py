@@ -26,7 +26,8 @@ from gateway.charity.accruals import RunningTenth
 from gateway.charity.choices import Share
 from gateway.charity.choices import at as choice_at
 from gateway.charity.policies import WHOLE
-from gateway.ledger.accounts import UNASSIGNED, cause_account
+from gateway.ledger.account_names import UNASSIGNED
+from gateway.ledger.accounts import cause_account
 from gateway.ledger.allowance_kinds import ADDS
 from gateway.rating.grandfathering import version_for
 from gateway.rating.plans import Cap, Plan, Rate, caps_of

@@ -17,7 +17,7 @@ from gateway.charity.policies import Policy, given_anyhow
 from gateway.charity.standings import Account, Move, Roads, Standing, all_moves
 from gateway.charity.tenth_states import State, Stream, account_of, sides
 from gateway.charity.unpaid_reading import accrued, first_at, still_unpaid
-from gateway.ledger.accounts import UNASSIGNED
+from gateway.ledger.account_names import UNASSIGNED
 from gateway.ledger.books import Books
 from gateway.ledger.entries import Entry
 from gateway.store import lock

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, case, func, select
 from gateway.charity.policies import WHOLE, Policy
 from gateway.charity.standings import Account
 from gateway.charity.tenth_states import State, Stream, state_of
-from gateway.ledger.accounts import UNASSIGNED
+from gateway.ledger.account_names import UNASSIGNED
 from gateway.ledger.balances import account_names
 from gateway.rating.prices import half_even
 from gateway.store.sealed_months.parts import parts

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, case, func, or_, select
 from gateway.charity.standings import Account
 from gateway.charity.tenth_states import State, Stream, Way, state_of
 from gateway.charity.unpaid_reading import ELSEWHERE
-from gateway.ledger.accounts import UNASSIGNED
+from gateway.ledger.account_names import UNASSIGNED
 from gateway.ledger.balances import account_names
 from gateway.store.sealed_months.parts import parts
 from gateway.store.tables import transfers

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from gateway.charity.tenth_states import TABLE, State, Stream, Way
-from gateway.ledger.accounts import UNASSIGNED
+from gateway.ledger.account_names import UNASSIGNED
 
 _FIELDS: Final[Mapping[State, str]] = {
     State.CONFIRMED: "confirmed",

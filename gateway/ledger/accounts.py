@@ -6,6 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from gateway.ledger.account_names import UNASSIGNED
 from gateway.rating.taxes import FEDERAL, percent
 from gateway.store.tables import accounts
 
@@ -13,7 +14,6 @@ REVENUE = "revenue"
 CASH = "cash"
 OPENING = "opening"
 GIVING = "giving"
-UNASSIGNED = "unassigned"
 REFUNDS = "refunds"
 """What is owed to customers who left."""
 WRITE_OFFS = "write-offs"

@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from gateway.ledger.account_names import UNASSIGNED
 from gateway.ledger.accounts import (
     ABSORBED,
     ADDED_TAX,
@@ -26,7 +27,6 @@ from gateway.ledger.accounts import (
     REVENUE,
     SERVICE_CHARGES,
     TENTH_PREFIXES,
-    UNASSIGNED,
     VAT,
     WRITE_OFFS,
     cause_account,

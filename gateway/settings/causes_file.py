@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from gateway.charity.causes import TRANSMIT_WITHIN, Agreement, Cause, Successor
-from gateway.ledger.accounts import UNASSIGNED
+from gateway.ledger.account_names import UNASSIGNED
 from gateway.settings.sections.section import Section
 from gateway.settings.values import Country, Currency, Id, Price, Text
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, select
 from gateway.charity.months import title
 from gateway.charity.public_sums import SMALLER
 from gateway.charity.publication import published
-from gateway.ledger.accounts import UNASSIGNED
+from gateway.ledger.account_names import UNASSIGNED
 from gateway.messaging.texts import TextState
 from gateway.privacy.masks import mask
 from gateway.sims import queries

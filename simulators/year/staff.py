@@ -22,7 +22,7 @@ from gateway.api.answers.charity import (
 from gateway.api.answers.usage import UsageRerated
 from gateway.billing.references import reference_of
 from gateway.cli.bank_files import lines_of
-from gateway.ledger.accounts import UNASSIGNED
+from gateway.ledger.account_names import UNASSIGNED
 from gateway.subscribers.queries import find
 from simulators.bank import Bank, Order, minor_units
 from simulators.year.gateway import CHECKER, MAKER, Gateway, expect, pause

@@ -12,7 +12,8 @@ from gateway.billing.packs.labels import Labels
 from gateway.billing.packs.reading import Behind, NotKept, of_what
 from gateway.billing.packs.row_leaves import RowLeaves
 from gateway.charity.policies import POLICIES, SALE, SERVICES, Policy
-from gateway.ledger.accounts import UNASSIGNED, cause_account
+from gateway.ledger.account_names import UNASSIGNED
+from gateway.ledger.accounts import cause_account
 from gateway.store.tables import cause_payments, charity_months, payouts
 from gateway.store.versions import POLICY, read
 

@@ -9,7 +9,8 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, FromClause, Select, and_, select
 
-from gateway.ledger.accounts import UNASSIGNED, cause_account
+from gateway.ledger.account_names import UNASSIGNED
+from gateway.ledger.accounts import cause_account
 from gateway.ledger.balances import account_names
 from gateway.ledger.checks.examined import SHOWN, Examined, Finding, ReadChoices
 from gateway.store.nodes import SPAN_BITS
