@@ -5,13 +5,13 @@ import itertools
 import msgspec
 import pytest
 from sqlalchemy import select
+from support.billing_fixture import EndLine
 from support.books import check
 from support.charging_fixture import INITIAL, MSISDN, PENNY, PLANS, TERMINATION, ccr, charging_place, service
 from support.lane_fixture import EVIDENCE_KEY
 from support.taxed_place import LONDON, book, record
 
 from gateway.balance.added_taxes import BookAddedTax, FinishAddedTaxes, OpenTaxAccounts, accounts_of
-from gateway.balance.endings import settle
 from gateway.balance.line_terms import SetCreditLimit
 from gateway.balance.refunds import RefundUsage, charged
 from gateway.balance.tax_areas import SetTaxArea
@@ -19,11 +19,9 @@ from gateway.balance.topups import Payment, TopUp
 from gateway.balance.wallets import WalletRows
 from gateway.charity.policies import recompute
 from gateway.ledger.added_taxes import due_month
-from gateway.ledger.books import Books
 from gateway.rating.plan_taxes import PlanTax, Treatment
 from gateway.rating.taxes import AddedTax, Jurisdiction
 from gateway.store import tables
-from gateway.store.batch import Unit
 
 NUMBERS = itertools.count()
 US = PlanTax(Treatment.EXCLUSIVE, "US")
@@ -127,7 +125,7 @@ def test_a_line_on_monthly_terms_that_ends_with_a_debt_has_the_taxes_of_its_last
     place.lane.run(SetCreditLimit("msisdn", MONTHLY["msisdn"], 100 * POUND, "ann", "pays monthly"))
     for session in range(5):
         use(place, f"pgw;monthly;{session}", MONTHLY["imsi"])
-    place.lane.run(_End(owner))
+    place.lane.run(EndLine(owner))
     place.ticks.skip(17 * DAY)
     add(place)
     taxes = [(name, amount) for line, name, amount, _ in booked(place) if line == owner]
@@ -141,26 +139,11 @@ def test_a_line_on_monthly_terms_that_ends_with_a_debt_has_the_taxes_of_its_last
 
 
 def test_a_line_that_has_ended_and_is_settled_is_asked_for_no_taxes(place):
-    place.lane.run(_End(place.owner))
+    place.lane.run(EndLine(place.owner))
     place.ticks.skip(17 * DAY)
     add(place)
     assert place.owner not in [owner for owner, *_ in booked(place)]
     assert findings(place) == []
-
-
-class _End(Unit):
-    """End a line as its order does."""
-
-    touches = (WalletRows,)
-    line: int
-
-    def keys(self, row_set, batch):
-        return (self.line,)
-
-    def decide(self, batch) -> None:
-        books, wallet = batch.policy(Books), batch.row_set(WalletRows).get(self.line)
-        books.post(batch, settle(wallet, books.account, batch.now, 7, batch.take_id).entries)
-        wallet.status = "terminated"
 
 
 def test_a_month_that_was_stopped_in_its_middle_goes_on_and_books_nothing_twice(place):
