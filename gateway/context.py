@@ -18,6 +18,7 @@ from gateway.balance.still_needed import check_nothing_needed_goes
 from gateway.charity.sealed_causes import CauseSeals
 from gateway.environment import Environment
 from gateway.ledger import accounts
+from gateway.ledger.account_names import SYSTEM
 from gateway.ledger.journal import latest_entry
 from gateway.ledger.seals import FILE_NAME
 from gateway.privacy.access import RecordAccess
@@ -74,7 +75,7 @@ class OpenAccounts(Unit):
 
 def account_names(causes: Iterable[str]) -> tuple[str, ...]:
     """Name every account that the books need for these causes."""
-    return (*accounts.SYSTEM, *(name for cause in causes for name in accounts.accounts_of(cause)))
+    return (*SYSTEM, *(name for cause in causes for name in accounts.accounts_of(cause)))
 
 
 def upgrade_keys(settings: Settings) -> schema.Keys:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from gateway.balance import allowance_entries, credit
 from gateway.balance.allowance_entries import AllowanceEntry
 from gateway.balance.wallets import Wallet, WalletRows
-from gateway.ledger import accounts
+from gateway.ledger import account_names, accounts
 from gateway.ledger.added_taxes import ADDED, DONE, AddedTax
 from gateway.ledger.books import Books
 from gateway.ledger.entries import Entry
@@ -87,7 +87,7 @@ class OpenTaxAccounts(Unit):
 
     def decide(self, batch: Batch) -> None:
         """Open those that are missing."""
-        for made in accounts.ensure(batch.connection, [*accounts.SYSTEM, *self.names]).made:
+        for made in accounts.ensure(batch.connection, [*account_names.SYSTEM, *self.names]).made:
             batch.prove(tables.accounts, made)
 
 

@@ -16,7 +16,7 @@ from gateway.balance.wallets import Wallet
 from gateway.charity.accruals import RunningTenth, accrue
 from gateway.charity.choices import Share
 from gateway.charity.policies import Policy
-from gateway.ledger.accounts import (
+from gateway.ledger.account_names import (
     ABSORBED,
     BREAKAGE,
     BREAKAGE_VAT,
@@ -27,8 +27,8 @@ from gateway.ledger.accounts import (
     REVENUE,
     SERVICE_CHARGES,
     WRITE_OFFS,
-    gifts_account,
 )
+from gateway.ledger.accounts import gifts_account
 from gateway.ledger.allowance_kinds import EXPIRY
 from gateway.ledger.entries import Entry
 

@@ -13,7 +13,7 @@ from gateway.balance.allowance_entries import AllowanceEntry
 from gateway.balance.allowances import MONEY
 from gateway.balance.bookings import Account, Booked
 from gateway.balance.wallets import Wallet
-from gateway.ledger.accounts import BREAKAGE, BREAKAGE_VAT
+from gateway.ledger.account_names import BREAKAGE, BREAKAGE_VAT
 from gateway.ledger.allowance_kinds import EXPIRY, GRANT, REFUND, USE
 from gateway.ledger.entries import Entry
 from gateway.rating.prices import half_even

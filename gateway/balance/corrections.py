@@ -7,7 +7,7 @@ import msgspec
 
 from gateway.balance.bookings import Account
 from gateway.balance.wallets import Wallet
-from gateway.ledger.accounts import GIVING, REVENUE
+from gateway.ledger.account_names import GIVING, REVENUE
 from gateway.ledger.entries import Entry
 
 

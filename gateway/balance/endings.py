@@ -8,7 +8,7 @@ from gateway.balance.allowances import BUNDLE, MONEY, PROMOTION, UNITS, Allowanc
 from gateway.balance.bookings import Account, Booked, Giving
 from gateway.balance.wallets import Wallet
 from gateway.charity.accruals import RunningTenth, take_back
-from gateway.ledger.accounts import REVENUE
+from gateway.ledger.account_names import REVENUE
 from gateway.ledger.allowance_kinds import FORFEIT
 from gateway.ledger.entries import Entry
 from gateway.rating.billing_days import part_of

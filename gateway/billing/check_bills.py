@@ -18,7 +18,7 @@ from gateway.billing.cuts import RUNNING, Close, closes
 from gateway.billing.payments import CHARGEBACK, PAYMENT
 from gateway.billing.rounding import rounded, unit_of
 from gateway.billing.series import BILL, CREDIT_NOTE
-from gateway.ledger.accounts import HIGHEST_SYSTEM
+from gateway.ledger.account_names import HIGHEST_SYSTEM
 from gateway.ledger.checks.examined import SHOWN, Finding
 from gateway.store.errors import StoreUnavailable
 from gateway.store.sealed_months.parts import Part, parts, unreadable

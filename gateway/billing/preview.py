@@ -13,7 +13,7 @@ from gateway.billing.cuts import NOTHING, REOPENED, Close, Cut, Slice, closes, t
 from gateway.billing.reading import Draft, drafts, lines
 from gateway.billing.statement import lines_of
 from gateway.charity.months import following
-from gateway.ledger.accounts import HIGHEST_SYSTEM
+from gateway.ledger.account_names import HIGHEST_SYSTEM
 from gateway.store.engine import join_whole_tables, sort_on_disk
 from gateway.store.sealed_months.parts import parts
 from gateway.store.tables import transfers

@@ -40,7 +40,7 @@ from gateway.billing.content import (
 )
 from gateway.billing.cuts import Slice
 from gateway.billing.taxation import TaxSums, components_of, rates_of
-from gateway.ledger.accounts import HIGHEST_SYSTEM
+from gateway.ledger.account_names import HIGHEST_SYSTEM
 from gateway.ledger.added_taxes import ADDED
 from gateway.ledger.taxable import BOOKED, OTHERS, USE, Taxable
 from gateway.rating.rate_keys import EMERGENCY, TOLL_FREE

@@ -6,8 +6,8 @@ import msgspec
 
 from gateway.charity.choices import Share
 from gateway.charity.policies import WHOLE, Policy
-from gateway.ledger.account_names import UNASSIGNED
-from gateway.ledger.accounts import GIVING, cause_account
+from gateway.ledger.account_names import GIVING, UNASSIGNED
+from gateway.ledger.accounts import cause_account
 from gateway.ledger.entries import Entry
 
 REVERSAL = "accrual_reversal"

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, and_, case, func, or_, select
 from gateway.charity.public_sums import SMALLER, Key, unit_of
 from gateway.charity.publication import KINDS, MARK, carried_owner, cause_of
 from gateway.charity.sealed_causes import CauseSeals
-from gateway.ledger.accounts import HIGHEST_SYSTEM
+from gateway.ledger.account_names import HIGHEST_SYSTEM
 from gateway.ledger.balances import account_names
 from gateway.ledger.checks.examined import SHOWN, Finding
 from gateway.ledger.checks.tenths import RUNNING_SINCE

@@ -14,8 +14,7 @@ from sqlalchemy import Connection, Row, func, insert, select
 from gateway.charity.confirmation import lock_standings, read_standings, save_standings
 from gateway.charity.standings import Account, Standing
 from gateway.charity.tenth_states import State, Stream, account_of
-from gateway.ledger.account_names import UNASSIGNED
-from gateway.ledger.accounts import PROFIT_SHARE
+from gateway.ledger.account_names import PROFIT_SHARE, UNASSIGNED
 from gateway.ledger.books import Books
 from gateway.ledger.entries import Entry
 from gateway.ledger.money import format_amount

@@ -22,8 +22,8 @@ from gateway.charity.public_sums import Decision, Figure, Giving, Key, decide
 from gateway.charity.sealed_causes import CauseSeals
 from gateway.events.outbox import Event, emit, source_of
 from gateway.events.times import rfc3339
-from gateway.ledger.account_names import UNASSIGNED
-from gateway.ledger.accounts import HIGHEST_SYSTEM, cause_account, gifts_account
+from gateway.ledger.account_names import HIGHEST_SYSTEM, UNASSIGNED
+from gateway.ledger.accounts import cause_account, gifts_account
 from gateway.ledger.balances import account_names
 from gateway.ledger.money import format_amount
 from gateway.store.batch import Batch, Unit

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from gateway.bank.camt import BOOKED, BankLine
 from gateway.ledger import accounts
+from gateway.ledger.account_names import CASH, CHARITY_BANK
 from gateway.ledger.balances import account_names
 from gateway.ledger.books import Books
 from gateway.ledger.entries import Entry
@@ -116,11 +117,11 @@ def book_receipts(batch: Batch, receipts: Iterable[Receipt]) -> int:
 
 
 def _entry(batch: Batch, receipt: Receipt) -> Entry:
-    name = accounts.matcher_account(receipt.campaign) if receipt.campaign else accounts.CASH
+    name = accounts.matcher_account(receipt.campaign) if receipt.campaign else CASH
     for row in accounts.ensure(batch.connection, [name]).made:
         batch.prove(account_rows, row)
     books = batch.policy(Books)
-    into, of = books.account(accounts.CHARITY_BANK), books.account(name)
+    into, of = books.account(CHARITY_BANK), books.account(name)
     return Entry(
         kind=receipt.kind,
         debit=of if receipt.back else into,
@@ -188,7 +189,7 @@ def known_campaigns(connection: Connection) -> dict[str, str]:
 
 def booked_balance(connection: Connection, until: int) -> dict[str, int]:
     """Return what the charity account stands at by the books before a time, by currency: by the day that the bank says."""
-    numbers = [number for number, name in account_names(connection).items() if name == accounts.CHARITY_BANK]
+    numbers = [number for number, name in account_names(connection).items() if name == CHARITY_BANK]
     sums: dict[str, int] = {}
     for _, _, currency, amount in _moved(connection, numbers, until):
         sums[currency] = sums.get(currency, 0) - amount

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from gateway.ledger.accounts import CHARITY_BANK
+from gateway.ledger.account_names import CHARITY_BANK
 
 PAGE: Final = Path("docs/tenth-states.md")
 

@@ -12,8 +12,7 @@ from sqlalchemy import Connection, and_, func, or_, select
 from gateway.charity.standings import Account
 from gateway.charity.tenth_states import State, Stream, Way, state_of
 from gateway.charity.unpaid import CHARGES, GIVEN_BACK, TAKEN_BACK, TENTHS, Charge, Charges, Lent, Row, covers, unpaid
-from gateway.ledger.account_names import UNASSIGNED
-from gateway.ledger.accounts import HIGHEST_SYSTEM, WRITE_OFFS
+from gateway.ledger.account_names import HIGHEST_SYSTEM, UNASSIGNED, WRITE_OFFS
 from gateway.ledger.balances import Selection, account_names, journal_totals
 from gateway.store.sealed_months.parts import parts
 from gateway.store.tables import transfers

@@ -9,7 +9,8 @@ from typing import Final
 import msgspec
 from sqlalchemy import Column, ColumnElement, Connection, func, select, union
 
-from gateway.ledger.accounts import HIGHEST_SYSTEM, WALLET, account_name, without_cause
+from gateway.ledger.account_names import HIGHEST_SYSTEM, WALLET
+from gateway.ledger.accounts import account_name, without_cause
 from gateway.store.sealed_months.parts import Part, parts
 from gateway.store.sealed_months.records import SealedMonth
 from gateway.store.sealed_months.sums import sums

@@ -14,7 +14,7 @@ from typing import Final
 
 from sqlalchemy import Connection, inspect
 
-from gateway.ledger.accounts import HIGHEST_SYSTEM
+from gateway.ledger.account_names import HIGHEST_SYSTEM
 from gateway.ledger.postings import POSTINGS, AccountClass, Evidence, Posting
 from gateway.store.append_only import APPEND_ONLY, recreate
 from gateway.store.constraints import checks_of, essence, set_checks, set_unique, without_unique

@@ -9,8 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from gateway.ledger.account_names import UNASSIGNED
-from gateway.ledger.accounts import (
+from gateway.ledger.account_names import (
     ABSORBED,
     ADDED_TAX,
     BREAKAGE,
@@ -27,12 +26,11 @@ from gateway.ledger.accounts import (
     REVENUE,
     SERVICE_CHARGES,
     TENTH_PREFIXES,
+    UNASSIGNED,
     VAT,
     WRITE_OFFS,
-    cause_account,
-    gifts_account,
-    matcher_account,
 )
+from gateway.ledger.accounts import cause_account, gifts_account, matcher_account
 
 PAGE: Final = Path("docs/postings.md")
 

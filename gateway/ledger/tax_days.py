@@ -12,7 +12,7 @@ from typing import ClassVar, Final
 import msgspec
 from sqlalchemy import Connection, func, select
 
-from gateway.ledger import accounts
+from gateway.ledger import account_names, accounts
 from gateway.ledger.entries import Entry
 from gateway.ledger.taxable import Gross, PlansByVersion, Span, Taxable, TaxKey, TaxVersions, latest_taxes
 from gateway.rating.taxes import included_after
@@ -142,7 +142,7 @@ class BookTaxDay(Unit):
             return False
         number = batch.take_id()
         names = {accounts.vat_account(each.jurisdiction, each.rate) for each in day.sums if each.tax}
-        opened = accounts.ensure(connection, [*accounts.SYSTEM, *sorted(names)])
+        opened = accounts.ensure(connection, [*account_names.SYSTEM, *sorted(names)])
         for made in opened.made:
             batch.prove(tables.accounts, made)
         content = (_encode(day.versions).decode(), _encode(day.sums).decode())

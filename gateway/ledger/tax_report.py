@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import msgspec
 from sqlalchemy import Connection, func, select
 
-from gateway.ledger.accounts import BREAKAGE, BREAKAGE_VAT, vat_account
+from gateway.ledger.account_names import BREAKAGE, BREAKAGE_VAT
+from gateway.ledger.accounts import vat_account
 from gateway.ledger.money import format_amount
 from gateway.ledger.tax_days import booked
 from gateway.ledger.taxable import TaxKey

@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, select
 
-from gateway.ledger.accounts import REVENUE, SERVICE_CHARGES
+from gateway.ledger.account_names import REVENUE, SERVICE_CHARGES
 from gateway.ledger.allowance_kinds import GRANT
 from gateway.rating.grandfathering import version_for
 from gateway.rating.plan_taxes import PlanTax, Treatment

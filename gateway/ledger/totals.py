@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
-from gateway.ledger.accounts import REVENUE, SERVICE_CHARGES
+from gateway.ledger.account_names import REVENUE, SERVICE_CHARGES
 from gateway.ledger.balances import account_names
 from gateway.ledger.money import format_amount
 from gateway.store.evidence import DAY_US

@@ -19,7 +19,7 @@ from sqlalchemy import select
 from support.books import check
 
 from gateway.charity.policies import recompute
-from gateway.ledger import accounts
+from gateway.ledger import account_names, accounts
 from gateway.ledger.check_process import CheckProcess
 from gateway.rating.plan_versions import content_of
 from gateway.rating.plans import Plan, Rate
@@ -84,7 +84,7 @@ def fill(path, entries):
     schema.prepare(writer)
     with writer.begin() as connection:
         node = nodes.enter(connection, "bench", AT)
-        opened = accounts.ensure(connection, accounts.SYSTEM)
+        opened = accounts.ensure(connection, account_names.SYSTEM)
         chain = Evidence(KEY, node.id)
         chain.append(connection, {"accounts": opened.made}, AT)
         numbers = versions.record(connection, [content_of(PLAN)], 0)

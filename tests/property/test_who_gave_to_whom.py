@@ -26,7 +26,7 @@ from gateway.charity.months import end_of, following
 from gateway.charity.public_sums import FEWEST, SMALLER, Giving, decide
 from gateway.charity.publication import GRACE, MonthReader, PublishMonth
 from gateway.languages.bills import WORDS
-from gateway.ledger import accounts
+from gateway.ledger import account_names, accounts
 from gateway.ledger.money import MICRO
 from gateway.metrics.registry import Metrics
 from gateway.privacy.pseudonyms import Pseudonyms
@@ -208,7 +208,7 @@ class Operator:
         self.cause_of = {int(line): cause for cause, lines in self.members.items() for line in lines}
         with place.writer.begin() as connection:
             named = map(accounts.cause_account, {*self.members, *CAUSES} - {"unassigned"})
-            self.accounts = accounts.ensure(connection, [*accounts.SYSTEM, *named]).numbers
+            self.accounts = accounts.ensure(connection, [*account_names.SYSTEM, *named]).numbers
         self.rated = RatedEvents("ocs.test.example", Pseudonyms(b"k" * 32))
         self.number = place.node.next_id + 1_000_000
         self.prices, self.told, self.pages = [], [], []

@@ -9,7 +9,7 @@ from gateway.billing import close_job
 from gateway.billing.content import read_content
 from gateway.billing.cuts import closes
 from gateway.charity.months import end_of, period_of
-from gateway.ledger.accounts import HIGHEST_SYSTEM
+from gateway.ledger.account_names import HIGHEST_SYSTEM
 from gateway.ledger.books import Books
 from gateway.store.batch import Unit
 from gateway.store.engine import reading

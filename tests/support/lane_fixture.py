@@ -12,7 +12,7 @@ from gateway.balance.line_rules import LineRules
 from gateway.balance.topups import Payment, TopUp
 from gateway.charity.sealed_causes import CauseSeals, read_all
 from gateway.context import EVIDENCE
-from gateway.ledger import accounts
+from gateway.ledger import account_names, accounts
 from gateway.ledger.books import Books
 from gateway.privacy.pseudonyms import derive
 from gateway.store import nodes, unit_codec
@@ -107,7 +107,7 @@ class Workplace:
         with self.writer.begin() as connection:
             self.node = nodes.enter(connection, node, next(self.ticks))
         with self.writer.begin() as connection:
-            opened = accounts.ensure(connection, [*accounts.SYSTEM, *map(accounts.cause_account, CAUSES)])
+            opened = accounts.ensure(connection, [*account_names.SYSTEM, *map(accounts.cause_account, CAUSES)])
             Evidence(EVIDENCE_KEY, self.node.id).append(connection, {"accounts": opened.made}, next(self.ticks))
             self.accounts = opened.numbers
         self.books = Books(self.accounts)

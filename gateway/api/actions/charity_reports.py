@@ -48,7 +48,7 @@ from gateway.charity.register import ImportRegister, Row, age, read_register, wi
 from gateway.charity.remittance import Remittance, remittances
 from gateway.charity.tenth_states import State, account_of
 from gateway.context import GatewayContext
-from gateway.ledger.accounts import REVENUE
+from gateway.ledger.account_names import REVENUE
 from gateway.ledger.balances import Selection, account_names, journal_totals
 from gateway.ledger.money import AmountInvalid, format_amount, parse_payable
 from gateway.store.tables import seals

@@ -18,7 +18,7 @@ from gateway.billing.content import read_content
 from gateway.billing.packs.sum_tree import Salts, told
 from gateway.billing.packs.verify import LEAF
 from gateway.billing.reading import TENTHS
-from gateway.ledger.accounts import HIGHEST_SYSTEM
+from gateway.ledger.account_names import HIGHEST_SYSTEM
 from gateway.ledger.balances import account_names
 from gateway.privacy.pseudonyms import derive
 from gateway.store.evidence import DAY_US

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Select, and_, func, select
 
-from gateway.ledger.accounts import HIGHEST_SYSTEM
+from gateway.ledger.account_names import HIGHEST_SYSTEM
 from gateway.ledger.checks.examined import SHOWN, Examined, Finding
 from gateway.store.tables import transfers, wallets
 

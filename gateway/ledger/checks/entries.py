@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, case, func, or_, select
 
-from gateway.ledger.accounts import HIGHEST_SYSTEM
+from gateway.ledger.account_names import HIGHEST_SYSTEM
 from gateway.ledger.balances import account_names
 from gateway.ledger.checks.examined import SHOWN, Examined, Finding
 from gateway.ledger.postings import Evidence, account_class, violation

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, Text, cast, literal, select
 
-from gateway.ledger.accounts import HIGHEST_SYSTEM
+from gateway.ledger.account_names import HIGHEST_SYSTEM
 from gateway.ledger.checks.examined import Examined, Finding, Recompute
 from gateway.ledger.checks.plan_versions import PlanVersions
 from gateway.ledger.checks.prices import Facts, Prices, counted

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import func, select
 
-from gateway.ledger.accounts import GIFT_PREFIXES, TENTH_PREFIXES
+from gateway.ledger.account_names import GIFT_PREFIXES, TENTH_PREFIXES
 from gateway.ledger.balances import account_names
 from gateway.ledger.checks.examined import Examined, Finding
 from gateway.store.tables import cause_payments, cause_sums, transfers

@@ -13,8 +13,7 @@ from typing import Final, Protocol
 import msgspec
 
 from gateway.csv_out import safe
-from gateway.ledger.account_names import UNASSIGNED
-from gateway.ledger.accounts import (
+from gateway.ledger.account_names import (
     ABSORBED,
     ADDED_TAX,
     BREAKAGE,
@@ -28,6 +27,7 @@ from gateway.ledger.accounts import (
     REFUNDS,
     REVENUE,
     SERVICE_CHARGES,
+    UNASSIGNED,
     VAT,
     WALLET,
     WRITE_OFFS,

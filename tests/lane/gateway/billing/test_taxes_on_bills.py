@@ -27,7 +27,7 @@ from gateway.billing.text import write_text
 from gateway.billing.writer import Writer
 from gateway.charging.plan_changes import Effective, change_plan
 from gateway.charging.rerate_reading import Wanted, page
-from gateway.ledger.accounts import SERVICE_CHARGES
+from gateway.ledger.account_names import SERVICE_CHARGES
 from gateway.ledger.added_taxes import due_month
 from gateway.rating.plan_taxes import PlanTax, Treatment
 from gateway.rating.plans import CalledRates, Rate, ServiceCharge

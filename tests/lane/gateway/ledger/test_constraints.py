@@ -10,7 +10,7 @@ from support.books import check
 from support.lane_fixture import EVIDENCE_KEY, workplace
 
 from gateway.charity.policies import recompute
-from gateway.ledger.accounts import HIGHEST_SYSTEM
+from gateway.ledger.account_names import HIGHEST_SYSTEM
 from gateway.ledger.constraints import checks, constrain, guard, missing_constraints, wanted_checks
 from gateway.ledger.postings import POSTINGS, AccountClass, Evidence
 from gateway.store.constraints import check_names, checks_of, set_checks, unique_name

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.ledger.accounts import HIGHEST_SYSTEM, SYSTEM
+from gateway.ledger.account_names import HIGHEST_SYSTEM, SYSTEM
 from gateway.ledger.postings import PAGE, POSTINGS, AccountClass, Evidence, account_class, page, violation
 
 ROOT = Path(__file__).resolve().parents[4]
