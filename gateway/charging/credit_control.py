@@ -46,18 +46,20 @@ class ChargingPolicy(msgspec.Struct):
     def book(
         self,
         batch: Batch,
-        entries: Iterable[Entry],
-        usage: Iterable[UsageRecord],
+        entries: Sequence[Entry],
+        usage: Sequence[UsageRecord],
         grants: Sequence[AllowanceEntry] = (),
     ) -> None:
         """Put entries of the journal and of allowances, usage records and the events that tell of them with the batch."""
-        self.books.post(batch, entries)
+        if entries:
+            self.books.post(batch, entries)
         if grants:
             allowance_entries.post(batch, grants)
-        rated = batch.row_set(OutboxRows)
-        for record in usage:
-            batch.add(tables.usage, record.row())
-            rated.collect(batch, RATED, self.rated(record))
+        if usage:
+            rated = batch.row_set(OutboxRows)
+            for record in usage:
+                batch.add(tables.usage, record.row())
+                rated.collect(batch, RATED, self.rated(record))
 
 
 class CreditControlUnit(Unit):
@@ -71,8 +73,7 @@ class CreditControlUnit(Unit):
         """Name the numbers and the session, then the subscriber whom they lead to."""
         request, kind = self.request, type(row_set)
         if kind is IdentifierRows:
-            named = [number for number in (request.imsi, request.msisdn, request.called) if number]
-            return named + list(request.other_msisdns) if request.other_msisdns else named
+            return filter(None, (request.imsi, request.msisdn, request.called, *request.other_msisdns))
         if kind is SessionRows:
             return (request.session_id,)
         if kind is WalletRows:

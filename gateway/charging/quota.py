@@ -45,6 +45,22 @@ class Quota(msgspec.Struct, frozen=True, gc=False):
 class CreditControlRun:
     """The state that one request is decided on, and what came of it: journal entries, usage records, and reports held back."""
 
+    unpriced = False
+    """Whether units without a price were asked for, or alone reported."""
+    tariff_change = 0
+    """When granted units begin to cost something else (microseconds); 0: they do not."""
+    validity = 0
+    """How long they hold (seconds); 0: as the terms say."""
+    absorbed = 0
+    """Micro-units of what was reported that are beyond a limit of the customer's, and are not billed."""
+    is_beyond = False
+    """Whether some of that was used in this month."""
+    limited = ""
+    """The limit of the customer's that left no room for something, though there was money."""
+    _sale: BundleSale | None = None
+    _priced: tuple[Rate | None, int, int] = (None, 0, 0)
+    """The rate, the total and the price of the latest report."""
+
     def __init__(
         self,
         request: ChargingRequest,
@@ -69,21 +85,10 @@ class CreditControlRun:
         self._begins = session.last_number < 0
         self._believed: dict[str, int] = {}
         self._given: set[tuple[str, str]] = set()
-        self._sale: BundleSale | None = None
-        self.unpriced = False
-        """Whether units without a price were asked for, or alone reported."""
-        self.tariff_change = self.validity = 0
-        """When granted units begin to cost something else (microseconds), how long they hold (seconds); 0: as the terms say."""
         self.entries: list[Entry] = []
         self.usage: list[UsageRecord] = []
         self.grants: list[AllowanceEntry] = []
         self.held: list[HeldReport] = []
-        self.absorbed = 0
-        """Micro-units of what was reported that are beyond a limit of the customer's, and are not billed."""
-        self.is_beyond = False
-        """Whether some of that was used in this month."""
-        self.limited = ""
-        """The limit of the customer's that left no room for something, though there was money."""
 
     def _limit(self) -> None:
         """Note which limit, and not the wallet, is what leaves nothing to promise, or to bill."""
@@ -203,24 +208,28 @@ class CreditControlRun:
             rate = dearer(rate, change.rate, ahead, wanted)
         parts = self._cover(rate, wanted)
         covered = sum(part.units for part in parts) if parts else 0
-        before = price(rate, ahead)
-        paid, held, ends = self._afford(rate, ahead, wanted - covered, before)
+        priced = self._priced  # by the report just before, mostly
+        before = priced[2] if priced[0] is rate and priced[1] == ahead else price(rate, ahead)
+        paid, room = self._affordable(rate, ahead, wanted - covered, before)
+        after = price(rate, ahead + paid)
+        held = after - before if room is None else min(room, after - before)
         if covered + paid == 0:
             self._limit()
             return None
         self._hold(group, item, Grant(paid, held, covered), parts)
-        more = bool(self._cover(rate, 1)) or self._afford(rate, ahead + paid, 1, price(rate, ahead + paid))[0]
+        more = bool(self._cover(rate, 1)) or self._affordable(rate, ahead + paid, 1, after)[0]
         if change is not None:
             self.tariff_change = min(self.tariff_change or change.at, change.at)
-        if ends:
-            self.validity = min(terms.validity, -(-(ends - self.now) // MICROSECONDS))
+        if room is not None:
+            left = ends_at(self.now, self.tariff.zone) - self.now
+            self.validity = min(terms.validity, -(-left // MICROSECONDS))
         return Quota(covered + paid, final=covered + paid < wanted or not more)
 
-    def _afford(self, rate: Rate, ahead: int, wanted: int, before: int) -> tuple[int, int, int]:
-        """Return how many units the wallet can pay for after those `ahead`, what is held for them, and until when that is so.
+    def _affordable(self, rate: Rate, ahead: int, wanted: int, before: int) -> tuple[int, int | None]:
+        """Return how many units the wallet can pay for after those `ahead`, and what a cap leaves where it pays for that.
 
         `before` is the price of those ahead. Where the wallet has what a cap leaves, it can pay for any number, until the
-        cap's day ends.
+        cap's day ends; else there is no such room (None).
         """
         money = self._spendable
         if rate.service is not None:
@@ -229,9 +238,8 @@ class CreditControlRun:
             zone = self.tariff.zone
             room = cap_room(self.wallet, self.plan, rate, self.request.service, self.now, zone)
             if room is not None and max(money, 0) >= room:
-                return wanted, min(room, price(rate, ahead + wanted) - before), ends_at(self.now, zone)
-        paid = affordable(rate, ahead, wanted, money, before)
-        return paid, price(rate, ahead + paid) - before, 0
+                return wanted, room
+        return affordable(rate, ahead, wanted, money, before), None
 
     def _allowed(self, rate: Rate, ahead: int, wanted: int) -> int:
         """Return how many units of a service that others are paid for are within the law's limits (balance.paid_services)."""
@@ -254,7 +262,7 @@ class CreditControlRun:
         amounts = {"data": Used(wanted, 0, 0), "voice": Used(0, wanted, 0), "sms": Used(0, 0, wanted)}
         priced = self.pricing.of_use(item, amounts[service], group)
         to_pay = wanted - sum(part.units for part in self._cover(priced[0], wanted))
-        if self._afford(priced[0], group.rated, to_pay, price(priced[0], group.rated))[0] < to_pay:
+        if self._affordable(priced[0], group.rated, to_pay, price(priced[0], group.rated))[0] < to_pay:
             self._limit()
             return None
         self._charge_used(amounts[service], group, priced, item.rating_group)
@@ -355,7 +363,9 @@ class CreditControlRun:
         before = group.rated
         group.rated += quantity - covered
         group.covered += covered
-        cost = price(rate, group.rated) - price(rate, before)
+        after = price(rate, group.rated)
+        cost = after - price(rate, before)
+        self._priced = (rate, group.rated, after)
         paid, passed_on = cost, 0
         if cost and (self.plan.caps or rate.service is not None):
             paid, passed_on = self._within_limits(rate, before, group.rated, cost)

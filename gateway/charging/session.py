@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
+from msgspec.structs import astuple
 from sqlalchemy import Connection, select
 
 from gateway.balance.allowances import Promise, give_back
@@ -168,6 +169,8 @@ _SAVE_RUNNING = Update(sessions, ["node", "peer", "updated_at", "reserved", "gro
 """For a session that goes on in the same minute: what is in no index, so that none is written."""
 _EXPIRES_AT, _CLOSED_AT = 9, 10
 """Places in a row as it is read."""
+_TIMES, _RESERVED, _SAID = map(Session.__struct_fields__.index, ("updated_at", "reserved", "realm"))
+"""Places in a session as a tuple: up to `reserved` it is as its row, from `realm` on as the end of its `_State`."""
 _decode = msgspec.msgpack.Decoder(_State).decode
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -221,10 +224,9 @@ class SessionRows(RowSet[str, Session]):
         for key, s in self.rows.items():
             if not s.changed:
                 continue
-            said = (s.realm, s.traffic, s.tenth, s.destination, s.network)
+            values = astuple(s)
+            head, times, said = values[:_TIMES], values[_TIMES:_RESERVED], values[_SAID:]
             groups = _encode(_State(s.last_number, s.terminated, s.groups, *said))
-            head = (s.id, s.session_id, s.subscriber_id, s.node, s.peer, s.origin_host, s.service, s.opened_at)
-            times = (s.updated_at, s.expires_at, s.closed_at)
             if s.fresh:
                 new.append((*head, *times, 1, s.reserved, groups))
             elif by_parts and self._goes_on(key, s):

@@ -1,12 +1,14 @@
 """Double entry with one row: an entry debits one account and credits another by the same positive amount."""
 
 import msgspec
+from msgspec.structs import astuple
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
     """One line of the journal, before it has a number. Money in micro-units, times in microseconds.
 
-    An accrual also says what it was computed from: `base`, `policy` and `share` in basis points.
+    An accrual also says what it was computed from: `base`, `policy` and `share` in basis points. The fields are columns of the
+    table `transfers`, in its order.
     """
 
     kind: str
@@ -23,18 +25,4 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
     def row(self, entry_id: int, now: int) -> tuple[object, ...]:
         """Return the row of the table `transfers`, its columns in order."""
-        return (
-            entry_id,
-            now,
-            self.kind,
-            self.debit,
-            self.credit,
-            self.amount,
-            self.currency,
-            self.event_at,
-            self.usage_id,
-            self.base,
-            self.policy,
-            self.share,
-            self.reference,
-        )
+        return (entry_id, now, *astuple(self))

@@ -77,6 +77,8 @@ def _rounded_up(rate: Rate, total: int) -> int:
 def half_even(numerator: int, denominator: int) -> int:
     """Divide integers and round half-even; the denominator is positive."""
     quotient, rest = divmod(numerator, denominator)
+    if not rest:
+        return quotient
     doubled = 2 * rest
     if doubled > denominator or (doubled == denominator and quotient % 2):
         return quotient + 1

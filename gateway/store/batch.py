@@ -6,9 +6,11 @@ data, so that it can cross from one process to another; what it is decided with,
 units in their order of arrival, and written back with one statement. So a unit costs the disk a share of a few statements.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import ExitStack, nullcontext
-from typing import Any, ClassVar, Generic, TypeVar
+from itertools import chain
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, Table
@@ -55,6 +57,7 @@ class Unit(msgspec.Struct, gc=False, tag=True, tag_field="unit"):
         raise NotImplementedError
 
 
+_UnitsByType = Mapping[type[Unit], Sequence[Unit]]
 Policies = Mapping[type, object]
 """What units are decided with, made from the settings: each policy by its type. Replaced as a whole, never changed."""
 
@@ -133,6 +136,34 @@ class RowSet(Generic[Key, Row]):
         return found  # type: ignore[return-value]  # by its own type
 
 
+class GiveRowSet(Protocol):
+    """Gives a batch's row set of a kind."""
+
+    def __call__(self, kind: type[AnyRowSet], /) -> AnyRowSet:
+        """Give the row set."""
+
+
+class _RowSets(dict[type, RowSet[Any, Any]]):
+    """The row sets of one batch by kind, made when they are first asked for. It does not hold the batch that holds it."""
+
+    def __init__(self, policies: Policies) -> None:
+        """Take what the batch is decided with."""
+        self._policies = policies
+        self.asked: dict[type, tuple[RowSet[Any, Any], Callable[[], None]]] = {}
+        """Row sets whose rows are still on their way, and what takes these."""
+
+    def __missing__(self, kind: type[Any]) -> RowSet[Any, Any]:
+        """Give a row set whose rows are on their way, once they are there, or a new one."""
+        if kind in self.asked:
+            row_set, take = self.asked.pop(kind)
+            take()
+        else:
+            row_set = kind()
+            row_set.policies = self._policies
+        self[kind] = row_set
+        return row_set
+
+
 class Batch:
     """What one transaction works on. Row sets are made when they are first asked for."""
 
@@ -158,28 +189,21 @@ class Batch:
         """Gives a fresh identifier."""
         self._pipeline, self._opens_pipeline = pipeline or ExitStack(), pipeline is None
         self._cache, self._evidence, self._expected = cache or RowCache(), evidence, expected
-        self._row_sets: dict[type, RowSet[Any, Any]] = {}
-        self._rows: dict[str, list[tuple[object, ...]]] = {}
+        self._row_sets = _RowSets(policies)
+        self.row_set: GiveRowSet = self._row_sets.__getitem__  # type: ignore[assignment]  # each by its own type
+        """Gives this batch's row set of a kind, with the rows that were asked for."""
+        self._rows: dict[str, list[tuple[object, ...]]] = defaultdict(list)
         self._proved: dict[str, list[tuple[object, ...]]] = {}
         """Rows of covered tables that were not written by `add`."""
         self._endings: dict[object, Callable[[], None]] = {}
         self._wanted: dict[type, set[object]] = {}
         """Whose keys the units named, by the kind of row set."""
-        self._asked: dict[type, tuple[RowSet[Any, Any], Callable[[], None]]] = {}
-        """Row sets whose rows are still on their way, by kind, and what takes these."""
 
     @property
     def connection(self) -> Connection:
         """The open transaction. Whoever takes it may read by SQLAlchemy, which cannot amid a pipeline: that ends here."""
         self._pipeline.close()
         return self._connection
-
-    def row_set(self, kind: type[AnyRowSet]) -> AnyRowSet:
-        """Give this batch's row set of a kind, with the rows that were asked for."""
-        found = self._row_sets.get(kind)
-        if found is None:
-            found = self._row_sets[kind] = self._taken(kind) if kind in self._asked else self._made(kind)
-        return found  # type: ignore[return-value]  # keyed by its own type
 
     def policy(self, kind: type[AnyPolicy]) -> AnyPolicy:
         """Give what units of a kind are decided with; LookupError where this lane was given none."""
@@ -188,22 +212,9 @@ class Batch:
             raise LookupError(f"this lane was given no {kind.__name__}")
         return found  # type: ignore[return-value]  # by its own type
 
-    def _made(self, kind: type[Any]) -> RowSet[Any, Any]:
-        row_set: RowSet[Any, Any] = kind()
-        row_set.policies = self._policies
-        return row_set
-
-    def _taken(self, kind: type) -> RowSet[Any, Any]:
-        row_set, take = self._asked.pop(kind)
-        take()
-        return row_set
-
     def add(self, table: Table, row: tuple[object, ...]) -> None:
         """Append a row, given as a tuple in the order of the table's columns, when the batch is saved."""
-        rows = self._rows.get(table.name)
-        if rows is None:
-            rows = self._rows[table.name] = []
-        rows.append(row)
+        self._rows[table.name].append(row)
 
     def prove(self, table: Table, row: tuple[object, ...]) -> None:
         """Have a row of a covered table proved that a unit wrote by itself, given as its covered columns."""
@@ -219,26 +230,27 @@ class Batch:
         A server is asked for several row sets at once, up to the first whose keys come from the rows of another one and cannot
         be expected.
         """
-        kinds = sorted({kind for touched in {unit.touches for unit in units} for kind in touched}, key=_rank)
+        named: dict[type[Unit], list[Unit]] = defaultdict(list)
+        for unit in units:
+            named[type(unit)].append(unit)
+        kinds = sorted({kind for each in named for kind in each.touches}, key=_rank)
         with self._pipeline:
             if kinds and self._opens_pipeline:
                 self._pipeline.enter_context(pipelined(self._connection))
             if self._connection.dialect.name == "sqlite":
                 for kind in kinds:
-                    self._ask_for(kind, units)
+                    self._ask_for(kind, named)
                 ahead = {}
             else:
-                ahead = self._ask_server_for(kinds, units)
+                ahead = self._ask_server_for(kinds, named)
         # With what was expected a single wait ends here; what was not is asked for as it is found, which is seldom.
-        missed = [kind for kind, keys in ahead.items() if self._ask_for(kind, units, keys)]
+        missed = [kind for kind, keys in ahead.items() if self._ask_for(kind, named, keys)]
         if missed:
             self._ask_again(kinds)
-        for kind in list(self._asked):
+        for kind in list(self._row_sets.asked):
             self.row_set(kind)
 
-    def _ask_server_for(
-        self, kinds: Sequence[type[RowSet[Any, Any]]], units: Sequence[Unit]
-    ) -> dict[type, set[object]]:
+    def _ask_server_for(self, kinds: Sequence[type[RowSet[Any, Any]]], units: _UnitsByType) -> dict[type, set[object]]:
         """Ask for the rows of all kinds: those that change under locks after these are taken; gives what was only expected."""
         ahead = self._expected_keys(kinds, units)
         for kind in sorted(kinds, key=_under_locks) if ahead else kinds:
@@ -257,29 +269,29 @@ class Batch:
             if kind.under_locks and wanted:
                 self._ask(self.row_set(kind), wanted)
 
-    def _expected_keys(self, kinds: Iterable[type], units: Sequence[Unit]) -> dict[type, set[object]]:
+    def _expected_keys(self, kinds: Iterable[type], units: _UnitsByType) -> dict[type, set[object]]:
         """Give the keys of row sets to ask for ahead; empty where those of any unit are not known."""
         ahead: dict[type, set[object]] = {}
         led_to = [kind for kind in kinds if kind.led_to]  # type: ignore[attr-defined]  # row sets
         if self._expected is not None and led_to:
-            keys = self._expected.of([unit for unit in units if any(map(_waits_for_others, unit.touches))])
+            waiting = [each for each in units if any(map(_waits_for_others, each.touches))]
+            keys = self._expected.of([unit for each in waiting for unit in units[each]])
             ahead = dict.fromkeys(led_to, keys) if keys else {}
         return ahead
 
-    def _ask_for(self, kind: type[RowSet[Any, Any]], units: Sequence[Unit], asked: Set[object] = frozenset()) -> bool:
+    def _ask_for(self, kind: type[RowSet[Any, Any]], units: _UnitsByType, asked: Set[object] = frozenset()) -> bool:
         """Ask for the rows of a kind that units touch, but for those that were asked for; False where there are no others."""
         row_set: RowSet[Any, Any] = self.row_set(kind)
         if row_set.keyed_like is not None:
             wanted = self._wanted.get(row_set.keyed_like, set())
         else:
-            touching = [unit for unit in units if kind in unit.touches]
+            touching = [unit for each in units if kind in each.touches for unit in units[each]]
+            named = [unit.keys(row_set, self) for unit in touching]
             if kind.led_to and self._expected is not None:
-                named = [tuple(unit.keys(row_set, self)) for unit in touching]
-                self._expected.learn(touching, named)
-                wanted = {key for keys in named for key in keys}
-            else:
-                wanted = {key for unit in touching for key in unit.keys(row_set, self)}
-            self._wanted[kind] = wanted
+                certain = list(map(tuple, named))
+                self._expected.learn(touching, certain)
+                named = [*certain]
+            wanted = self._wanted[kind] = set(chain.from_iterable(named))
         missing = self._cache.restore(row_set, wanted) if row_set.kept and wanted else wanted
         if asked:
             missing = missing - asked
@@ -290,7 +302,7 @@ class Batch:
     def _ask(self, row_set: RowSet[Any, Any], keys: set[object]) -> None:
         """Have rows sent; whoever wants the row set takes them first."""
         kind = type(row_set)
-        self._asked[kind] = row_set, row_set.ask(self._connection, keys)
+        self._row_sets.asked[kind] = row_set, row_set.ask(self._connection, keys)
         del self._row_sets[kind]
 
     def save(self) -> None:

@@ -12,6 +12,7 @@ import hashlib
 import struct
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -57,6 +58,7 @@ HEAD_SIZE: Final = 32
 BEGINNING: Final = bytes(HEAD_SIZE)
 """What stands in the place of a head before the first link."""
 _encode: Final = msgspec.msgpack.Encoder().encode
+_NUMBER: Final = itemgetter(0)
 _PLACE: Final = struct.Struct(">qqq")
 
 
@@ -202,7 +204,7 @@ class Digester:
 
     def rows(self, table: str, rows: Sequence[tuple[Any, ...]]) -> Rows:
         """Give what a link says of rows of a table."""
-        numbers = [row[0] for row in rows]
+        numbers = list(map(_NUMBER, rows))
         base = min(numbers)
         span = max(numbers) - base
         width = "H" if span < 1 << 16 else "I" if span < 1 << 32 else "Q"

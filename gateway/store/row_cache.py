@@ -14,7 +14,7 @@ Rows are kept in a form that nothing changes (tuples, frozen structs), so that a
 becomes of it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sqlalchemy import Connection, Delete, Insert, Table, Update, event
@@ -42,9 +42,12 @@ class Kept:
         self._young: dict[Any, object] = {}
         self._old: dict[Any, object] = {}
 
-    def find(self, keys: Iterable[Key]) -> dict[Key, object]:
+    def find(self, keys: Set[Key]) -> dict[Key, object]:
         """Give the rows of these keys that are kept."""
-        young, old, found = self._young, self._old, {}
+        young, old = self._young, self._old
+        if young.keys() >= keys:  # as nearly always
+            return dict(zip(keys, map(young.__getitem__, keys), strict=True))
+        found: dict[Key, object] = {}
         for key in keys:
             row = young.get(key)
             if row is None:
@@ -58,19 +61,20 @@ class Kept:
 
     def settle(self, settled: Mapping[Any, object | None]) -> None:
         """Keep what the store has now; None where a row is not worth keeping any more."""
-        young, old, half = self._young, self._old, self._half
-        for key, row in settled.items():
-            if row is None:
-                young.pop(key, None)
-                old.pop(key, None)
-            else:
-                if len(young) >= half:
-                    young, old = self._with_room()
-                young[key] = row
+        if len(settled) > self._half:
+            for key, row in settled.items():
+                self.settle({key: row})
+            return
+        gone = [key for key, row in settled.items() if row is None]
+        young, old = self._with_room(len(settled))
+        young.update(settled)
+        for key in gone:
+            del young[key]
+            old.pop(key, None)
 
-    def _with_room(self) -> tuple[dict[Any, object], dict[Any, object]]:
-        """Give the young and the old ones; the young become the old ones where they are half of all."""
-        if len(self._young) >= self._half:
+    def _with_room(self, wanted: int = 1) -> tuple[dict[Any, object], dict[Any, object]]:
+        """Give the young and the old ones; the young become the old ones where so many more are above half of all."""
+        if len(self._young) + wanted > self._half:
             self._old, self._young = self._young, {}
         return self._young, self._old
 

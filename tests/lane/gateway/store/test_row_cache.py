@@ -142,12 +142,12 @@ def test_a_row_that_is_not_worth_keeping_is_gone_from_both_generations_and_no_mo
     kept = Kept(4)
     for key in range(100):
         kept.settle({key: f"row {key}"})
-        assert kept.find([key, key - 1]) == {key: f"row {key}", **({key - 1: f"row {key - 1}"} if key else {})}
+        assert kept.find({key, key - 1}) == {key: f"row {key}", **({key - 1: f"row {key - 1}"} if key else {})}
         assert len(kept._young) + len(kept._old) <= 4
     kept.settle({99: "another"})
-    assert kept.find([99]) == {99: "another"}
+    assert kept.find({99}) == {99: "another"}
     kept.settle({99: None, 98: None})
-    assert kept.find(range(100)) == {}
+    assert kept.find(set(range(100))) == {}
 
 
 def test_a_server_s_rows_are_never_kept(steps):
