@@ -91,47 +91,39 @@ class CreditControlUnit(Unit):
 
     def decide(self, batch: Batch) -> CreditControlResult:
         """Give a repeat its old answer; decide anything else and book what follows."""
-        session = batch.row_set(SessionRows).rows.get(self.request.session_id)
+        row_set, request = batch.row_set, self.request
+        session, lines = row_set(SessionRows).rows.get(request.session_id), row_set(IdentifierRows)
         if session is not None:
             repeat = self._repeat(batch, session)
             if repeat is not None:
                 return repeat
-        lines = batch.row_set(IdentifierRows)
-        policy, request, owner = batch.policy(ChargingPolicy), self.request, self._owner(lines, session)
-        wallet = batch.row_set(WalletRows).rows.get(owner) if owner is not None else None
-        profile = batch.row_set(ProfileRows).rows.get(owner) if owner is not None else None
-        is_own = bool(request.called) and lines.owner(MSISDN, request.called, request.as_of) is not None
-        state = ChargingState(session, wallet, profile, is_own)
-        family = lines.family_of(owner) if owner is not None else None
-        loan = self._borrow(batch, state, family, policy.tariff) if family is not None else None
+        policy, owner = batch.policy(ChargingPolicy), self._owner(lines, session)
+        state, loan = self._state(batch, lines, session, owner), None
+        if owner is not None:
+            family = lines.family_of(owner)
+            loan = self._borrow(batch, state, family, policy.tariff) if family is not None else None
         other_service = session is not None and request.service != session.service and request.request_type != EVENT
         if session is not None and other_service:
             request = as_part_of(request, session.service)
         if session is not None and session.terminated and self._is_booked(batch, session):
-            decision = already_booked(request)
-            session.last_number = max(session.last_number, request.request_number)
-            session.changed = True
-            decision.session = session
+            decision = already_booked(request, session)
         else:
             decision = decide(state, request, policy.tariff, batch.now, batch.node.id, batch.take_id)
         if loan is not None:
             policy.books.post(batch, loan.settle(batch.now))
         if other_service:
             decision.alarms = [*decision.alarms, "charging.session.service"]
-        outcome = _outcome(decision, request, policy.tariff.terms)
-        if decision.session is not None:
+        outcome, kept, wallet = _outcome(decision, request, policy.tariff.terms), decision.session, state.wallet
+        if kept is not None:
             policy.book(batch, decision.entries, decision.usage, decision.grants)
-            if state.wallet is not None and state.profile is not None:
+            if wallet is not None and state.profile is not None:
                 rules = batch.policy(LineRules)
-                if rules.is_near(state.wallet, decision.session.network, request.called, decision.limited):
-                    use = _use_of(decision, decision.session, request)
-                    rules.after_use(batch, state.wallet, state.profile, use)
-            self._keep(batch, decision.session, outcome)
-        foreign = session is not None and not session.is_of(self.request.origin_host)
-        payer = None if foreign else owner
-        if decision.held and not hold_back(batch, policy.room, request, decision.held, payer):
-            decision.alarms.append("charging.review.full")
-        return CreditControlResult(outcome, self._alarms(batch, decision))
+                if rules.is_near(wallet, kept.network, request.called, decision.limited):
+                    rules.after_use(batch, wallet, state.profile, _use_of(decision, kept, request))
+            self._keep(batch, kept, outcome)
+        if decision.held:
+            self._hold_back(batch, policy, session, owner, decision, request)
+        return CreditControlResult(outcome, self._alarms(lines, decision))
 
     def _owner(self, lines: IdentifierRows, session: Session | None) -> int | None:
         """A session keeps its subscriber; else the IMSI tells, and the E.164 number where there is none."""
@@ -142,6 +134,16 @@ class CreditControlUnit(Unit):
             return lines.owner(IMSI, request.imsi, request.as_of)
         owners = (lines.owner(MSISDN, number, request.as_of) for number in request.msisdns if number)
         return next((owner for owner in owners if owner is not None), None)
+
+    def _state(self, batch: Batch, lines: IdentifierRows, session: Session | None, owner: int | None) -> ChargingState:
+        """Give what the request is decided on."""
+        request, state = self.request, ChargingState(session, None, None)
+        if owner is not None:
+            state.wallet = batch.row_set(WalletRows).rows.get(owner)
+            state.profile = batch.row_set(ProfileRows).rows.get(owner)
+        if request.called:
+            state.own_line = lines.owner(MSISDN, request.called, request.as_of) is not None
+        return state
 
     def _borrow(self, batch: Batch, state: ChargingState, family: Family, tariff: Tariff) -> Loan | None:
         """Lend the line what its family's payer has, and let its tenth go by the payer's choice if it has made none."""
@@ -162,7 +164,7 @@ class CreditControlUnit(Unit):
         )
         if known is None:
             return None
-        alarms = self._mismatches(batch, session.subscriber_id)
+        alarms = self._mismatches(batch.row_set(IdentifierRows), session.subscriber_id)
         if known.digest != request.digest and not (request.request_type == EVENT and known.digest == NOTHING_SAID):
             alarms.append("charging.answer.mismatch")
             held = reports_of(request, CHANGED_REPEAT)
@@ -170,6 +172,20 @@ class CreditControlUnit(Unit):
             if held and not hold_back(batch, room, request, held, session.subscriber_id):
                 alarms.append("charging.review.full")
         return CreditControlResult(charging_outcome.decode(known.outcome), alarms, repeated=True)
+
+    def _hold_back(
+        self,
+        batch: Batch,
+        policy: ChargingPolicy,
+        session: Session | None,
+        owner: int | None,
+        decision: Decision,
+        request: ChargingRequest,
+    ) -> None:
+        """Keep what nobody could charge; it is nobody's where another host than the session's says it."""
+        foreign = session is not None and not session.is_of(request.origin_host)
+        if not hold_back(batch, policy.room, request, decision.held, None if foreign else owner):
+            decision.alarms.append("charging.review.full")
 
     def _is_booked(self, batch: Batch, session: Session) -> bool:
         """Return whether this is the final report of a session that has ended, under another number: it is booked once."""
@@ -185,24 +201,22 @@ class CreditControlUnit(Unit):
         request = self.request
         if session.fresh:
             batch.row_set(SessionRows).add(session)
-        key = (session.id, request.request_type, request.request_number)
-        kept = StoredAnswer(charging_outcome.encode(outcome), request.digest)
-        batch.row_set(AnswerRows).rows[key] = kept
-        batch.add(tables.answers, (*key, kept.digest, kept.outcome))
+        key, body = (session.id, request.request_type, request.request_number), charging_outcome.encode(outcome)
+        batch.row_set(AnswerRows).rows[key] = StoredAnswer(body, request.digest)
+        batch.add(tables.answers, (*key, request.digest, body))
 
-    def _alarms(self, batch: Batch, decision: Decision) -> list[str]:
-        alarms = list(decision.alarms)
+    def _alarms(self, lines: IdentifierRows, decision: Decision) -> list[str]:
+        alarms = decision.alarms
         if self.request.inconsistent:
-            alarms.append("charging.usage.inconsistent")
-        return alarms if decision.session is None else alarms + self._mismatches(batch, decision.session.subscriber_id)
+            alarms = [*alarms, "charging.usage.inconsistent"]
+        return alarms if decision.session is None else alarms + self._mismatches(lines, decision.session.subscriber_id)
 
-    def _mismatches(self, batch: Batch, subscriber: int) -> list[str]:
+    def _mismatches(self, lines: IdentifierRows, subscriber: int) -> list[str]:
         """A number that belongs to somebody else than the IMSI, or than the session, is told but charges nobody else."""
-        lines, request = batch.row_set(IdentifierRows), self.request
-        foreign = bool(request.imsi) and lines.owner(IMSI, request.imsi or "", request.as_of) != subscriber
-        if not foreign and request.msisdn and lines.owner(MSISDN, request.msisdn, request.as_of) != subscriber:
-            others = (lines.owner(MSISDN, number, request.as_of) for number in request.other_msisdns)
-            foreign = subscriber not in others
+        request, at = self.request, self.request.as_of
+        foreign = bool(request.imsi) and lines.owner(IMSI, request.imsi or "", at) != subscriber
+        if not foreign and request.msisdn and lines.owner(MSISDN, request.msisdn, at) != subscriber:
+            foreign = subscriber not in [lines.owner(MSISDN, number, at) for number in request.other_msisdns]
         return ["charging.subscriber.mismatch"] if foreign else []
 
 

@@ -6,7 +6,7 @@ is known and usage is reported: UNKNOWN_SESSION is only said where nothing was c
 """
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import msgspec
@@ -211,13 +211,8 @@ def _serve(case: CreditControlRun, node: int) -> Decision:
     else:
         session.touch(case.now, case.now + case.tariff.terms.supervision)
     alarms = ["charging.wallet.overdrawn"] if case.wallet.balance < -case.wallet.credit_limit <= balance else []
-    reasons = [report.reason for report in case.held]
-    if EXCESS in reasons:
-        alarms.append("charging.report.held")
-    if case.unpriced or UNPRICED in reasons:
-        alarms.append("charging.unit.unpriced")
-    if case.absorbed:
-        alarms.append("charging.usage.absorbed")
+    if case.held or case.unpriced or case.absorbed:
+        alarms += _alarms(case)
     return Decision(
         _command_outcome(results),
         "",
@@ -234,11 +229,25 @@ def _serve(case: CreditControlRun, node: int) -> Decision:
     )
 
 
-def already_booked(request: ChargingRequest) -> Decision:
+def _alarms(case: CreditControlRun) -> Iterator[str]:
+    """Name what somebody has to look at in what was reported or asked for."""
+    reasons = [report.reason for report in case.held]
+    if EXCESS in reasons:
+        yield "charging.report.held"
+    if case.unpriced or UNPRICED in reasons:
+        yield "charging.unit.unpriced"
+    if case.absorbed:
+        yield "charging.usage.absorbed"
+
+
+def already_booked(request: ChargingRequest, session: Session) -> Decision:
     """Answer a final report that was booked under another number: nothing more comes of it."""
+    session.last_number = max(session.last_number, request.request_number)
+    session.changed = True
     return Decision(
         Outcome.SUCCESS,
         items=[_came_to(item, Outcome.SUCCESS) for item in request.items],
+        session=session,
         alarms=["charging.termination.repeated"],
     )
 

@@ -275,7 +275,7 @@ class Batch:
         led_to = [kind for kind in kinds if kind.led_to]  # type: ignore[attr-defined]  # row sets
         if self._expected is not None and led_to:
             waiting = [each for each in units if any(map(_waits_for_others, each.touches))]
-            keys = self._expected.of([unit for each in waiting for unit in units[each]])
+            keys = self._expected.of(list(chain.from_iterable(units[each] for each in waiting)))
             ahead = dict.fromkeys(led_to, keys) if keys else {}
         return ahead
 
@@ -285,7 +285,7 @@ class Batch:
         if row_set.keyed_like is not None:
             wanted = self._wanted.get(row_set.keyed_like, set())
         else:
-            touching = [unit for each in units if kind in each.touches for unit in units[each]]
+            touching = list(chain.from_iterable(units[each] for each in units if kind in each.touches))
             named = [unit.keys(row_set, self) for unit in touching]
             if kind.led_to and self._expected is not None:
                 certain = list(map(tuple, named))

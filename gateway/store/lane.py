@@ -365,11 +365,13 @@ class Lane:
     def _gather(self) -> list[Job]:
         with self._wake:
             jobs: list[Job] = []
-            while self._waiting and len(jobs) < self._max_batch:
-                if self._waiting[0].unit.alone and jobs:
+            waiting, most = self._waiting, self._max_batch
+            while waiting and len(jobs) < most:
+                alone = waiting[0].unit.alone
+                if alone and jobs:
                     break
-                jobs.append(self._waiting.popleft())
-                if jobs[-1].unit.alone:
+                jobs.append(waiting.popleft())
+                if alone:
                     break
             self._latest = len(jobs)
             self._mark = self._monotonic()
