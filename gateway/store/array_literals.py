@@ -7,10 +7,12 @@ Syntax: PostgreSQL's documentation, "Array Input and Output Syntax", and "bytea 
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
+import msgspec
 from sqlalchemy import Column, Integer, LargeBinary, String
 
+_json: Final = msgspec.json.Encoder().encode
 Writer = Callable[[Sequence[Any]], str]
 """Writes the values of a column, among them perhaps None, as a literal."""
 
@@ -36,10 +38,15 @@ def literals(rows: Sequence[tuple[Any, ...]], writers: Sequence[Writer]) -> tupl
 
 
 def _numbers(values: Sequence[int | None]) -> str:
-    return "{" + ",".join(["NULL" if number is None else str(number) for number in values]) + "}"
+    """Write numbers as JSON does, which is the same but for the brackets, and faster."""
+    return f"{{{_json(values)[1:-1].decode()}}}"
 
 
 def _texts(values: Sequence[str | None]) -> str:
+    """Write texts as JSON does where none has anything that JSON would write by an escape of its own."""
+    written = _json(values)
+    if b"\\" not in written:
+        return f"{{{written[1:-1].decode()}}}"
     return "{" + ",".join(["NULL" if text is None else _quoted(text) for text in values]) + "}"
 
 

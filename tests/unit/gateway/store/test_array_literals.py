@@ -22,11 +22,17 @@ def test_each_column_is_a_literal_with_nothing_in_it_that_the_server_would_take_
     rows = [(1, -2, "a,b", 'say "no\\"', b"\x00\xff"), (1 << 62, None, "", "{NULL}", b""), (0, 3, None, "NULL", None)]
     assert literals(rows, [array_of(column)[1] for column in list(ROWS.columns)[:5]]) == (
         "{1,4611686018427387904,0}",
-        "{-2,NULL,3}",
-        '{"a,b","",NULL}',
+        "{-2,null,3}",
+        '{"a,b","",null}',
         '{"say \\"no\\\\\\"","{NULL}","NULL"}',
         '{"\\\\x00ff","\\\\x",NULL}',
     )
+
+
+def test_text_that_json_would_escape_is_written_as_the_server_reads_it():
+    write = array_of(ROWS.c.words)[1]
+    assert write(("line\nbreak", "tab\t", "\x07", None)) == '{"line\nbreak","tab\t","\x07",NULL}'
+    assert write(("Médecins", "null", None)) == '{"Médecins","null",null}'  # a word in quotes is no NULL
 
 
 def test_text_is_cast_to_no_length_since_a_cast_would_cut_it():
