@@ -216,6 +216,10 @@ class Batch:
         """Append a row, given as a tuple in the order of the table's columns, when the batch is saved."""
         self._rows[table.name].append(row)
 
+    def added(self, table: Table) -> list[tuple[object, ...]]:
+        """Give the rows of a table that are appended when the batch is saved: for many at once, in place of `add`."""
+        return self._rows[table.name]
+
     def prove(self, table: Table, row: tuple[object, ...]) -> None:
         """Have a row of a covered table proved that a unit wrote by itself, given as its covered columns."""
         self._proved.setdefault(str(table.name), []).append(row)
@@ -313,7 +317,7 @@ class Batch:
             self._cache.save([self._row_sets[kind] for kind in sorted(self._row_sets, key=_rank)], self._connection)
             begin_sending(self._connection)
             self._link()
-            inserts.run(self._connection, self._rows)
+            inserts.run(self._connection, {name: rows for name, rows in self._rows.items() if rows})
             if self._evidence is not None:
                 self._evidence.save_tip(self._connection)
         # An ending may hold the batch that holds it: without this, only the garbage collector would free what was loaded.
