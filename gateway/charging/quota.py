@@ -22,7 +22,7 @@ from gateway.balance.wallets import Wallet
 from gateway.charging.held_reports import EXCESS, UNPRICED, HeldReport
 from gateway.charging.pricing import Pricing, dearer
 from gateway.charging.request import MICROSECONDS, TERMINATION, ChargingRequest, Item, Traffic, Used
-from gateway.charging.session import Grant, Group, Session, give_back_covered
+from gateway.charging.session import Grant, Group, Session, give_back_covered, group_key
 from gateway.charging.tariff import Tariff
 from gateway.charity.choices import at as choice_at
 from gateway.charity.policies import SALE
@@ -274,7 +274,7 @@ class CreditControlRun:
         Where its own group has none, an item without a Rating-Group is about the only one that has some (RFC 8506 §8.16), and
         what was used under a Rating-Group was used of a grant without one.
         """
-        key = self.session.key(item.rating_group)
+        key = group_key(item.rating_group)
         if self.session.named_group(key).grants:
             return key
         others = [name for name, group in self.session.groups.items() if group.grants]
@@ -307,7 +307,7 @@ class CreditControlRun:
 
     def _could_be_used(self, used: Used, item: Item) -> bool:
         """Return whether units could be used together with those that this request reported of their group before."""
-        key = self.session.key(item.rating_group)
+        key = group_key(item.rating_group)
         together = used.quantity(self.request.service) + self._believed.get(key, 0)
         group = self.session.named_group(key)
         granted = 0
@@ -462,7 +462,7 @@ class CreditControlRun:
             grant.promised = [*before.promised, *grant.promised]
             grant.bundle_ends_at = before.bundle_ends_at
         group.grants[name] = grant
-        self._given.add((self.session.key(item.rating_group), name))
+        self._given.add((group_key(item.rating_group), name))
 
     def _give_back(self, grant: Grant) -> None:
         give_back_covered(grant, self.session.service, self.wallet)

@@ -1,6 +1,7 @@
 """A credit-control session as the store keeps it: what each rating group used, was granted and holds."""
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -59,6 +60,12 @@ class Group(msgspec.Struct, array_like=True):
     short: bool = False
 
 
+@lru_cache(1024)
+def group_key(rating_group: int | None) -> str:
+    """Name a rating group among the groups of a session."""
+    return "" if rating_group is None else str(rating_group)
+
+
 class Session(msgspec.Struct):
     """A session; times in microseconds, money in micro-units, groups by Rating-Group (`""` without one)."""
 
@@ -99,13 +106,9 @@ class Session(msgspec.Struct):
         """Return whether a host is the session's client: its name compares as DNS names do (RFC 6733 §5.6.4)."""
         return origin_host == self.origin_host or _folded(origin_host) == _folded(self.origin_host)
 
-    def key(self, rating_group: int | None) -> str:
-        """Name a rating group among the groups."""
-        return "" if rating_group is None else str(rating_group)
-
     def group(self, rating_group: int | None) -> Group:
         """Return the group of a rating group, made when first used."""
-        key = "" if rating_group is None else str(rating_group)
+        key = group_key(rating_group)
         return self.groups.get(key) or self.named_group(key)
 
     def named_group(self, key: str) -> Group:
