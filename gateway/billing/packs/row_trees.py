@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, func, literal_column, select
 
 from gateway.billing.packs.reading import EntryRow, UsageRow
 from gateway.billing.packs.row_leaves import RowLeaves
-from gateway.ledger.row_tree import HASH, MOST, Leaves, Numbers, Shuffle, beside, height_of, levels_of
+from gateway.ledger.row_tree import HASH, MOST, WINDOW_BITS, Leaves, Numbers, Shuffle, beside, height_of, levels_of
 from gateway.ledger.seals import RowTree, tree_of_day
 from gateway.privacy.pseudonyms import derive
 from gateway.store.nodes import SPAN_BITS
@@ -22,8 +22,6 @@ from gateway.store.sealed_months.parts import Part, parts
 from gateway.store.statements import SelectAmong
 from gateway.store.tables import bills, row_trees, transfers, usage
 
-WINDOW_BITS: Final = 10
-"""Numbers are looked at in windows of so many; one without a row (a start skips up to a million numbers) is left out."""
 AT_ONCE: Final = 16
 """Windows that are read at once."""
 _ROWS: Final = (transfers, usage, bills)
@@ -48,9 +46,9 @@ class Way(NamedTuple):
 
 def ranges_due(connection: Connection, node: int) -> list[tuple[int, int]]:
     """Return the numbers of a node's rows since its last tree, in whole windows but at the ends; none: there are no rows."""
-    last = select(func.max(row_trees.c.upto)).where(row_trees.c.node == node)
-    before, upto = int(connection.scalar(last) or (node << SPAN_BITS) - 1), _newest(connection, node)
-    low, windows = max(before + 1, upto - MOST + 1), set[int]()
+    last = connection.scalar(select(func.max(row_trees.c.upto)).where(row_trees.c.node == node))
+    upto, windows = _newest(connection, node), set[int]()
+    low = max(node << SPAN_BITS, upto - MOST + 1) if last is None else last + 1
     with parts(connection) as every:
         for part in every:
             for table in _ROWS if part.month is None else _ROWS[:2]:
@@ -58,7 +56,7 @@ def ranges_due(connection: Connection, node: int) -> list[tuple[int, int]]:
                 wanted = select(window).where(table.c.id >= low, table.c.id <= upto).distinct()
                 windows.update(part.connection.scalars(wanted))
     ranges: list[tuple[int, int]] = []
-    for each in sorted(windows):
+    for each in sorted(windows)[-(MOST >> WINDOW_BITS) :]:
         begin, end = max(each << WINDOW_BITS, low), min(((each + 1) << WINDOW_BITS) - 1, upto)
         if ranges and ranges[-1][1] + 1 == begin:
             begin = ranges.pop()[0]
