@@ -80,10 +80,16 @@ def test_rows_that_are_booked_after_a_seal_have_no_way_and_a_neighbour_that_was_
     assert {known[number].day for number in set(known) - set(left)} == {known[min(known)].day}
 
 
-@pytest.mark.parametrize("jumps", [(2 * MOST,), (1 << 20,) * 80], ids=["restored", "started eighty times"])
-def test_rows_before_a_jump_of_numbers_are_in_the_days_tree_too(tmp_path, jumps):
+@pytest.mark.parametrize(
+    "jumps", [(2 * MOST, 5 * MOST), (1 << 20,) * 80], ids=["restored twice", "started eighty times"]
+)
+@pytest.mark.parametrize("sealed_before", [True, False])
+def test_rows_before_a_jump_of_numbers_are_in_the_days_tree_too(tmp_path, jumps, sealed_before):
     with billing_place(f"sqlite:///{tmp_path}/tpo.db") as place:
-        closed_month(place, lines=2)
+        place.enrol(50_000_000)
+        place.use(1_000_000, "before")
+        if sealed_before:
+            seal(place)
         for number, jump in enumerate((0, *jumps)):
             place.node.next_id += jump
             place.use(1_000_000, f"jump;{number}")
