@@ -4,11 +4,13 @@ import pytest
 from support.sims_context_fixture import settings_of
 
 from gateway.api.actions.balance import family, renewal
+from gateway.api.actions.subscribers import show_subscriber
 from gateway.api.callers import Caller
 from gateway.api.problems import Problem
 from gateway.api.requests.lines import SetPayer, SetRenewal
-from gateway.balance.families import families_of
+from gateway.api.requests.subscribers import ShowSubscriber
 from gateway.balance.opening_balances import Enrol, Enrolment
+from gateway.balance.queries import LinePayer
 from gateway.context import GatewayContext
 from gateway.policies import make_policies
 
@@ -44,7 +46,6 @@ def test_a_cap_without_a_payer_ends_no_family(context):
     told = family(context, SetPayer(LINE, "family", PAYER, "20.00"), ANN)
     with pytest.raises(Problem, match="name the payer"):
         family(context, SetPayer(LINE, "more", cap="30.00"), ANN)
-    with context.reading() as connection:
-        (kept,) = families_of(connection, [int(told.subscriber_id)]).values()
-    assert kept.cap == 20_000_000
+    assert show_subscriber(context, ShowSubscriber(LINE), ANN).payer == LinePayer(told.payer, "20.00")
     assert family(context, SetPayer(LINE, "own contract"), ANN).payer is None
+    assert show_subscriber(context, ShowSubscriber(LINE), ANN).payer is None
