@@ -24,9 +24,12 @@ class TermsSet(msgspec.Struct, frozen=True):
 
 
 class SetRenewal(Change):
-    """The customer's consent to renewals given or withdrawn, or another billing day (0 leaves it); `actor` wrote it down."""
+    """The customer's consent to renewals given or withdrawn, or another billing day; `actor` wrote it down.
 
-    consent: bool
+    None and 0 leave what there is.
+    """
+
+    consent: bool | None
     billing_day: int
     actor: str
     reason: str
@@ -37,7 +40,8 @@ class SetRenewal(Change):
         if wallet is None:
             return SubscriberUnknown("no subscriber has this number")
         before = wallet.renewal or Renewal()
-        consent_at = (before.consent_at or batch.now) if self.consent else 0
+        agreed = bool(before.consent_at) if self.consent is None else self.consent
+        consent_at = (before.consent_at or batch.now) if agreed else 0
         running = [each.ends_at for each in wallet.allowances if each.kind == BUNDLE and each.ends_at > batch.now]
         due = max(running, default=0) if consent_at else 0
         day = self.billing_day or before.billing_day

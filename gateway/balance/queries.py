@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 from sqlalchemy import Connection, or_, select
 
+from gateway.balance.families import families_of
 from gateway.balance.profiles import Profile, read_plans
 from gateway.balance.tax_areas import LineTax, area_at, line_tax
 from gateway.charity.choices import Share
@@ -17,7 +18,7 @@ from gateway.rating.plans import Plan
 from gateway.rating.taxes import TaxTable
 from gateway.store.statements import SelectAmong
 from gateway.store.tables import lines, sessions, subscribers, wallets
-from gateway.subscribers.identifier_history import ICCID, IMSI, MSISDN
+from gateway.subscribers.identifier_history import ICCID, IMSI, MSISDN, Family
 
 _LINES = SelectAmong(
     select(lines.c.subscriber_id, lines.c.kind, lines.c.value, lines.c.valid_to), lines.c.subscriber_id, int
@@ -45,6 +46,13 @@ class Terms(msgspec.Struct, frozen=True):
     taxes: TaxTable
 
 
+class LinePayer(msgspec.Struct, frozen=True):
+    """Whose wallet pays for a line beside its own, and at most how much a calendar month; None for no cap."""
+
+    subscriber_id: str
+    cap: str | None
+
+
 class SubscriberView(msgspec.Struct, frozen=True):
     """What is told of a subscriber: amounts are decimal strings in major units."""
 
@@ -64,6 +72,7 @@ class SubscriberView(msgspec.Struct, frozen=True):
     open_sessions: int
     plan_version: Annotated[int | None, Meta(description="by which version of its plan it is charged")]
     tax: Annotated[LineTax | None, Meta(description="null where its plan says nothing of tax")]
+    payer: Annotated[LinePayer | None, Meta(description="null where nobody else's wallet pays for it")]
 
 
 def show(
@@ -89,6 +98,7 @@ def show(
     )
     profile = Profile(read_plans(connection, {subscriber_id})[subscriber_id])
     plan = None if terms is None else terms.plan_of(profile, now)
+    family = families_of(connection, [subscriber_id]).get(subscriber_id)
     return SubscriberView(
         subscriber_id=str(subscriber_id),
         msisdn=numbers.get(MSISDN),
@@ -103,7 +113,12 @@ def show(
         open_sessions=len(connection.execute(open_sessions).all()),
         plan_version=None if plan is None else plan.version,
         tax=line_tax(plan, area_at(connection, subscriber_id, now), {} if terms is None else terms.taxes),
+        payer=None if family is None else _payer(family, wallet.currency),
     )
+
+
+def _payer(family: Family, currency: str) -> LinePayer:
+    return LinePayer(str(family.payer_id), None if family.cap is None else format_amount(family.cap, currency))
 
 
 class SubscriberRow(msgspec.Struct, frozen=True):

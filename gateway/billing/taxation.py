@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 
 from gateway.billing.content import Added, Taxed, added_up
 from gateway.ledger.added_taxes import ADDED, due_month, recorded, reference_of_entry
-from gateway.ledger.tax_days import booked
+from gateway.ledger.tax_days import SETTLED_US, booked, due_day
 from gateway.ledger.taxable import (
     OTHERS,
     SOME,
@@ -132,10 +132,15 @@ def _sums(found: dict[Rate, int]) -> list[Taxed]:
 def awaits_taxes(connection: Connection, settings: Settings, period: str, zone: tzinfo, now: int) -> bool:
     """Return whether taxes that are added to what lines were charged until the end of a month are still to be booked.
 
-    They are entries of that month, and so on its bills, if these are made after them.
+    They are entries of that month, and so on its bills, if these are made after them. Until each day of the month is booked
+    nobody knows what they come to; a month that ended within the last minute has days that cannot be booked yet.
     """
     plans = settings.plans.values()
     if not any(plan.tax is not None and plan.tax.treatment is Treatment.EXCLUSIVE for plan in plans):
         return False
-    months = [due_month(connection, node, zone, now) for node in connection.scalars(select(nodes.c.id)).all()]
+    every, settled = connection.scalars(select(nodes.c.id)).all(), now + SETTLED_US
+    days = (due_day(connection, node, zone, settled) for node in every)
+    if any(day is not None and day.day[:7] <= period for day in days):
+        return True
+    months = (due_month(connection, node, zone, settled) for node in every)
     return any(month is not None and month.period <= period and bool(month.rows) for month in months)

@@ -103,7 +103,7 @@ def quote(
 
     `taxes` are those of the files; `area` is where the line is taxed, of which taxes on top depend.
     """
-    if plan.prices(usage.network) is None:
+    if plan.prices(usage.network) is None and _traffic(usage, tariff) is not Traffic.EMERGENCY:
         message = f"{plan.id} has no price in the network {usage.network}: such usage is refused, and held where it is reported"
         raise NotPriced(message)
     run = _run(plan, usage, tariff)
@@ -155,6 +155,10 @@ def _tax(plan: Plan, amount: int, at: int, taxes: TaxTable, area: TaxArea | None
     return QuotedTax(tax.treatment, tax.jurisdiction, None, added, amount, amount + added, lines)
 
 
+def _traffic(usage: Usage, tariff: Tariff) -> Traffic:
+    return Traffic.INCOMING if usage.incoming else TRAFFIC[destination(usage.to, tariff.country)]
+
+
 def _run(plan: Plan, usage: Usage, tariff: Tariff) -> CreditControlRun:
     wallet = Wallet(0, plan.currency, PLENTY, 0, [], ACTIVE)
     request = ChargingRequest(
@@ -171,7 +175,7 @@ def _run(plan: Plan, usage: Usage, tariff: Tariff) -> CreditControlRun:
         items=(Item(usage.rating_group, (), (), None),),
         digest=0,
         inconsistent=False,
-        traffic=Traffic.INCOMING if usage.incoming else TRAFFIC[destination(usage.to, tariff.country)],
+        traffic=_traffic(usage, tariff),
         called=called_number(usage.to, tariff.country),
         network=usage.network,
     )

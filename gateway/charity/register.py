@@ -23,8 +23,10 @@ NUMBERS: Final = ("registered_charity_number", "charity number", "ein", "number"
 """Names of the column of numbers: Charity Commission, OSCR, IRS (EO BMF), ours."""
 NAMES: Final = ("charity_name", "charity name", "name")
 STATUSES: Final = ("charity_registration_status", "charity status", "status")
-"""Names of the column of status; the IRS lists only who is exempt, and has none."""
-_STANDING: Final = frozenset({"registered", "active", "", "01"})
+"""Names of the column of status."""
+_STANDING: Final = frozenset({"registered", "active", "", "01", "02", "25"})
+"""What says that a charity stands. The IRS lists only who is exempt: without a condition (01), with one (02), or as a private
+foundation that is becoming a public charity (25); trusts that are none (12) are there, too."""
 
 
 class RegisterInvalid(ValueError):

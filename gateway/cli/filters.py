@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 Number = Annotated[str, typer.Option(help="Only what is about this MSISDN (or IMSI, or ICCID).")]
-Since = Annotated[str | None, typer.Option(help="From this time on (RFC 3339, or a date).")]
-Until = Annotated[str | None, typer.Option(help="Before this time (RFC 3339, or a date).")]
+Since = Annotated[str | None, typer.Option(help="From this time on (RFC 3339, or a date: its begin in UTC).")]
+Until = Annotated[str | None, typer.Option(help="Before this time (RFC 3339, or a date: its begin in UTC).")]
 
 
 def moment(text: str | None, option: str) -> int | None:

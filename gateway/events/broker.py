@@ -1,9 +1,9 @@
 """A connection to the MQTT 5 broker, used once: after any error it is dropped and a new one is made.
 
 aiomqtt does the protocol. Added here is what a forwarder cannot do without: an event that the broker refuses counts as not
-published, its Receive Maximum is kept to (MQTT 5 §3.3.4), a connection can be dropped without waiting for anybody, and a
-broker that sends too much is dropped: a packet above our Maximum Packet Size (§3.1.2.11.4), or an event that nobody subscribed
-to.
+published, its Receive Maximum (MQTT 5 §3.3.4) and its Maximum Packet Size (§3.2.2.3.6) are kept to, a connection can be dropped
+without waiting for anybody, and a broker that sends too much is dropped: a packet above our Maximum Packet Size (§3.1.2.11.4),
+or an event that nobody subscribed to.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 import aiomqtt
+import msgspec
 from paho.mqtt.client import Client as PahoClient
 from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
@@ -31,6 +32,10 @@ TIMEOUT: Final = 5.0
 """Seconds within which the broker has to accept a connection, and to acknowledge an event."""
 MAX_PACKET: Final = 16 * 1024
 """Octets of a packet that the broker may send: it has little to say but that an event has arrived."""
+LARGEST: Final = 256 * 1024 * 1024
+"""Octets of a packet that a broker takes which states no limit: about what MQTT can write (§2.1.4)."""
+AROUND: Final = 64
+"""Octets of a PUBLISH around its topic and body, at most: the head, the packet's number, what the body is."""
 BATCH: Final = "application/cloudevents-batch+json"
 SINGLE: Final = "application/cloudevents+json"
 
@@ -117,7 +122,10 @@ class Broker:
     async def publish(self, rows: Sequence[WaitingRow]) -> tuple[list[int], BrokerError | None]:
         """Publish rows in order, and give those that the broker acknowledged and what kept it from the others."""
         assert self._lost is not None, "publish comes after open"
-        tasks = [asyncio.ensure_future(self._publish(row)) for row in rows]
+        parts, too_large = self._in_parts(rows)
+        tasks = [asyncio.ensure_future(self._publish(row, body)) for row, body in parts]
+        if not tasks:
+            return [], too_large
         finishing = asyncio.ensure_future(asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION))
         try:
             await asyncio.wait((finishing, self._lost), return_when=asyncio.FIRST_COMPLETED)
@@ -125,9 +133,10 @@ class Broker:
             for task in (finishing, *tasks):
                 task.cancel()
         outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-        acknowledged = [row.id for row, outcome in zip(rows, outcomes, strict=True) if outcome is None]
-        if len(acknowledged) == len(rows):
-            return acknowledged, None
+        missing = {row.id for (row, _), outcome in zip(parts, outcomes, strict=True) if outcome is not None}
+        acknowledged = [number for number in dict.fromkeys(row.id for row, _ in parts) if number not in missing]
+        if not missing:
+            return acknowledged, too_large
         if self._lost.done():
             return acknowledged, self._loss()
         failed = next((o for o in outcomes if isinstance(o, aiomqtt.MqttError | OSError | ValueError)), None)
@@ -180,16 +189,49 @@ class Broker:
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
 
-    async def _publish(self, row: WaitingRow) -> None:
+    def _in_parts(self, rows: Sequence[WaitingRow]) -> tuple[list[tuple[WaitingRow, bytes]], BrokerError | None]:
+        """Divide batches that are more than the broker takes; what has an event that is too large ends the list."""
+        assert self._client is not None
+        parts: list[tuple[WaitingRow, bytes]] = []
+        for row in rows:
+            room = self._client.largest - AROUND - len(self._topic(row).encode())
+            try:
+                parts += [(row, body) for body in _divided(row.body, room)]
+            except BrokerError as error:
+                return parts, error
+        return parts, None
+
+    def _topic(self, row: WaitingRow) -> str:
+        return f"{self._settings.topic}/v1/{row.topic}"
+
+    async def _publish(self, row: WaitingRow, body: bytes) -> None:
         assert self._client is not None
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's properties are untyped
-        properties.ContentType = BATCH if row.body.startswith(b"[") else SINGLE
+        properties.ContentType = BATCH if body.startswith(b"[") else SINGLE
         properties.PayloadFormatIndicator = 1  # UTF-8 text
         async with self._slots:
             if not self._may_send():
                 raise aiomqtt.MqttError("this gateway stood still: another one may have taken over")
-            topic = f"{self._settings.topic}/v1/{row.topic}"
-            await self._client.publish(topic, row.body, qos=1, properties=properties)
+            await self._client.publish(self._topic(row), body, qos=1, properties=properties)
+
+
+def _divided(body: bytes, room: int) -> list[bytes]:
+    """Return a row's body as it is, or the events of a batch in batches of at most `room` octets each."""
+    if len(body) <= room:
+        return [body]
+    events = msgspec.json.decode(body, type=list[msgspec.Raw]) if body.startswith(b"[") else [msgspec.Raw(body)]
+    batches: list[list[msgspec.Raw]] = []
+    size = room
+    for event in events:
+        own = len(bytes(event)) + 1  # and the comma or bracket behind it
+        if own >= room:
+            raise BrokerError(f"an event has {own - 1} octets, and the broker takes {room - 1} at most")
+        if size + own > room:
+            batches.append([])
+            size = 1
+        batches[-1].append(event)
+        size += own
+    return [msgspec.json.encode(batch) for batch in batches]
 
 
 def _connect_properties() -> Properties:
@@ -199,11 +241,11 @@ def _connect_properties() -> Properties:
 
 
 class _Client(aiomqtt.Client):
-    """aiomqtt's client with five additions, which need its inner parts; aiomqtt is pinned."""
+    """aiomqtt's client with six additions, which need its inner parts; aiomqtt is pinned."""
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401  (aiomqtt's own options)
         super().__init__(**options)
-        self.window, self._given_up, self._fault = WINDOW, False, ""
+        self.window, self.largest, self._given_up, self._fault = WINDOW, LARGEST, False, ""
         self.pending_calls_threshold = WINDOW
         self._client.connect_timeout = self.timeout
         self._client._sock_recv = self._receive  # type: ignore[method-assign, assignment]  # noqa: SLF001  (paho reads by it)
@@ -243,8 +285,9 @@ class _Client(aiomqtt.Client):
         reason_code: ReasonCode,
         properties: Properties | None = None,
     ) -> None:
-        """Note how many events the broker takes at once."""
+        """Note how many events the broker takes at once, and how large a packet."""
         self.window = min(WINDOW, getattr(properties, "ReceiveMaximum", WINDOW))
+        self.largest = min(LARGEST, getattr(properties, "MaximumPacketSize", LARGEST))
         super()._on_connect(client, userdata, flags, reason_code, properties)
 
     def _on_publish(

@@ -23,6 +23,9 @@ MOST_ROOTS: Final = 16
 """A power of two: as many subtrees are kept of a day at most, 2 MiB; the largest days have higher ones in return."""
 MOST: Final = 1 << 26
 """Numbers of a tree at most: of a first one of a large store the latest, as each takes 32 octets while it is made."""
+WINDOW_BITS: Final = 10
+"""Numbers are looked at in windows of so many; one without a row is left out (a start skips up to a million numbers, the
+restore of a backup 65,536 for each second that is lost)."""
 ROUNDS: Final = 4
 IN_MEMORY: Final = 1 << 25
 """Octets of leaves up to which no file is made for them."""

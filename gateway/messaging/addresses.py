@@ -13,7 +13,9 @@ from provisioning.errors import IdentifierInvalid
 from provisioning.identifiers import calling_code, is_mobile, is_possible, msisdn, msisdn_at_home
 
 SHORT_CODE_DIGITS: Final = 8
-"""Digits of the longest short code."""
+"""Digits of the longest short code of any country."""
+SHORT_CODE_DIGITS_BY_CODE: Final = {"1": 6}
+"""The same, by calling code, where something longer is a number without its area (CSCA: five or six digits)."""
 LEAST_SENDER, LEAST_RECIPIENT = 3, 5
 """Digits of the shortest short code that a text may come from, or go to."""
 LONGEST_NAME: Final = 11
@@ -92,7 +94,7 @@ def sender(value: str, country: str) -> str:
     text = value.strip(_PADDING)
     digits = text.removeprefix("+")
     if digits.isascii() and digits.isdigit():
-        return digits if LEAST_SENDER <= len(digits) <= SHORT_CODE_DIGITS else msisdn(text, country)
+        return digits if LEAST_SENDER <= len(digits) <= _longest_short_code(country) else msisdn(text, country)
     if text.startswith("+") or not (text.isascii() and text.isprintable() and 0 < len(text) <= LONGEST_NAME):
         raise IdentifierInvalid("it is neither a number nor a name", "sms.address")
     return text
@@ -101,6 +103,10 @@ def sender(value: str, country: str) -> str:
 def recipient(value: str, country: str) -> str:
     """Read who a text goes to: a number or a short code. IdentifierInvalid for anything else."""
     text = value.strip(_PADDING)
-    short = text.isascii() and text.isdigit() and LEAST_RECIPIENT <= len(text) <= SHORT_CODE_DIGITS
+    short = text.isascii() and text.isdigit() and LEAST_RECIPIENT <= len(text) <= _longest_short_code(country)
     cut = text.startswith(("0", calling_code(country) or "0"))  # the beginning of a number rather than a short code
     return text if short and not cut else msisdn(text, country)
+
+
+def _longest_short_code(country: str) -> int:
+    return SHORT_CODE_DIGITS_BY_CODE.get(calling_code(country), SHORT_CODE_DIGITS)

@@ -12,7 +12,7 @@ import msgspec
 from gateway.charity.closed_causes import move_mark
 from gateway.messaging.texts import Text
 from gateway.notices.kinds import NoticeKind
-from gateway.notices.sending import NoticeSender
+from gateway.notices.sending import NoticeSender, number_of
 from gateway.notices.wording import Day
 from gateway.store.batch import Batch, Unit
 
@@ -42,7 +42,7 @@ class AskChoosers(Unit):
     def decide(self, batch: Batch) -> Asked:
         """Ask them, but for those who have no number now."""
         sender = batch.policy(NoticeSender)
-        if not sender.may_send(NoticeKind.CHOICE_ASKED, batch.now):
+        if not sender.may_send(NoticeKind.CHOICE_ASKED, batch.now) or self._is_night(batch, sender):
             return Asked([], waits=True)
         if not move_mark(batch, self.cause, self.shard, self.after, self.last, asks=bool(self.subscribers)):
             return Asked([])
@@ -52,3 +52,8 @@ class AskChoosers(Unit):
             for each in self.subscribers
         ]
         return Asked([text for text in texts if text is not None])
+
+    def _is_night(self, batch: Batch, sender: NoticeSender) -> bool:
+        """Whether one of them is where the quiet hours hold: the mark goes over all of them at once."""
+        numbers = (number_of(batch, each) for each in self.subscribers)
+        return any(number is not None and sender.quiet.holds(batch.now, number) for number in numbers)

@@ -43,7 +43,7 @@ class NoticeSender(msgspec.Struct, frozen=True):
         return True
 
     def may_send(self, kind: NoticeKind, now: int) -> bool:
-        """Return whether a kind can go out now: a courtesy waits for the end of the quiet hours."""
+        """Return whether a kind can go out now: a courtesy waits for the end of the operator's quiet hours."""
         return self.linked and (is_statutory(kind) or not self.quiet.holds(now))
 
     def write(self, batch: Batch, subscriber_id: int, kind: NoticeKind, values: Values, language: str) -> Text | None:
@@ -53,14 +53,13 @@ class NoticeSender(msgspec.Struct, frozen=True):
         """
         if not self.may_send(kind, batch.now):
             return None
-        number = number_of(batch, subscriber_id)
-        if number is None:
+        number, statutory = number_of(batch, subscriber_id), is_statutory(kind)
+        if number is None or (not statutory and self.quiet.holds(batch.now, number)):
             return None
         body = fill_in(self.words[language][kind], {**self.common, **values}, language)
         until = batch.now + self.validity
-        statutory = is_statutory(kind)
         if not statutory:
-            until = min(until, self.quiet.next_start(batch.now) or until)
+            until = min(until, self.quiet.next_start(batch.now, number) or until)
         text = make(batch, Draft(self.source, number, body, self.segments(body), until, always=statutory))
         batch.row_set(TextRows).rows[text.id] = text
         return text

@@ -7,7 +7,7 @@ Monitor is asked for one thing alone: whether the work has failed, and why. Keys
 
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from itertools import count
@@ -77,6 +77,7 @@ class Tmf640:
         ca: a file with the authorities to trust instead of the system's.
         timeout: seconds for one request and its answer.
         poll: seconds until reading back is worth while, where the host does not say.
+        countries: those whose numbers it may write as they are dialled there; none: it writes the country code.
         session: the caller's own client session, which stays open; else one is made at the first call.
     """
 
@@ -91,6 +92,7 @@ class Tmf640:
         timeout: float = 10.0,
         poll: float = 2.0,
         rate: float = 0.0,
+        countries: Collection[str] = (),
         session: aiohttp.ClientSession | None = None,
         clock: Callable[[], float] = time.monotonic,
         kept: int = KEPT,
@@ -99,7 +101,7 @@ class Tmf640:
         self.listening = False
         """The host has taken our callback address."""
         self._url, self._callback, self._poll, self._clock = url.rstrip("/"), callback, poll, clock
-        self._pace = Pace(rate, clock)
+        self._pace, self._countries = Pace(rate, clock), countries
         self._wire_tap = WireTap("http")
         self._headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         if token is not None:
@@ -121,7 +123,7 @@ class Tmf640:
         Whose a number is cannot be asked: TMF640 has no filter that a host must offer for it. A host refuses a number that
         another Service has, and nothing is changed then.
         """
-        return service_of.holding(await self._find(line), line)
+        return service_of.holding(await self._find(line), line, self._countries)
 
     async def bring(
         self, call_id: str, line: HostLine, wanted: Condition, *, before: Holding | None = None
@@ -138,7 +140,7 @@ class Tmf640:
         if service is None:
             body, method, path = service_of.creation(call_id, line, wanted), "POST", "/service"
         else:
-            patch = service_of.change(service, call_id, line, wanted)
+            patch = service_of.change(service, call_id, line, wanted, self._countries)
             if patch is None:
                 return None
             body, method, path = patch, "PATCH", _path(service)
@@ -154,7 +156,7 @@ class Tmf640:
         if await self._works_on(call_id, line):
             return Pending(self._poll)
         service = await self._find(line)
-        now = service_of.holding(service, line)
+        now = service_of.holding(service, line, self._countries)
         if now.record == before.record:
             return None
         self._check_ours(call_id, line, service, wanted, before)
@@ -176,7 +178,7 @@ class Tmf640:
             # The Service is the truth, and it was read; a Monitor that can't be had takes nothing from it.
             with suppress(HostUnavailable):
                 await self._check(line, work)
-        return HostReading(service_of.condition(service, line))
+        return HostReading(service_of.condition(service, line, self._countries))
 
     async def lines(self) -> AsyncIterator[list[HeldLine]]:
         """List all Services that have not ended, page by page (TMF630 offset and limit).
@@ -199,7 +201,7 @@ class Tmf640:
                 raise HostRefused("the host gives the same pages of its services again and again", UNLISTED)
             if number & (number - 1) == 0:
                 kept = shown
-            yield [line for service in page if (line := service_of.held_line(service)) is not None]
+            yield [line for service in page if (line := service_of.held_line(service, self._countries)) is not None]
             offset += len(page)
             if service_of.total(answer.headers) == offset:
                 return
@@ -279,9 +281,13 @@ class Tmf640:
         self, call_id: str, line: HostLine, service: Resource | None, wanted: Condition, before: Holding
     ) -> None:
         """HostRefused (FOREIGN) for a Service that is neither what stood there before the step nor what the step made."""
-        check_unchanged(service_of.holding(service, line), before, wanted)
-        if service is not None and not before.present and not service_of.is_made_by(service, call_id, line, wanted):
-            said = service_of.holding(service, line).words
+        check_unchanged(service_of.holding(service, line, self._countries), before, wanted)
+        if (
+            service is not None
+            and not before.present
+            and not service_of.is_made_by(service, call_id, line, wanted, self._countries)
+        ):
+            said = service_of.holding(service, line, self._countries).words
             raise HostRefused(
                 f"somebody else has put this card into service meanwhile: {said}; it is left as it is", FOREIGN
             )
@@ -315,7 +321,7 @@ class Tmf640:
         service = await self._find(line)
         if before is not None:
             self._check_ours(call_id, line, service, wanted, before)
-        if service_of.condition(service, line) == wanted:
+        if service_of.condition(service, line, self._countries) == wanted:
             return None
         if service_of.has_order(service, call_id) or service_of.speaks_of(answer.body, call_id):
             return Pending(self._poll)

@@ -5,7 +5,7 @@ A line is one Service, found by its card (`supportingResource.id`). The specific
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -23,6 +23,7 @@ from provisioning.hosts.interface import (
     Holding,
     HostLine,
 )
+from provisioning.identifiers import msisdn_at_home
 from provisioning.masks import mask
 
 MAX_BODY: Final = 256 * 1024
@@ -43,6 +44,7 @@ _STATES: Final = {Access.OPEN: "active", Access.BARRED: "inactive", Access.ABSEN
 _IN_ERROR: Final = frozenset({"inerror", "error", "failed", "rejected"})
 _IN_PROGRESS: Final = frozenset({"inprogress", "acknowledged", "pending", "accepted"})
 
+_SEPARATORS: Final = re.compile(r"[\s().-]")
 _CODE: Final = re.compile(r"[A-Za-z0-9_-]{1,24}", re.ASCII)
 _MONITOR: Final = re.compile(r"/monitor/([A-Za-z0-9_~.-]{1,128})/?$", re.ASCII)
 _LINK: Final = re.compile(r"<([^<>]{1,1024})>([^<>,]{0,256})")
@@ -104,12 +106,16 @@ def identifier(service: object) -> str:
     return found if isinstance(found, str) and 0 < len(found) <= MAX_ID and found.strip(".") else ""
 
 
-def held_line(service: object) -> HeldLine | None:
+def held_line(service: object, countries: Collection[str] = ()) -> HeldLine | None:
     """Return a Service of the host's list as a line; None for one that has ended, or is about no line."""
     if not isinstance(service, dict) or not is_live(service):
         return None
     cards = [card for item in _items(service, "supportingResource") if isinstance(card := item.get("id"), str)]
-    iccid, imsi, number = _told(service, "iccid") or next(iter(cards), None), _told(service, "imsi"), _number(service)
+    iccid, imsi, number = (
+        _told(service, "iccid") or next(iter(cards), None),
+        _told(service, "imsi"),
+        _number(service, countries),
+    )
     if iccid is None and imsi is None and number is None:
         return None
     access = Access.BARRED if _state(service) == _STATES[Access.BARRED] else Access.OPEN
@@ -122,12 +128,12 @@ def total(headers: Mapping[str, str]) -> int | None:
     return int(given) if given.isascii() and given.isdigit() and len(given) < 12 else None
 
 
-def condition(service: Resource | None, line: HostLine) -> Condition:
+def condition(service: Resource | None, line: HostLine, countries: Collection[str] = ()) -> Condition:
     """Return how a host that has this Service holds the line; UNSETTLED where it is neither one thing nor the other."""
     if service is None or not is_live(service):
         return ABSENT
     suspended = (_told(service, "suspended") or "false").lower() == "true"
-    number = _number(service)
+    number = _number(service, countries)
     if _told(service, "imsi") not in (None, line.imsi):
         return UNSETTLED
     if _state(service) == _STATES[Access.OPEN] and not suspended:
@@ -137,15 +143,15 @@ def condition(service: Resource | None, line: HostLine) -> Condition:
     return UNSETTLED
 
 
-def holding(service: Resource | None, line: HostLine) -> Holding:
+def holding(service: Resource | None, line: HostLine, countries: Collection[str] = ()) -> Holding:
     """Return what a host that has this Service holds of the card; its own orders are no part of that."""
     if service is None or not is_live(service):
         return NOTHING
-    state, number = service.get("state"), _number(service)
+    state, number = service.get("state"), _number(service, countries)
     other = _told(service, "imsi") not in (None, line.imsi)
     words = f"a Service that is {quoted(state)[:24] or 'in no state'}, {f'as {mask(number)}' if number else 'without a number'}"
     return Holding(
-        condition=condition(service, line),
+        condition=condition(service, line, countries),
         words=words + (", with another IMSI" if other else ""),
         msisdn=number,
         other_card=other,
@@ -162,7 +168,9 @@ def _kept(service: Resource) -> Resource:
     return kept | ({"serviceSpecification": specification} if isinstance(specification, dict) else {})
 
 
-def is_made_by(service: Resource, call_id: str, line: HostLine, wanted: Condition) -> bool:
+def is_made_by(
+    service: Resource, call_id: str, line: HostLine, wanted: Condition, countries: Collection[str] = ()
+) -> bool:
     """Whether a Service on a card that had none comes from an order of ours, `call_id` being one of its calls.
 
     A host may keep orders of its own there, or none: then it has to say the very line that was asked for.
@@ -171,7 +179,7 @@ def is_made_by(service: Resource, call_id: str, line: HostLine, wanted: Conditio
     named = _orders(service)
     if any(name.partition(".")[0] == order for name in named):
         return True
-    same = _told(service, "imsi") in (None, line.imsi) and _number(service) == wanted.msisdn
+    same = _told(service, "imsi") in (None, line.imsi) and _number(service, countries) == wanted.msisdn
     return same and not (named and wanted.msisdn is None)
 
 
@@ -197,11 +205,13 @@ def creation(call_id: str, line: HostLine, wanted: Condition) -> Resource:
     }
 
 
-def change(service: Resource, call_id: str, line: HostLine, wanted: Condition) -> Resource | None:
+def change(
+    service: Resource, call_id: str, line: HostLine, wanted: Condition, countries: Collection[str] = ()
+) -> Resource | None:
     """Return the body that changes a Service to what is wanted; None if it is so already."""
     specification = service.get("serviceSpecification")
     held = specification.get("id") if isinstance(specification, dict) else None
-    if condition(service, line) == wanted and held in (None, line.profile):
+    if condition(service, line, countries) == wanted and held in (None, line.profile):
         return None
     # A merge patch replaces a list as a whole (RFC 7396 §1): what else the host keeps there goes back as it was.
     body: Resource = {
@@ -380,8 +390,17 @@ def _orders(resource: Resource) -> list[str]:
     return [order for order in found if isinstance(order, str) and 0 < len(order) <= MAX_ID]
 
 
-def _number(service: Resource) -> str | None:
-    return (_told(service, "msisdn") or "").removeprefix("+") or None
+def _number(service: Resource, countries: Collection[str]) -> str | None:
+    """Return the number as E.164 digits, also where the host writes it as dialled in one of its countries (212-555-0123).
+
+    What two of them read as different numbers stays as it is written.
+    """
+    told = _SEPARATORS.sub("", (_told(service, "msisdn") or "").removeprefix("tel:"))
+    digits = told.removeprefix("+").removeprefix("00")
+    if digits != told or not (digits.isascii() and digits.isdigit()):
+        return digits or None
+    at_home = {found for country in countries if (found := msisdn_at_home(digits, country)) is not None}
+    return at_home.pop() if len(at_home) == 1 else digits
 
 
 def _told(service: Resource, name: str) -> str | None:

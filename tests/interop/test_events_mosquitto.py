@@ -217,6 +217,38 @@ async def test_an_event_that_the_broker_refuses_is_not_marked(place, tmp_path):
         await work.stop()
 
 
+async def test_a_batch_is_divided_for_a_broker_that_takes_less(place, tmp_path):
+    with mosquitto(tmp_path, "allow_anonymous true", "max_packet_size 2000") as broker:
+        broker.start()
+        place.lane.run(Tell(0))
+        place.lane.run(Tell(*range(1, 60), batch=True, padding="x" * 100))
+        place.lane.run(Tell(60))
+        async with Listener(broker.port) as listener:
+            await listener.ready.wait()
+            work = forwarder(place, broker.port)
+            work.start()
+            await until(lambda: waiting(place) == 0)
+            await until(lambda: len(listener.ids) >= 61)
+            await work.stop()
+        assert listener.ids == numbers(61)
+        assert {message.properties.ContentType.partition("+")[0] for message in listener.messages[1:-1]} == {
+            "application/cloudevents-batch"
+        }
+
+
+async def test_an_event_that_no_packet_of_the_broker_holds_waits_and_is_named(place, tmp_path):
+    with mosquitto(tmp_path, "allow_anonymous true", "max_packet_size 2000") as broker, told() as (heard, tell):
+        broker.start()
+        place.lane.run(Tell(0))
+        place.lane.run(Tell(1, padding="x" * 2000))
+        work = forwarder(place, broker.port, tell)
+        work.start()
+        await until(lambda: any(name == "events.broker.down" for name, _ in heard))
+        await work.stop()
+        assert "octets, and the broker takes" in heard[1][1]["error"]
+        assert waiting(place) == 1
+
+
 @pytest.fixture
 def passwords(tmp_path):
     file = tmp_path / "passwords"

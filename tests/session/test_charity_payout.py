@@ -118,7 +118,10 @@ def test_a_months_tenths_are_confirmed_paid_by_two_people_and_stand_on_the_banks
         register = ("charity", "register", "--regulator", "GB-CHC", "--as-of", f"{period}-02")
         assert "288701" in gateway.tpo(*register, removed, ok=(1,)).stdout
         assert post(gateway, f"/v1/charity/payouts/{file['sha256']}/approval")[1]["code"] == "payout.obstacle"
-        gateway.tpo(*register, tmp_path / "register.csv")
+        elsewhere = tmp_path / "elsewhere.csv"
+        elsewhere.write_text("number,name,status\n999999,SOMEBODY ELSE,Registered\n")
+        assert "288701" in gateway.tpo(*register, elsewhere, ok=(1,)).stdout, "one of several files is not the register"
+        gateway.tpo(*register, tmp_path / "register.csv", elsewhere)
         status, approved = post(gateway, f"/v1/charity/payouts/{file['sha256']}/approval")
         assert (status, approved["state"], approved["total"]) == (200, "approved", "0.75")
         number = octets.partition(b"<EndToEndId>")[2].partition(b"<")[0].decode()

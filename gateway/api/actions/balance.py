@@ -47,6 +47,8 @@ def allowances(context: GatewayContext, request: ShowSubscriber) -> Allowances:
 
 def renewal(context: GatewayContext, request: line_requests.SetRenewal, caller: Caller) -> LineTerms:
     """Note a customer's consent to renewals, or that it was withdrawn, and on which day of the month periods begin."""
+    if request.consent is None and not request.billing_day:
+        raise bad_request("renewal.nothing", "say whether the customer agreed, or give another billing day")
     line, actor = number(request.number, context.settings.operator.country), caller.actor
     unit = SetRenewal(MSISDN, line, request.consent, request.billing_day, actor, request.reason)
     return _told(context.lane.run(unit))
@@ -86,6 +88,8 @@ def credit_limit(context: GatewayContext, request: line_requests.SetCreditLimit,
 
 def family(context: GatewayContext, request: line_requests.SetPayer, caller: Caller) -> FamilyOf:
     """Have another line's wallet pay for a line, or nobody's."""
+    if request.cap and not request.payer:
+        raise bad_request("family.cap", "cap: name the payer too, whose wallet it is a cap of")
     country, actor = context.settings.operator.country, caller.actor
     line, payer = number(request.number, country), number(request.payer, country) if request.payer else ""
     cap = _amount(request.cap, currency_of(context, line)) if request.cap else None

@@ -66,7 +66,7 @@ def begin_close(context: GatewayContext, request: BillMonth, caller: Caller) -> 
     """Begin to close a month, or give how far it is; Problem where it cannot be closed."""
     with context.reading() as connection:
         if awaits_taxes(connection, context.settings, request.period, _zone(context), context.clock()):
-            detail = "the taxes on top of that month's charges are not booked yet: the gateway does so within minutes"
+            detail = "the taxes on top of that month's charges are not booked yet: a gateway that runs does so within minutes"
             raise conflict("bill.taxes", detail)
     begun = close_job.begin(context, request.period, _end_of(context, request.period), caller.name)
     if isinstance(begun, CloseRefused):

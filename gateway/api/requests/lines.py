@@ -11,11 +11,14 @@ from gateway.notices.kinds import NoticeKind
 
 
 class SetRenewal(msgspec.Struct, frozen=True):
-    """Whether the customer agreed to renewals of the bundle, and the day on which its periods begin; 0 leaves it as it is."""
+    """Whether the customer agreed to renewals of the bundle, and the day on which its periods begin.
+
+    What is left out, null or 0 stays as it is: who moves a billing day has not agreed to anything.
+    """
 
     number: Text
-    consent: bool
     reason: Reason
+    consent: bool | None = None
     billing_day: Annotated[int, Meta(ge=0, le=31)] = 0
 
 

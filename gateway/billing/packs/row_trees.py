@@ -6,15 +6,15 @@ any more, so that a tree needs no long transaction.
 
 from bisect import bisect_left
 from collections import defaultdict, namedtuple
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Table, func, literal_column, select
 
 from gateway.billing.packs.reading import EntryRow, UsageRow
 from gateway.billing.packs.row_leaves import RowLeaves
-from gateway.ledger.row_tree import HASH, MOST, Leaves, Numbers, Shuffle, beside, height_of, levels_of
+from gateway.ledger.row_tree import HASH, MOST, WINDOW_BITS, Leaves, Numbers, Shuffle, beside, height_of, levels_of
 from gateway.ledger.seals import RowTree, tree_of_day
 from gateway.privacy.pseudonyms import derive
 from gateway.store.nodes import SPAN_BITS
@@ -22,8 +22,6 @@ from gateway.store.sealed_months.parts import Part, parts
 from gateway.store.statements import SelectAmong
 from gateway.store.tables import bills, row_trees, transfers, usage
 
-WINDOW_BITS: Final = 10
-"""Numbers are looked at in windows of so many; one without a row (a start skips up to a million numbers) is left out."""
 AT_ONCE: Final = 16
 """Windows that are read at once."""
 _ROWS: Final = (transfers, usage, bills)
@@ -48,22 +46,38 @@ class Way(NamedTuple):
 
 def ranges_due(connection: Connection, node: int) -> list[tuple[int, int]]:
     """Return the numbers of a node's rows since its last tree, in whole windows but at the ends; none: there are no rows."""
-    last = select(func.max(row_trees.c.upto)).where(row_trees.c.node == node)
-    before, upto = int(connection.scalar(last) or (node << SPAN_BITS) - 1), _newest(connection, node)
-    low, windows = max(before + 1, upto - MOST + 1), set[int]()
+    last = connection.scalar(select(func.max(row_trees.c.upto)).where(row_trees.c.node == node))
+    first, upto = (node << SPAN_BITS) if last is None else last + 1, _newest(connection, node)
+    high, windows = upto, set[int]()
     with parts(connection) as every:
-        for part in every:
-            for table in _ROWS if part.month is None else _ROWS[:2]:
-                window: ColumnElement[int] = literal_column(f"{table.name}.id >> {WINDOW_BITS}")
-                wanted = select(window).where(table.c.id >= low, table.c.id <= upto).distinct()
-                windows.update(part.connection.scalars(wanted))
+        while high >= first and len(windows) < MOST >> WINDOW_BITS:
+            low = max(first, high - MOST + 1)
+            windows.update(*(_windows(part, low, high) for part in every))
+            high = max(_last_between(part, first, low) for part in every)  # over what nobody was given, at once
     ranges: list[tuple[int, int]] = []
-    for each in sorted(windows):
-        begin, end = max(each << WINDOW_BITS, low), min(((each + 1) << WINDOW_BITS) - 1, upto)
+    for each in sorted(windows)[-(MOST >> WINDOW_BITS) :]:
+        begin, end = max(each << WINDOW_BITS, first), min(((each + 1) << WINDOW_BITS) - 1, upto)
         if ranges and ranges[-1][1] + 1 == begin:
             begin = ranges.pop()[0]
         ranges.append((begin, end))
     return ranges
+
+
+def _windows(part: Part, low: int, high: int) -> Iterator[int]:
+    """Return the windows of numbers that have rows, from one number to another one."""
+    for table in _tables(part):
+        window: ColumnElement[int] = literal_column(f"{table.name}.id >> {WINDOW_BITS}")
+        yield from part.connection.scalars(select(window).where(table.c.id >= low, table.c.id <= high).distinct())
+
+
+def _last_between(part: Part, first: int, before: int) -> int:
+    """Return the highest number of a row from one number up to, and not with, another one; 0 where there is none."""
+    found = (select(func.max(table.c.id)).where(table.c.id >= first, table.c.id < before) for table in _tables(part))
+    return max(part.connection.scalar(each) or 0 for each in found)
+
+
+def _tables(part: Part) -> Sequence[Table]:
+    return _ROWS if part.month is None else _ROWS[:2]
 
 
 def make(reading: Reading, evidence_key: bytes, node: int, ranges: list[tuple[int, int]]) -> RowTree:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -13,6 +14,9 @@ from gateway.cli.commands.charity_documents import FORMS, PUBLIC, write_document
 from gateway.cli.context import AsJson
 from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.cli.output import complain, emit
+
+if TYPE_CHECKING:
+    from gateway.charity.register import Row
 
 CAUSES: Final = ("id", "name", "number", "vetting", "register", "registered_as", "register_age", "obstacle")
 REMITTANCE: Final = (
@@ -75,43 +79,55 @@ def causes(ctx: typer.Context, as_json: AsJson = False) -> None:
 
 def register(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(help="The extract: CSV or tab-separated, as the regulator publishes it.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...",
+            help="The whole extract: CSV or tab-separated, in as many files as the regulator publishes it.",
+        ),
+    ],
     regulator: Annotated[str, typer.Option(help="GB-CHC, GB-SC or US-EIN.")],
     as_of: Annotated[str, typer.Option("--as-of", help="The day of the extract, YYYY-MM-DD.")],
     as_json: AsJson = False,
 ) -> None:
     """Take in what a charity register says of our causes' numbers; one that is not in it, or was removed, is not paid any more.
 
-    A number that looks right proves nothing. The extract is read here, and only the rows of our causes are kept. Exits with 1
-    where a cause of that register is not registered.
+    A number that looks right proves nothing. The extract is read here, and only the rows of our causes are kept. The IRS
+    divides its own by region: give all of its files at once. Exits with 1 where a cause of that register is not registered.
 
     \b
     Examples:
       tpo charity register publicextract.charity.csv --regulator GB-CHC --as-of 2026-11-01
-      tpo charity register eo1.csv --regulator US-EIN --as-of 2026-11-10 --json
+      tpo charity register eo1.csv eo2.csv eo3.csv eo4.csv --regulator US-EIN --as-of 2026-11-10 --json
     """
     from gateway.api.answers.charity import CauseRows, RegisterImported  # noqa: PLC0415  (as above)
-    from gateway.charity.register import RegisterInvalid, read_rows  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
-    from gateway.store.named_files import open_named  # noqa: PLC0415  (as above)
 
     with asking(context.of(ctx).client_settings) as ask:
         known = ask("charity.causes", {}, CauseRows).rows
         wanted = [cause.number for cause in known if cause.regulator == regulator and cause.number]
-        try:
-            octets = open_named(file, pipe=False)
-            with TextIOWrapper(octets, encoding="utf-8-sig", errors="replace", newline="") as opened:
-                rows = read_rows(opened, wanted)
-        except OSError as error:
-            raise CommandFailed(f"{file} cannot be read: {error.strerror}", to_do="give the extract") from None
-        except RegisterInvalid as error:
-            raise CommandFailed(str(error), where=str(file)) from None
+        rows = [row for file in files for row in _extracted(file, wanted)]
         said = [{"number": row.number, "name": row.name, "status": row.status} for row in rows]
         params = {"regulator": regulator, "extracted_on": as_of, "rows": said}
         found = ask("charity.register", params, RegisterImported)
     emit(found, as_json=as_json)
     if found.not_registered:
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _extracted(file: Path, wanted: Iterable[str]) -> list[Row]:
+    """Read a file of a register's extract."""
+    from gateway.charity.register import RegisterInvalid, read_rows  # noqa: PLC0415  (as above)
+    from gateway.store.named_files import open_named  # noqa: PLC0415  (as above)
+
+    try:
+        octets = open_named(file, pipe=False)
+        with TextIOWrapper(octets, encoding="utf-8-sig", errors="replace", newline="") as opened:
+            return read_rows(opened, wanted)
+    except OSError as error:
+        raise CommandFailed(f"{file} cannot be read: {error.strerror}", to_do="give the extract") from None
+    except RegisterInvalid as error:
+        raise CommandFailed(str(error), where=str(file)) from None
 
 
 def remittance(

@@ -80,7 +80,12 @@ def renewal(
     ctx: typer.Context,
     number: Number,
     reason: Why,
-    on: Annotated[bool, typer.Option("--on/--off", help="The customer agreed to renewals, or does no more.")] = True,
+    on: Annotated[
+        bool | None,
+        typer.Option(
+            "--on/--off", help="The customer agreed to renewals, or does no more; left out: it stays as it is."
+        ),
+    ] = None,
     billing_day: Annotated[
         int, typer.Option(min=0, max=31, help="Day of the month on which periods begin; 0 leaves it.")
     ] = 0,
@@ -94,8 +99,11 @@ def renewal(
     \b
     Examples:
       tpo subscriber renewal 447700900123 --on --billing-day 1 --reason "signed on paper"
+      tpo subscriber renewal 447700900123 --billing-day 15 --reason "gets paid on the 14th"
       tpo subscriber renewal 447700900123 --off --reason "as asked by phone" --json
     """
+    if on is None and not billing_day:
+        raise typer.BadParameter("give --on, --off or --billing-day")
     params = {"number": number, "consent": on, "billing_day": billing_day, "reason": reason}
     _ask(ctx, "subscriber.renewal", params, as_json=as_json)
 
@@ -181,6 +189,8 @@ def family(
       tpo subscriber family 447700900124 --payer 447700900123 --cap 20.00 --reason "family of four"
       tpo subscriber family 447700900124 --reason "has an own contract now" --json
     """
+    if cap and not payer:
+        raise typer.BadParameter("name the --payer too, whose wallet it is a cap of", param_hint="--cap")
     params = {"number": number, "payer": payer, "cap": cap, "reason": reason}
     _ask(ctx, "subscriber.family", params, as_json=as_json)
 

@@ -136,7 +136,7 @@ def _decide(ctx: typer.Context, action: str, report: str, reason: str, *, as_jso
 def rerate(
     ctx: typer.Context,
     plan: Annotated[str, typer.Option(help="The plan whose usage had a wrong price.")],
-    since: Annotated[str, typer.Option(help="Usage from this time on (RFC 3339, or a date).")],
+    since: Annotated[str, typer.Option(help="Usage from this time on (RFC 3339, or a date: its begin in UTC).")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would come of it.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -167,10 +167,12 @@ def export(
     ctx: typer.Context,
     number: Number = "",
     start: Annotated[
-        str | None, typer.Option("--since", "--from", help="Events from this time on (RFC 3339, or a date).")
+        str | None,
+        typer.Option("--since", "--from", help="Events from this time on (RFC 3339, or a date: its begin in UTC)."),
     ] = None,
     end: Annotated[
-        str | None, typer.Option("--until", "--to", help="Events before this time (RFC 3339, or a date).")
+        str | None,
+        typer.Option("--until", "--to", help="Events before this time (RFC 3339, or a date: its begin in UTC)."),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="The most records to write.")] = None,
     form: Annotated[

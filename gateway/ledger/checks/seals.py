@@ -1,6 +1,6 @@
 """Seals that left the house, held against the chains: a cut tail and a chain that was written anew show here (ledger.seals)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from itertools import islice
 from typing import Final
@@ -10,7 +10,7 @@ from sqlalchemy import exists, or_, select
 from gateway.events.times import rfc3339
 from gateway.ledger.checks.evidence import doubtful_releases
 from gateway.ledger.checks.examined import SHOWN, Examined, Finding
-from gateway.ledger.row_tree import MOST
+from gateway.ledger.row_tree import MOST, WINDOW_BITS, Numbers
 from gateway.ledger.seals import Seal, SealKey, kept, tree_of_day, trees
 from gateway.store.evidence import DAY_US
 from gateway.store.evidence_reading import head_of
@@ -84,10 +84,15 @@ def _wrong_trees(books: Examined, sealed: set[tuple[int, str]]) -> Iterator[Find
         if upto != ranges[-1][1]:
             yield Finding("seal", f"{what} ends with number {ranges[-1][1]}, and says {upto}")
         begins, last = ranges[0][0], reached.get(node, ranges[0][0] - 1)
-        left_out = begins > last + 1 and ranges[-1][1] - begins + 1 < MOST and _has_rows(books, last, begins)
+        left_out = begins > last + 1 and not _is_full(ranges) and _has_rows(books, last, begins)
         if begins <= last or left_out:
             yield Finding("seal", f"{what} begins with number {begins}, the one before ends with {last}")
         reached[node] = ranges[-1][1]
+
+
+def _is_full(ranges: Sequence[Sequence[int]]) -> bool:
+    """Return whether a tree has as many numbers as one has at most, or all of the latest so many, as it was cut before."""
+    return Numbers(ranges).width > MOST - (1 << WINDOW_BITS) or ranges[-1][1] - ranges[0][0] + 1 == MOST
 
 
 def _has_rows(books: Examined, after: int, before: int) -> bool:

@@ -50,6 +50,7 @@ from gateway.store import tables
 from gateway.store.batch import Batch
 from gateway.subscribers.identifier_history import MSISDN, IdentifierRows
 from gateway.subscribers.status import ACTIVE
+from provisioning.identifiers import is_number_of
 
 GIVE = "give"
 TEXT = "text"
@@ -58,6 +59,8 @@ MINUTE = 60_000_000
 HOUR = 60 * MINUTE
 CANCEL = frozenset({"cancel", "cancelar", "annuler"})
 """Whole texts that take a held gift back."""
+CANCEL_STOPS = frozenset({"US", "AS", "GU", "MP", "PR", "VI"})
+"""Where CANCEL ends the texts whatever it answers (47 CFR 64.1200(a)(10)); carriers there end them by it themselves."""
 
 
 class AnswerLimitReached(msgspec.Struct, frozen=True):
@@ -106,8 +109,8 @@ class Services:
         wallet = self._batch.row_set(WalletRows).get(self._owner) if self._owner is not None else None
         if isinstance(request, No) and request.stops and (wallet is None or self._question(wallet) is None):
             request = Stop(request.language)
-        if isinstance(request, Stop) and self._cancels(body) and self._held(wallet) is not None:
-            request = No(request.language)
+        if isinstance(request, Stop) and wallet is not None and self._cancels(body):
+            request = self._cancel(request, wallet)
         if isinstance(request, Stop):
             return self._stop(request)
         if self._mute:
@@ -277,13 +280,21 @@ class Services:
         hours = -(-(gift.due_at - self._batch.now) // HOUR)
         return self._answer(request, KeywordAnswer.HELD, hours=str(hours), **said)
 
-    def _held(self, wallet: Wallet | None) -> Gift | None:
+    def _held(self, wallet: Wallet) -> Gift | None:
         """Return the gift that the customer may take back by a word; the one that was asked for last."""
-        return None if wallet is None else latest_held(self._batch, wallet.subscriber_id)
+        return latest_held(self._batch, wallet.subscriber_id)
 
     def _cancels(self, body: str) -> bool:
         """Return whether a text is nothing but a word for taking a gift back; without a gift that is held it is a stop word."""
         return not self._mute and joined(tokens(body)) in CANCEL
+
+    def _cancel(self, request: Stop, wallet: Wallet) -> Stop | No:
+        """Read a CANCEL: it takes back a gift that is held, and ends the texts where none is, or where that is the law."""
+        held = self._held(wallet)
+        if held is None or not is_number_of(self._customer, CANCEL_STOPS):
+            return request if held is None else No(request.language)
+        withdraw(self._batch, wallet, held)
+        return request
 
     def _take_back(self, request: KeywordRequest, wallet: Wallet, gift: Gift) -> list[Text]:
         withdraw(self._batch, wallet, gift)

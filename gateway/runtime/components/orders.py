@@ -114,6 +114,7 @@ def _tmf640(host: Tmf640Host, context: GatewayContext) -> Host:
         timeout=float(host.timeout),
         poll=float(host.poll),
         rate=float(host.rate),
+        countries=host.serves(context.settings.operator),
         clock=context.monotonic,
     )
 

@@ -193,7 +193,7 @@ def test_gifts_and_campaigns_are_held_against_their_entries(place, damage, words
 
 def test_a_yes_holds_the_gift_and_cancel_takes_it_back_without_an_end_to_texts(place):
     place.says("GIVE WATERAID 5")
-    assert "reply CANCEL" in place.says("YES")
+    assert "reply NO" in place.says("YES")
     assert wallet(place) == (300 * POUND, 5 * POUND)
     assert "was taken back" in place.says("Cancel")
     assert (wallet(place), booked(place)) == ((300 * POUND, 0), [])
@@ -210,3 +210,16 @@ def test_it_is_taken_back_in_each_language_and_by_no(place, give_words, yes, no,
     place.says(yes)
     assert said in place.says(no)
     assert wallet(place).reserved == 0
+
+
+@pytest.mark.parametrize(
+    ("word", "said"), [("CANCEL", "no more texts"), ("cancelar", "mensajes del 70070"), ("Annuler!", "plus de SMS")]
+)
+def test_cancel_of_an_american_takes_it_back_and_ends_the_texts(place, word, said):
+    american = "12125550123"
+    place.enrol(300 * POUND, "310410000000123", american)
+    place.says("GIVE WATERAID 5", american)
+    assert "reply CANCEL" not in place.says("YES", american)
+    assert said in place.says(word, american)
+    assert place.out(american)
+    assert place.read(select(tables.gifts.c.state)) == [(GiftState.WITHDRAWN,)]

@@ -3,6 +3,7 @@
 import io
 import tempfile
 from datetime import UTC
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -23,10 +24,12 @@ from gateway.billing.check_bills import wrong_bills
 from gateway.billing.content import read_content
 from gateway.billing.pdf import write_pdf
 from gateway.billing.statement import bill_of
+from gateway.billing.taxation import awaits_taxes
 from gateway.billing.text import write_text
 from gateway.billing.writer import Writer
 from gateway.charging.plan_changes import Effective, change_plan
 from gateway.charging.rerate_reading import Wanted, page
+from gateway.charity.months import end_of
 from gateway.ledger.account_names import SERVICE_CHARGES
 from gateway.ledger.added_taxes import due_month
 from gateway.rating.plan_taxes import PlanTax, Treatment
@@ -243,6 +246,31 @@ def test_taxes_on_top_of_prices_are_told_one_by_one_on_text_and_pdf(tmp_path):
         pdf_text(write_pdf(bill, charging.MSISDN, writer, "TPO", [], {})),
     ):
         assert all(words in said for words in ("NY Sales tax 4%", "NY Sales tax 10%", "NY County 911 fee", "-£0.14"))
+
+
+def test_a_month_is_not_billed_before_the_taxes_on_top_of_it_are_booked(tmp_path):
+    us = PlanTax(Treatment.EXCLUSIVE, "US")
+    plans = {name: msgspec.structs.replace(plan, tax=us) for name, plan in charging.PLANS.items()}
+
+    def awaits(place, period):
+        with place.reading() as connection:
+            return awaits_taxes(connection, SimpleNamespace(plans=plans), period, LONDON, next(place.ticks))
+
+    with billing_place(f"sqlite:///{tmp_path}/t.db", plans=plans) as place:
+        added = {"NY": (AddedTax("Sales tax", "state", 0, rate=40_000),)}
+        record(place, Jurisdiction("US", "Taxes", "GBP", "America/New_York", added=added))
+        place.enrol(50 * POUND)
+        place.lane.run(SetTaxArea("msisdn", charging.MSISDN, "NY", "10001", "me", "form"))
+        use_a_pound(place, "d")
+        period = place.period
+        place.ticks.now = end_of(period, UTC)  # it is over by a microsecond: its last day cannot be booked yet
+        assert awaits(place, period)
+        place.pass_month()
+        assert awaits(place, period), "no day of it is booked"
+        book(place)
+        assert awaits(place, period), "its days are, and its taxes are not"
+        add_months(place)
+        assert not awaits(place, period)
 
 
 STEPS = st.lists(

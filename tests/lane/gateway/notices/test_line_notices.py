@@ -118,6 +118,18 @@ def test_a_courtesy_waits_for_the_end_of_the_quiet_hours_and_a_statutory_notice_
     assert place.kinds()[2:] == ["bill_limit_reached", "low_balance"]
 
 
+def test_a_courtesy_to_another_coast_waits_for_the_morning_there(open_place):
+    place = open_place(terms=NoticeTerms("GBP", low_balance=4 * POUND), quiet=QuietHours(0, 8 * 60, UTC))
+    place.enrol(4 * POUND, msisdn="13105550123")
+    place.jump(12 * 3600)  # 10:13 by the operator's clocks, and 02:13 in Los Angeles
+    place.ask(ccr(INITIAL, 0, service(ask=0)))
+    place.ask(ccr(UPDATE, 1, service(used=(MEGABYTE,), ask=0)))
+    assert place.kinds() == []
+    place.jump(6 * 3600)
+    place.ask(ccr(UPDATE, 2, service(ask=0)))
+    assert place.kinds() == ["low_balance"]
+
+
 def test_a_courtesy_that_is_still_under_way_when_the_quiet_hours_begin_expires(open_place):
     place = open_place(terms=NoticeTerms("GBP", low_balance=4 * POUND), quiet=QuietHours(23 * 60, 8 * 60, UTC))
     place.enrol(4 * POUND)

@@ -66,7 +66,7 @@ LATER = {"unknown", "concerns", "backup", "node", "others", "silent", "concern",
     [
         (
             SubscriberView,
-            "subscriber_id msisdn imsi iccid plan status balance reserved currency causes open_sessions plan_version tax",
+            "subscriber_id msisdn imsi iccid plan status balance reserved currency causes open_sessions plan_version tax payer",
         ),
         (NodeProblem, "node code detail"),
         (Links, "rows silent"),

@@ -31,6 +31,8 @@ OSCR = "Charity Number,Charity Name,Charity Status\nSC039479,WaterAid,Active\n"
         ),
         (COMMISSION.replace(",", "\t"), ["288701"], [("288701", "registered")]),
         (IRS, ["36-3673599"], [("36-3673599", "registered")]),
+        (IRS.replace(",01", ",02"), ["36-3673599"], [("36-3673599", "registered")]),
+        (IRS.replace(",01", ",12"), ["36-3673599"], [("36-3673599", "removed")]),
         (OSCR, ["SC039479"], [("SC039479", "registered")]),
     ],
 )

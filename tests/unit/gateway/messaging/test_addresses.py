@@ -95,6 +95,14 @@ def test_a_sender_may_be_a_short_code_or_a_name(given):
 
 def test_a_text_may_go_to_a_short_code():
     assert addresses.recipient("61016", "GB") == "61016"
+    assert addresses.recipient("223344", "US") == "223344"
+
+
+@pytest.mark.parametrize("read", [addresses.recipient, addresses.sender])
+@pytest.mark.parametrize(("digits", "country"), [("5550123", "US"), ("55501234", "US"), ("2233445", "CA")])
+def test_a_number_without_its_area_is_no_short_code_of_north_america(read, digits, country):
+    with pytest.raises(IdentifierInvalid, match="no number of"):
+        read(digits, country)
 
 
 @pytest.mark.parametrize(

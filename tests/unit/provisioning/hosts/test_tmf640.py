@@ -16,6 +16,7 @@ from provisioning.hosts.tmf640_service import (
     change,
     condition,
     creation,
+    held_line,
     identifier,
     is_of,
     mentions,
@@ -53,6 +54,36 @@ def service(state="active", **characteristics):
         "supportingResource": [{"id": ICCID}],
         "serviceOrderItem": [{"serviceOrderId": "7.0", "itemId": "1"}],
     }
+
+
+@pytest.mark.parametrize(
+    ("countries", "wanted", "written"),
+    [
+        (["US"], "12125550123", "2125550123"),
+        (["US"], "12125550123", "1-212-555-0123"),
+        (["US"], "12125550123", "(212) 555-0123"),
+        (["CA", "US"], "12125550123", "tel:+1-212-555-0123"),
+        (["US"], "12125550123", 12125550123),
+        (["GB"], MSISDN, "07700900001"),
+        (["GB"], MSISDN, "7700 900001"),
+        (["GB"], MSISDN, "0044 7700 900001"),
+        (["GB", "US"], MSISDN, "07700900001"),
+        (["GB", "US"], "2125550123", "2125550123"),
+        ([], MSISDN, "+44 7700 900001"),
+    ],
+)
+def test_a_number_is_the_same_in_any_form_that_its_host_writes(countries, wanted, written):
+    held, open_ = service(msisdn=written), Condition(Access.OPEN, wanted)
+    assert condition(held, LINE, countries) == open_
+    assert change(held, "7.1", LINE, open_, countries) is None
+    assert held_line(held, countries).msisdn == wanted
+
+
+@pytest.mark.parametrize(
+    "written", ["2125550124", "07700900002", "", None, "\u0662125550123", "x" * 500, "5550123", True]
+)
+def test_another_number_or_none_is_not_the_wanted_one(written):
+    assert condition(service(msisdn=written), LINE, ["GB", "US"]).msisdn not in {"12125550123", MSISDN}
 
 
 def event(**about):

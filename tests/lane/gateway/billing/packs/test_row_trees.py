@@ -11,6 +11,7 @@ from support.lane_fixture import EVIDENCE_KEY
 from gateway.billing.packs.row_trees import Ways, make, ranges_due
 from gateway.billing.packs.tree_process import Question, make_beside
 from gateway.charity.policies import recompute
+from gateway.ledger.row_tree import MOST
 from gateway.ledger.seals import SealKey, kept, tree_of_day
 from gateway.store.tables import bills, row_trees, transfers, usage
 
@@ -77,6 +78,26 @@ def test_rows_that_are_booked_after_a_seal_have_no_way_and_a_neighbour_that_was_
         connection.execute(text(f"UPDATE transfers SET amount = amount + 1 WHERE id = {min(known)}"))
     left = ways(place, numbers(place))
     assert {known[number].day for number in set(known) - set(left)} == {known[min(known)].day}
+
+
+@pytest.mark.parametrize(
+    "jumps", [(2 * MOST, 5 * MOST), (1 << 20,) * 80], ids=["restored twice", "started eighty times"]
+)
+@pytest.mark.parametrize("sealed_before", [True, False])
+def test_rows_before_a_jump_of_numbers_are_in_the_days_tree_too(tmp_path, jumps, sealed_before):
+    with billing_place(f"sqlite:///{tmp_path}/tpo.db") as place:
+        place.enrol(50_000_000)
+        place.use(1_000_000, "before")
+        if sealed_before:
+            seal(place)
+        for number, jump in enumerate((0, *jumps)):
+            place.node.next_id += jump
+            place.use(1_000_000, f"jump;{number}")
+        seal(place)
+        assert max(numbers(place)) - min(numbers(place)) > MOST
+        assert set(ways(place, numbers(place))) == set(numbers(place))
+        with place.reading() as connection:
+            assert check(connection, recompute, EVIDENCE_KEY).findings == []
 
 
 def test_what_is_kept_of_a_tree_is_held_against_its_seal(place):

@@ -63,6 +63,7 @@ WINTER, SUMMER = "2026-11-25T12:00:00Z", "2026-07-22T18:30:00Z"
         (["--to", "0909 8790123", "--seconds", "900"], {"over_limit": "14.50", "price": "48.25"}),
         (["--to", "118118", "--seconds", "60"], {"price": "2.55", "rate_key": "//118/", "without_tenth": "0.00"}),
         (["--to", "112", "--seconds", "600", "--roaming", "310260"], {"price": "0.00", "traffic": "sos"}),
+        (["--to", "112", "--seconds", "600", "--roaming", "20801"], {"price": "0.00", "traffic": "sos"}),
         (["--to", "0800 1111", "--seconds", "600"], {"price": "0.00", "traffic": "free"}),
         (["--seconds", "60", "--incoming", "--roaming", "310260"], {"price": "0.00", "traffic": "in", "zone": "usa"}),
         (["--octets", "150000000"], {"price": "1.00", "used": "1.50", "over_limit": "0.50"}),
