@@ -54,7 +54,7 @@ MULTIPLE_SERVICES_SUPPORTED = 1
 """Multiple-Services-Indicator (RFC 8506 §8.40)."""
 UNIT_AFTER_TARIFF_CHANGE = 1
 """Tariff-Change-Usage (RFC 8506 §8.27)."""
-SESSION_ID, ORIGIN_HOST, ORIGIN_REALM, SERVICE_CONTEXT_ID = 263, 264, 296, 461
+AUTH_APPLICATION_ID, SESSION_ID, ORIGIN_HOST, ORIGIN_REALM, SERVICE_CONTEXT_ID = 258, 263, 264, 296, 461
 """AVP codes (RFC 6733 §4.5, RFC 8506 §8)."""
 LATE_US = 48 * 3600 * MICROSECONDS
 EARLY_US = 300 * MICROSECONDS
@@ -136,9 +136,17 @@ def _called_number(called: Called | None, country: str) -> str:
 
 
 def _check_application(ccr: CreditControlRequest) -> None:
-    """Refuse a request that does not name credit control; a lenient peer may do so in Vendor-Specific-Application-Id alone."""
+    """Refuse a request that names another application than credit control, as its header does (RFC 8506 §3.1, RFC 6733 §6.8).
+
+    A lenient peer may name it in Vendor-Specific-Application-Id alone; where both stand, Auth-Application-Id decides.
+    """
+    application = ccr.auth_application_id
+    if application == CREDIT_CONTROL_APPLICATION:
+        return
+    if application is not None:
+        raise _invalid(AUTH_APPLICATION_ID, application, "Auth-Application-Id is not 4, credit control")
     named = ccr.vendor_specific_application_id
-    if ccr.auth_application_id is None and (named is None or named.auth_application_id != CREDIT_CONTROL_APPLICATION):
+    if named is None or named.auth_application_id != CREDIT_CONTROL_APPLICATION:
         raise missing(standard().by_name("Auth-Application-Id"))
 
 
