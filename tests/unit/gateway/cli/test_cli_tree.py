@@ -87,6 +87,16 @@ def test_every_argument_and_option_has_a_help_text(name):
     assert [p.name for p in TREE[name].params if p.name != "help" and not getattr(p, "help", None)] == []
 
 
+LIMITED = [name for name, leaf in LEAVES.items() if any("--limit" in p.opts for p in leaf.params)]
+
+
+@pytest.mark.parametrize("limit", ["0", "-1"])
+@pytest.mark.parametrize("name", LIMITED)
+def test_a_list_of_no_rows_is_a_usage_error_wherever_a_list_has_a_limit(name, limit, capsys):
+    assert main([*name.split(), "--limit", limit]) == 64
+    assert "Invalid value for '--limit'" in capsys.readouterr().err
+
+
 def test_every_command_that_reports_or_does_takes_json():
     without = {name for name, leaf in LEAVES.items() if not any("--json" in p.opts for p in leaf.params)}
     assert without == SILENT
