@@ -109,6 +109,13 @@ def list_orders(
         return [_order(order) for order in islice(wanted, limit)]
 
 
+def has_card(connection: Connection, number: str) -> bool:
+    """Return whether a card has this ICCID, IMSI or number."""
+    own = sims.c
+    has = or_(own.msisdn == number, own.imsi == number, own.iccid == number)
+    return connection.scalar(select(own.iccid).where(has).limit(1)) is not None
+
+
 def order_states(connection: Connection, ids: Sequence[int]) -> list[OrderStanding]:
     """Return how orders stand, in the order of their ids; one that is not there is left out."""
     found = select(orders).where(orders.c.id.in_(ids)).order_by(orders.c.id)
