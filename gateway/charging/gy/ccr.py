@@ -319,10 +319,12 @@ def _reports(ccr: CreditControlRequest) -> Iterable[UsedServiceUnit]:
 def _service(ccr: CreditControlRequest, contexts: Mapping[str, str]) -> str:
     name = ccr.service_context_id
     known = (contexts.get(name.lower()) if contexts else None) or _standard_service(name)
+    if known is None and contexts and (number := _specification(name)):
+        known = contexts.get(f"{number}@3gpp.org")  # whatever country, network and release stand before it
     if known is None:
         raise DiameterError(
             ResultCode.DIAMETER_RATING_FAILED,
-            f"Service-Context-Id {name[:64]!r} names no service with a price",
+            f"Service-Context-Id {name[:64]!r} names no service with a price; charging.service_contexts may say which it is",
             offending_avp(SERVICE_CONTEXT_ID, name.encode()),
         )
     return known
@@ -331,8 +333,13 @@ def _service(ccr: CreditControlRequest, contexts: Mapping[str, str]) -> str:
 @lru_cache(256)
 def _standard_service(name: str) -> str | None:
     """Return the service of a Service-Context-Id of the 3GPP (TS 32.299 §7.1.12); clients have few of them."""
+    return _SERVICES.get(_specification(name))
+
+
+def _specification(name: str) -> str:
+    """Return the number of the specification that a Service-Context-Id of the 3GPP names, whatever stands before it."""
     match = _CONTEXT.search(name.rstrip(" .\0")) if len(name) <= _LONGEST_CONTEXT else None
-    return _SERVICES.get(match.group(1)) if match else None
+    return match.group(1) if match else ""
 
 
 def _event_at(timestamp: int | None, now: int) -> int:
