@@ -50,6 +50,9 @@ class BundleEntry(Section):
         if absent := [service for service in self.roll_over if not getattr(self, service)]:
             message = f"roll_over: {absent[0]} is not in it, so that nothing of it can be left"
             raise ValueError(message)
+        if len(set(self.roll_over)) < len(self.roll_over):
+            message = "roll_over: names a service twice"
+            raise ValueError(message)
         if self.fair_use and not self.data:
             message = "fair_use is of data, which is not in it"
             raise ValueError(message)
@@ -212,6 +215,9 @@ class CapEntry(Section):
             raise ValueError(message)
         if 0 in (self.day, self.month):
             message = "0 would make all use free: a cap is more than 0; what costs nothing is priced as free"
+            raise ValueError(message)
+        if self.day is not None and self.month is not None and self.month < self.day:
+            message = "day is more than month, so that no day ever comes to it"
             raise ValueError(message)
         return self
 

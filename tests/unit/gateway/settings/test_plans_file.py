@@ -134,6 +134,8 @@ def test_what_is_in_force_is_shown_in_major_units(write):
         (f"{RATES}, periods: {{x: {{days: [holiday]}}}}", "has holidays, but holidays does not say whose"),
         (f"{RATES}, holidays: GB-XXX", "p.holidays: no holidays are known of GB-XXX"),
         (f"{RATES}, caps: [{{services: [data]}}]", "caps nothing: give day, month or both"),
+        (f"{RATES}, caps: [{{services: [data], day: 2, month: 1}}]", "day is more than month, so that no day ever comes to it"),
+        (f"{RATES}, bundle: {{price: 1, days: 9, data: 1, roll_over: [data, data]}}", "roll_over: names a service twice"),
         (f"{RATES}, caps: [{{services: [data], day: 0}}]", "0 would make all use free"),
         (f"{RATES}, caps: [{{services: [data], day: 1, month: 0.00}}]", "0 would make all use free"),
         (f"{RATES}, holidays: GB-ENG, periods: {{x: {{days: [sat]}}}}", "holidays: none of periods has holiday among its days"),
