@@ -135,6 +135,22 @@ def test_a_cap_without_its_payer_is_refused_and_leaves_the_family_as_it_was(cont
     assert family()["payer"] is None
 
 
+@pytest.mark.parametrize(
+    ("decision", "code"),
+    [
+        ({"decision": "agreed", "period": "2027-01"}, "limit.period"),
+        ({"decision": "agreed", "amount": "5.00"}, "limit.invalid"),
+        ({"decision": "removed", "amount": "5.00"}, "limit.invalid"),
+    ],
+)
+def test_a_decision_about_a_limit_says_nothing_that_it_does_not_mean(context, decision, code):
+    params = {"number": ROWS[0][0], "channel": "call", "wording": "1"} | decision
+    with pytest.raises(Problem) as refused:
+        ask(context, "subscriber.bill-limit", **params)
+    assert (refused.value.status, refused.value.code) == (400, code)
+    assert ask(context, "subscriber.bill-limits", number=ROWS[0][0])["decisions"] == []
+
+
 def test_orders_of_a_card_in_stock_are_none_and_no_mistake(context):
     ask(context, "sim.import", rows=[{name: card(9).get(name) for name in ("iccid", "imsi", "ki", "opc")}])
     for number in (card(9)["iccid"], card(9)["imsi"]):

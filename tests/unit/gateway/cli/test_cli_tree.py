@@ -205,6 +205,21 @@ def test_a_customer_s_consent_is_never_what_nobody_said(capsys):
     assert "Missing option '--on'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["bill-limit", "447700900123", "--month", "2026-12"],
+        ["bill-limit", "447700900123", "--channel", "call", "--wording", "1"],
+        ["bill-limit", "447700900123", "--abroad"],
+        ["preferences", "447700900123", "--reason", "asked by phone"],
+    ],
+)
+def test_what_is_said_of_a_change_without_the_change_is_a_usage_error_and_shows_nothing(words, capsys):
+    assert main(["subscriber", *words]) == 64
+    told = capsys.readouterr()
+    assert (told.out, "say what the customer" in told.err) == ("", True)
+
+
 SIGNED = ["charity profit-share"]
 """A loss is below zero."""
 
