@@ -109,11 +109,12 @@ def list_orders(
         return [_order(order) for order in islice(wanted, limit)]
 
 
-def has_card(connection: Connection, number: str) -> bool:
-    """Return whether a card has this ICCID, IMSI or number."""
+def is_known(connection: Connection, number: str) -> bool:
+    """Return whether a card has this ICCID, IMSI or number, or an order was ever about it."""
     own = sims.c
     has = or_(own.msisdn == number, own.imsi == number, own.iccid == number)
-    return connection.scalar(select(own.iccid).where(has).limit(1)) is not None
+    card = connection.scalar(select(own.iccid).where(has).limit(1))
+    return card is not None or bool(list_orders(connection, 1, number=number))
 
 
 def order_states(connection: Connection, ids: Sequence[int]) -> list[OrderStanding]:

@@ -139,7 +139,7 @@ def list_orders(context: GatewayContext, request: order_requests.ListOrders) -> 
 
     def look(connection: Connection) -> list[OrderRow]:
         found = queries.list_orders(connection, limit, request.state, number=number, since=since, until=until)
-        if number and not found and not queries.has_card(connection, number):
+        if number and not found and not queries.is_known(connection, number):
             owners_of(connection, request.number, country)
         return found
 
