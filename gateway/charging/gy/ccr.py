@@ -1,8 +1,6 @@
 """Read a Credit-Control-Request (RFC 8506 §3.1, TS 32.299 §6.4.2) into a charging request."""
 
-import re
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -34,6 +32,7 @@ from gateway.charging.request import (
     Used,
     usage_digest,
 )
+from gateway.charging.service_contexts import specification, standard_service
 from gateway.rating.destinations import Destination, called_number, destination
 from gateway.store.fitting import length_of, misfit
 from gateway.store.tables import sessions
@@ -62,9 +61,6 @@ EARLY_US = 300 * MICROSECONDS
 MAX_UNSIGNED64 = (1 << 64) - 1
 _LONGEST_SESSION_ID = length_of(sessions.c.session_id)
 _LONGEST_HOST, _LONGEST_PEER = length_of(sessions.c.origin_host), length_of(sessions.c.peer)
-_CONTEXT = re.compile(r"(?:^|\.)(32\d{3})@3gpp\.org$", re.IGNORECASE)
-_SERVICES = {"32251": DATA, "32255": DATA, "32260": VOICE, "32276": VOICE, "32274": SMS}
-_LONGEST_CONTEXT: Final = 255
 _ENQUIRIES: Final = {CHECK_BALANCE: Enquiry.BALANCE, PRICE_ENQUIRY: Enquiry.PRICE}
 _NO_UNITS: Final = RequestedServiceUnit()
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
@@ -318,8 +314,8 @@ def _reports(ccr: CreditControlRequest) -> Iterable[UsedServiceUnit]:
 
 def _service(ccr: CreditControlRequest, contexts: Mapping[str, str]) -> str:
     name = ccr.service_context_id
-    known = (contexts.get(name.lower()) if contexts else None) or _standard_service(name)
-    if known is None and contexts and (number := _specification(name)):
+    known = (contexts.get(name.lower()) if contexts else None) or standard_service(name)
+    if known is None and contexts and (number := specification(name)):
         known = contexts.get(f"{number}@3gpp.org")  # whatever country, network and release stand before it
     if known is None:
         raise DiameterError(
@@ -328,18 +324,6 @@ def _service(ccr: CreditControlRequest, contexts: Mapping[str, str]) -> str:
             offending_avp(SERVICE_CONTEXT_ID, name.encode()),
         )
     return known
-
-
-@lru_cache(256)
-def _standard_service(name: str) -> str | None:
-    """Return the service of a Service-Context-Id of the 3GPP (TS 32.299 §7.1.12); clients have few of them."""
-    return _SERVICES.get(_specification(name))
-
-
-def _specification(name: str) -> str:
-    """Return the number of the specification that a Service-Context-Id of the 3GPP names, whatever stands before it."""
-    match = _CONTEXT.search(name.rstrip(" .\0")) if len(name) <= _LONGEST_CONTEXT else None
-    return match.group(1) if match else ""
 
 
 def _event_at(timestamp: int | None, now: int) -> int:

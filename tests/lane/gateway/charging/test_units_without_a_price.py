@@ -231,7 +231,10 @@ def test_a_service_context_is_given_back_as_long_as_its_answer_has_room_for_it()
         assert refused.value.failed_avp == avp("Service-Context-Id", given_back)
 
 
-@pytest.mark.parametrize("contexts", [{"mms@host.example": "mms"}, {"": "sms"}, {"x" * 256: "sms"}])
+OTHERS = [{"32251@3gpp.org": "sms"}, {"ext.015.234.16.32274@3GPP.org": "voice"}, {"a@b": "sms", "A@b": "voice"}]
+
+
+@pytest.mark.parametrize("contexts", [{"mms@host.example": "mms"}, {"": "sms"}, {"x" * 256: "sms"}, *OTHERS])
 def test_a_service_context_is_given_one_of_the_services_that_have_prices(contexts):
     with pytest.raises(ValidationError):
         Charging(service_contexts=contexts)
