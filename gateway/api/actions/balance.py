@@ -88,10 +88,6 @@ def family(context: GatewayContext, request: line_requests.SetPayer, caller: Cal
     """Have another line's wallet pay for a line, or nobody's."""
     country, actor = context.settings.operator.country, caller.actor
     line, payer = number(request.number, country), number(request.payer, country) if request.payer else ""
-    if request.cap and not payer:
-        raise bad_request(
-            "family.cap", "cap: is of what a payer pays; give the payer with it, the present one to change it"
-        )
     cap = _amount(request.cap, currency_of(context, line)) if request.cap else None
     outcome = context.lane.run(SetPayer(line, payer, cap, actor, request.reason))
     if isinstance(outcome, SubscriberUnknown):

@@ -80,7 +80,7 @@ def renewal(
     ctx: typer.Context,
     number: Number,
     reason: Why,
-    on: Annotated[bool, typer.Option("--on/--off", help="The customer agreed to renewals, or does no more.")],
+    on: Annotated[bool, typer.Option("--on/--off", help="The customer agreed to renewals, or does no more.")] = True,
     billing_day: Annotated[
         int, typer.Option(min=0, max=31, help="Day of the month on which periods begin; 0 leaves it.")
     ] = 0,

@@ -122,19 +122,6 @@ def test_a_list_of_what_is_nobody_s_is_refused_and_not_empty(context, action):
         assert (refused.value.status, refused.value.code) == (404, "subscriber.unknown")
 
 
-def test_a_cap_without_its_payer_is_refused_and_leaves_the_family_as_it_was(context):
-    def family(**params):
-        return ask(context, "subscriber.family", number=ROWS[0][0], reason="x", **params)
-
-    assert family(payer=ROWS[1][0], cap="20.00")["cap"] == "20.00"
-    with pytest.raises(Problem, match="give the payer with it, the present one to change it"):
-        family(cap="30.00")
-    assert family(payer=ROWS[1][0], cap="30.00")["payer"] == str(context.ids[1])
-    before = [row["before"] for row in ask(context, "subscriber.history", number=ROWS[0][0])["rows"]]
-    assert before == ["nobody", f"subscriber {context.ids[1]} up to 20.00 a month"]
-    assert family()["payer"] is None
-
-
 @pytest.mark.parametrize(
     ("decision", "code"),
     [

@@ -199,12 +199,6 @@ def test_what_a_person_typed_steers_no_terminal(capsys):
     assert "\x1b" not in told
 
 
-def test_a_customer_s_consent_is_never_what_nobody_said(capsys):
-    words = ["subscriber", "renewal", "447700900123", "--billing-day", "1", "--reason", "x"]
-    assert main(words) == 64
-    assert "Missing option '--on'" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize(
     "words",
     [
