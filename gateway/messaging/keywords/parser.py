@@ -6,8 +6,8 @@ phone`), and kisses, mean nothing. A cause and an amount are a gift without GIVE
 Stop comes before everything. A text asks to stop
 
 - if it begins with a stop word or phrase (`STOP`, `stop all`, `opt out of this`), what leads up to it left aside
-  (`please stop`, `ok stop`, `Could you unsubscribe me`); but not if it asks whether something else can be ended (`can you end
-  hunger?`), or says that its writer wants that (`I want to end hunger`);
+  (`please stop`, `ok stop`, `Could you unsubscribe me`); but not if it asks whether an ill of the world can be ended (`can you
+  end hunger?`), or says that its writer wants that (`I want to end hunger`);
 - if the whole of it is one, however it is spaced (`S T O P`, `opt-out`), or the whole of a sentence (`Who is this? STOP`), or
   all that stands behind another service (`BALANCE STOP`); the sign alone is one, too;
 - if it begins with a YES or a START and has a stop word anywhere after it (`yes, stop`): a doubtful YES takes no money;
@@ -28,7 +28,6 @@ it is none if it names others.
 
 import re
 from collections.abc import Iterator
-from difflib import get_close_matches
 from enum import StrEnum
 from itertools import chain
 from typing import Final, TypeAlias
@@ -168,45 +167,46 @@ _LEADING_UP: Final = REQUESTING | {"what", "whats", "how", "show", "tell", "chec
 
 _ABLE: Final = frozenset({"can", "could", "will", "would"})
 _WANTING: Final = frozenset({"want", "wanna", "wish", "like", "love", "need", "have", "must", "should"})
-"""What somebody says of himself; said to us (`you must stop`) it asks for a stop, whatever follows."""
-_US: Final = frozenset({"you", "u"})
 _POLITE: Final = frozenset({"please", "pls", "plz", "kindly"})
 _ENDING: Final = frozenset({"stop", "end", "quit", "cancel"})
 """Stop words that people say of other things, too."""
-_TEXTS: Final = frozenset(
+_ILLS: Final = frozenset(
     word
     for words in (
-        "text texts txt txts message messages msg msgs sms spam mail alerts notifications reminders updates news",
-        "newsletter newsletters marketing ads adverts advertising promotions promos offers calls contact",
-        "service services subscription subscriptions membership",
+        "hunger starvation famine famines malnutrition drought droughts poverty homelessness inequality injustice",
+        "war wars conflict conflicts violence slavery trafficking racism sexism discrimination cruelty torture genocide",
+        "terrorism climate warming pollution plastic plastics deforestation extinction poaching whaling fracking coal",
+        "labour labor marriage",
+        "cancer disease diseases malaria aids hiv polio tuberculosis dementia alzheimers suicide loneliness addiction smoking",
+        "illiteracy corruption suffering misery debt debts",
     )
     for word in words.split()
 )
-_OF_TEXTS: Final = _TEXTS | {
+"""What causes are against, and nobody calls texts or gifts."""
+_OBJECT: Final = 4
+"""Words behind a stop word in which what it is said of stands (`end child poverty in Africa`)."""
+_OF_TEXTS: Final = frozenset(
     word
     for words in (
-        "me it this that these those them all everything any anything your yours",
-        "list number phone mobile my mine account accounts contract plan bundle sim line",
-        "gift gifts giving give donation donations donating donate tenth money payment payments charge charges charging",
+        "me it this that these those them all everything any anything your yours my mine",
+        "text texts txt txts message messages msg msgs sms spam mail alerts notifications reminders updates news",
+        "newsletter newsletters marketing ads adverts advertising promotions promos offers calls contact",
+        "service services subscription subscriptions membership list number phone mobile account plan contract",
+        "gift gifts giving donation donations donating tenth money payment payments charge charges charging",
         "now immediately today asap once already again forever completely altogether here right away anymore more",
     )
     for word in words.split()
-}
+)
 """Words after a stop word that tell of texts, gifts and what else is between us, of who gets them, or of when."""
 _GOES_ON: Final = frozenset(
     word
     for words in (
-        "for from with at by in on of to until till before after when if unless",
-        "and or but so then because cos cuz bc since as i im ive ill we were he she they its thats u ur you youre",
-        "no not never dont do does did is too very please pls plz thanks thank thx ta sorry ok okay lol",
+        "for from with at by in on of to until till before after when if unless and or but so then because cos cuz since as",
+        "i im ive ill we were he she they u you no not never dont too very thanks thank sorry ok okay",
     )
     for word in words.split()
 )
-"""What begins no object: behind it goes on what was said with the stop word (`I want to stop because ...`)."""
-_ALIKE: Final = 0.8
-"""How much a misspelt word is like the right one (difflib)."""
-_OBJECT: Final = 8
-"""Words behind a stop word that are looked at for misspelt ones."""
+"""What begins no object: behind it goes on what was said with the stop word (`I want to stop because of my debts`)."""
 
 _TELLING: Final[dict[Service, type[Balance | Tenth | Help]]] = {
     Service.BALANCE: Balance,
@@ -239,7 +239,7 @@ def _read(text: str, book: KeywordBook, names: frozenset[str], asked: Asked | No
     every = _addressed(tokens(text), index.names | names, index)
     words = _addressed(tokens(without_tail(text)), index.names | names, index)
     found = _service(words, index)
-    stop = _stop(every, index.names | names, index) or _stop_behind(text, words, found, index)
+    stop = _stop(every, index) or _stop_behind(text, words, found, index)
     if stop is not None or (not every and _STOP_SIGN in text):
         return Stop(stop.language if stop else book.language)
     if asked is not None and (found is None or found[0].service is Service.YES):
@@ -305,30 +305,26 @@ def _headings_first(words: list[str], index: Index) -> Iterator[tuple[Heading, i
     yield from _headings_at(words, _after_polite(words, 0, index), index)
 
 
-def _stop(words: list[str], names: frozenset[str], index: Index) -> Heading | None:
+def _stop(words: list[str], index: Index) -> Heading | None:
     whole = index.whole.get(joined(words))
     if whole is not None and whole.service is Service.STOP:
         return whole
     start = _after_leading_up(words, index)
-    led_up = (found for found in _headings_at(words, start, index) if not _is_of_else(words, start, found[1], names))
+    led_up = (found for found in _headings_at(words, start, index) if not _is_of_else(words, start, found[1]))
     begins = chain(_headings_first(words, index), led_up)
     return next((heading for heading, _ in begins if heading.service is Service.STOP), None)
 
 
-def _is_of_else(words: list[str], start: int, end: int, names: frozenset[str]) -> bool:
-    """Whether a text asks for something else than texts to be ended by the stop word from `start` to `end`, or wants that.
+def _is_of_else(words: list[str], start: int, end: int) -> bool:
+    """Whether a text asks for an ill of the world to be ended by the stop word from `start` to `end`, or wants that.
 
     In doubt it is none: a stop that is not heard is worse than one too many, which a START takes back.
     """
     before, behind = words[:start], words[end:]
-    wants = not _WANTING.isdisjoint(before) and _US.isdisjoint(before)
-    if not (wants or not _ABLE.isdisjoint(before)) or not _POLITE.isdisjoint(words):
+    if not behind or end - start != 1 or words[start] not in _ENDING or behind[0] in _GOES_ON:
         return False
-    if not behind or end - start != 1 or words[start] not in _ENDING:
-        return False
-    goes_on = behind[0] in _GOES_ON or behind[0].endswith("ing") or _name_end(words, end, names, whole=True) is not None
-    misspelt = any(get_close_matches(word, _TEXTS, 1, _ALIKE) for word in behind[:_OBJECT])
-    return not goes_on and not misspelt and _OF_TEXTS.isdisjoint(behind)
+    says_so = not (_ABLE | _WANTING).isdisjoint(before) and _POLITE.isdisjoint(words)
+    return says_so and not _ILLS.isdisjoint(behind[:_OBJECT]) and _OF_TEXTS.isdisjoint(behind)
 
 
 def _means_stop(words: list[str], index: Index) -> Heading | None:

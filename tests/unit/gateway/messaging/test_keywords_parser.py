@@ -465,7 +465,12 @@ def test_a_no_with_a_stop_after_it_is_one_in_letters_that_look_like_its_own():
             "We need to end hunger!",
             "I want to cancel debt of poor countries",
         ),
-        *("we should quit coal", "I have to cancel dinner", "can you cancel third world debt"),
+        *(
+            "we should quit coal",
+            "we want to end child marriage",
+            "I want to stop whaling",
+            "can you cancel third world debt",
+        ),
     ],
 )
 def test_a_question_or_wish_of_what_can_be_ended_is_no_stop(text):
@@ -515,6 +520,18 @@ def test_a_question_or_wish_of_what_can_be_ended_is_no_stop(text):
             "I want to end this",
         ),
         *("I want to stop because I am broke", "I want to stop, I have no money", "I want to stop. Hunger is bad"),
+        *(
+            "I have to cancel dinner",
+            "can you stop the harassment",
+            "I want to stop the whole thing",
+            "can you end the pledge",
+        ),
+        *(
+            "I want to stop monthly",
+            "can you stop the comms",
+            "I want to stop because of debts",
+            "I want to end wateraid",
+        ),
         *(
             "I want to stop the mesages",
             "we want to end the texs",
