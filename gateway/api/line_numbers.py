@@ -5,7 +5,7 @@ from sqlalchemy import Connection
 from gateway.api.problems import bad_request, not_found
 from gateway.balance.wallets import read_wallet
 from gateway.context import GatewayContext
-from gateway.subscribers.queries import find
+from gateway.subscribers.queries import find, owners
 from provisioning.errors import IdentifierInvalid
 from provisioning.identifiers import msisdn
 
@@ -32,6 +32,14 @@ def subscriber_of(connection: Connection, text: str, country: str) -> int:
     if subscriber_id is None:
         raise not_found("subscriber.unknown", "no subscriber has this number now")
     return subscriber_id
+
+
+def owners_of(connection: Connection, text: str, country: str) -> list[int]:
+    """Return who has or had a number, as people write it, the latest last; Problem where nobody had it ever."""
+    found = owners(connection, named(text, country))
+    if not found:
+        raise not_found("subscriber.unknown", "no subscriber has or had this number")
+    return sorted(found)
 
 
 def currency_of(context: GatewayContext, text: str) -> str:

@@ -234,7 +234,7 @@ def _rolls_over(wallet: Wallet, plan: str, now: int) -> tuple[Moved, ...]:
         Moved(allowance, service, allowance.left[service])
         for allowance in wallet.allowances
         if allowance.kind == BUNDLE and allowance.plan == plan and allowance.ends_at <= now
-        for service in allowance.roll_over
+        for service in dict.fromkeys(allowance.roll_over)
         if allowance.left.get(service, 0)
     )
 

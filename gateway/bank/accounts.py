@@ -61,6 +61,8 @@ def checked(found: BankAccount) -> BankAccount:
         raise AccountInvalid("name: 1 to 70 letters, digits and signs of ASCII")
     if plain.iban:
         _check_iban(plain)
+    elif plain.bic:
+        raise AccountInvalid("bic: is given with an iban; a sort code or a routing number says which bank it is")
     elif plain.routing:
         if not rtn.is_valid(plain.routing):
             raise AccountInvalid("routing: this is no routing number of a US bank")

@@ -21,6 +21,7 @@ from gateway.notices.kinds import NoticeKind
 from gateway.notices.sending import NoticeSender
 from gateway.notices.wording import Day, Value
 from gateway.store.batch import Batch, RowSet, Unit
+from gateway.store.known_values import member_of
 from gateway.store.tables import bill_accounts, bill_events
 
 ACTOR: Final = "dunning"
@@ -70,6 +71,11 @@ RESUMED: Final = State.SUSPENDED
 """From this state a line is resumed once its bills are paid."""
 
 
+def state_of(account: BillAccount) -> State:
+    """Return the state of a line; RowUnknown where its row has none that this version knows."""
+    return member_of(State, account.state, "bill_accounts", account.subscriber_id)
+
+
 class Waits(msgspec.Struct, frozen=True):
     """How long the states last, in microseconds (`bills` of the settings)."""
 
@@ -78,7 +84,7 @@ class Waits(msgspec.Struct, frozen=True):
 
     def end_of(self, account: BillAccount) -> int | None:
         """Return when the state that a line is in ends by itself; None where it does not."""
-        step = DUNNING.get(State(account.state))
+        step = DUNNING.get(state_of(account))
         if step is None:
             return None
         if step.after is Wait.DUE:
@@ -109,7 +115,7 @@ class NextState(msgspec.Struct, frozen=True):
 
 def decide(look: Look, waits: Waits, now: int, *, dunned: bool) -> NextState:
     """Say where a line goes by the table. Pure."""
-    account, state = look.account, State(look.account.state)
+    account, state = look.account, state_of(look.account)
     if not look.outstanding or (state is not State.OPEN and not look.overdue):
         later = account.due_at if look.outstanding and account.due_at is not None and account.due_at > now else None
         return NextState(State.OPEN, later, resumes=state is RESUMED)

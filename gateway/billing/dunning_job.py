@@ -13,12 +13,12 @@ from gateway.billing.accounts import BillAccount, account_of
 from gateway.billing.allocation import after_payment, owed
 from gateway.billing.content import Section, read_content
 from gateway.billing.cuts import Close, closes
-from gateway.billing.dunning import ACTOR, Does, Look, NextState, State, StepDunning, Waits, decide
+from gateway.billing.dunning import ACTOR, Does, Look, NextState, State, StepDunning, Waits, decide, state_of
 from gateway.billing.references import reference_of
 from gateway.billing.series import BILL
 from gateway.context import GatewayContext
 from gateway.sims.accept_order import AcceptOrder, Asked
-from gateway.store.errors import StoreError
+from gateway.store.errors import RowUnknown, StoreError
 from gateway.store.sealed_months.parts import Part, parts
 from gateway.store.statements import SelectAmong
 from gateway.store.tables import bill_accounts, bills, reratings, sims, subscribers, transfers, usage, wallets
@@ -66,9 +66,9 @@ def turn(context: GatewayContext) -> Dunned:
             found = due_lines(connection, now)
         if not found:
             return done
-        steps = [_step(context, due, waits, now, done) for due in found]
-        moved = context.run_all(_unit(context, due, step, now) for due, step in zip(found, steps, strict=True))
-        for due, step, is_done in zip(found, steps, moved, strict=True):
+        steps = [(due, step) for due in found if (step := _step(context, due, waits, now, done)) is not None]
+        moved = context.run_all(_unit(context, due, step, now) for due, step in steps)
+        for (due, step), is_done in zip(steps, moved, strict=True):
             if isinstance(is_done, StoreError):
                 raise is_done
             if is_done and step.to != due.look.account.state:
@@ -84,14 +84,24 @@ def waits_of(context: GatewayContext) -> Waits:
     return Waits(section.suspend * SECOND, section.write_off * SECOND)
 
 
-def _step(context: GatewayContext, due: Due, waits: Waits, now: int, done: Dunned) -> NextState:
-    """Say where a line goes, once its suspension or the end of it was ordered; it stays where it is if that was refused."""
-    account, step = due.look.account, decide(due.look, waits, now, dunned=due.dunned)
-    refusal = _order(context, due, step)
+def _step(context: GatewayContext, due: Due, waits: Waits, now: int, done: Dunned) -> NextState | None:
+    """Say where a line goes, once its suspension or the end of it was ordered; it stays where it is if that was refused.
+
+    None for one whose row has a state that this version does not know: the others go on.
+    """
+    try:
+        step = decide(due.look, waits, now, dunned=due.dunned)
+    except RowUnknown as error:
+        done.refused = list(dict.fromkeys([*done.refused, str(error)]))
+        return None
+    try:
+        refusal = _order(context, due, step)
+    except RowUnknown as error:  # that of its card
+        refusal = str(error)
     if refusal is None:
         return step
     done.refused.append(refusal)
-    return NextState(type(step.to)(account.state), now + AGAIN)
+    return NextState(state_of(due.look.account), now + AGAIN)
 
 
 def _unit(context: GatewayContext, due: Due, step: NextState, now: int) -> StepDunning:

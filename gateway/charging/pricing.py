@@ -16,6 +16,8 @@ from gateway.rating.calendars import Calendar, calendar_of
 from gateway.rating.plans import Plan, Rate, Zone, destination_of
 from gateway.rating.prices import price
 from gateway.rating.rate_keys import RateKey, base_rate
+from gateway.store.errors import RowUnknown
+from gateway.store.known_values import unknown
 
 CLOCKS_US: Final = 60 * MICROSECONDS
 """How far two clocks may be apart of which one says that a tariff has changed."""
@@ -142,4 +144,8 @@ def _traffic(request: ChargingRequest, session: Session) -> Traffic:
     said = request.traffic or Traffic.OUTGOING
     if request.request_type == EVENT or said is Traffic.EMERGENCY or not session.traffic:
         return said
-    return Traffic(session.traffic)
+    try:  # and no call more, as nearly always
+        return Traffic(session.traffic)
+    except ValueError:
+        message = unknown(f"traffic {session.traffic!r}", "sessions", session.id)
+        raise RowUnknown(message) from None

@@ -14,7 +14,7 @@ from gateway.ledger.accounts import account_name, without_cause
 from gateway.store.sealed_months.parts import Part, parts
 from gateway.store.sealed_months.records import SealedMonth
 from gateway.store.sealed_months.sums import sums
-from gateway.store.tables import accounts, transfers
+from gateway.store.tables import accounts, subscribers, transfers
 
 _SIDES: Final = (transfers.c.credit, transfers.c.debit)
 
@@ -127,7 +127,9 @@ def account_numbers(connection: Connection, name: str, *, causes: bool) -> list[
     """Return the numbers of the accounts that are shown under this name: with `causes` one, without it `causes` is several."""
     if name.startswith(WALLET):
         number = name.removeprefix(WALLET)
-        return [int(number)] if number.isascii() and number.isdigit() and len(number) < 19 else []
+        known = number.isascii() and number.isdigit() and len(number) < 19
+        own = subscribers.c.id
+        return list(connection.scalars(select(own).where(own == int(number)))) if known else []
     shown = ((number, known if causes else without_cause(known)) for number, known in account_names(connection).items())
     return [number for number, known in shown if known == name]
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, literal_column, select, text
 from gateway.messaging.addresses import SHORT_CODE_DIGITS
 from gateway.messaging.texts import FINAL, Step, Text
 from gateway.store.batch import Batch, RowSet
+from gateway.store.known_values import member_of
 from gateway.store.statements import Delete, Insert, SelectAmong
 from gateway.store.tables import PARTS_OUT, awaited_receipts, early_receipts, texts
 
@@ -240,6 +241,11 @@ class Early(msgspec.Struct, frozen=True):
     destination: str
     step: str
     error: str
+
+    @property
+    def reached(self) -> Step:
+        """The step that a part comes to by it; RowUnknown where the row has none that this version knows."""
+        return member_of(Step, self.step, "early_receipts", self.stated)
 
 
 class EarlyRows(RowSet[str, list[Early]]):

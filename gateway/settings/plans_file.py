@@ -42,6 +42,25 @@ class BundleEntry(Section):
             raise ValueError(message)
         return self
 
+    @model_validator(mode="after")
+    def _says_nothing_without_effect(self) -> "BundleEntry":
+        if "pro_rata" in self.model_fields_set and self.period is None:
+            message = "pro_rata is for period: month; one of days lasts its days from the sale on"
+            raise ValueError(message)
+        if absent := [service for service in self.roll_over if not getattr(self, service)]:
+            message = f"roll_over: {absent[0]} is not in it, so that nothing of it can be left"
+            raise ValueError(message)
+        if len(set(self.roll_over)) < len(self.roll_over):
+            message = "roll_over: names a service twice"
+            raise ValueError(message)
+        if self.fair_use and not self.data:
+            message = "fair_use is of data, which is not in it"
+            raise ValueError(message)
+        if outside := [zone for zone in self.fair_use if self.zones and zone not in self.zones]:
+            message = f"fair_use: {outside[0]} is none of its zones: it counts in {', '.join(self.zones)} alone"
+            raise ValueError(message)
+        return self
+
     def bundle(self) -> Bundle:
         """Return the bundle that balance works with."""
         return Bundle(
@@ -193,6 +212,12 @@ class CapEntry(Section):
     def _caps_something(self) -> "CapEntry":
         if self.day is None and self.month is None:
             message = "caps nothing: give day, month or both"
+            raise ValueError(message)
+        if 0 in (self.day, self.month):
+            message = "0 would make all use free: a cap is more than 0; what costs nothing is priced as free"
+            raise ValueError(message)
+        if self.day is not None and self.month is not None and self.month < self.day:
+            message = "day is more than month, so that no day ever comes to it"
             raise ValueError(message)
         return self
 
@@ -347,6 +372,9 @@ class PlanEntry(Section):
             if "holiday" in entry_of.days and not self.holidays:
                 message = f"periods.{name}: has holidays, but holidays does not say whose"
                 raise ValueError(message)
+        if self.holidays and not any("holiday" in entry.days for entry in self.periods.values()):
+            message = "holidays: none of periods has holiday among its days, so that they would change nothing"
+            raise ValueError(message)
         return self
 
     @model_validator(mode="after")

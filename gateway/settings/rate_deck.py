@@ -6,7 +6,7 @@
 
 `voice` and `service` are the price of a minute, `sms` that of a text, in major units; empty where there is none. `service` is
 what the called party has on top, and `tenth` whether the tenth accrues on that (yes, unless it is no). Only `prefix` must be
-there.
+there; a cell beside a price that its row does not have is refused.
 """
 
 import csv
@@ -109,6 +109,12 @@ def _rates(
     """Make the rates of a row; most rows of a deck have the same few."""
     if not (voice or sms) or tenth not in YES or (service and not voice):
         message = "give voice, sms or both, service only with voice, and tenth as yes or no"
+        raise ValueError(message)
+    if not voice and (increments or connection):
+        message = "increments and connection are of voice, which the row does not have"
+        raise ValueError(message)
+    if not service and (service_increments or service_connection or not YES[tenth]):
+        message = "service_increments, service_connection and tenth: no are of service, which the row does not have"
         raise ValueError(message)
     charge = ServiceCharge(_by_minute(service, service_increments, service_connection), YES[tenth]) if service else None
     calls = _by_minute(voice, increments, connection) if voice else None

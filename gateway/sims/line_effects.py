@@ -25,6 +25,7 @@ from gateway.sims.order_steps import EndStep
 from gateway.sims.orders import OrderRows, cause_owner
 from gateway.sims.policy import SWAP, WELCOME, SimsPolicy
 from gateway.store.batch import Batch, RowSet
+from gateway.store.known_values import member_of
 from gateway.store.tables import bill_accounts
 from gateway.subscribers.history import NUMBER, PLAN, record
 from gateway.subscribers.identifier_history import ICCID, IMSI, MSISDN, IdentifierRows
@@ -164,7 +165,8 @@ class Unbar(LineStep):
 
     def effect(self, batch: Batch, order: Order, sim: Sim) -> list[Text]:
         """Take the reason away."""
-        sim.suspended_for = resumed(sim.suspended_for, SuspendReason(order.request.reason))
+        reason = member_of(SuspendReason, order.request.reason, "orders", order.id)
+        sim.suspended_for = resumed(sim.suspended_for, reason)
         sim.touch(batch.now)
         if sim.suspended_for:
             sim.move(batch, Trigger.EASE, order.actor, order.request.reason, order.id)
@@ -249,8 +251,8 @@ class Replan(LineStep):
     def effect(self, batch: Batch, order: Order, sim: Sim) -> list[Text]:
         """Begin the plan."""
         assert sim.subscriber_id is not None
-        plan = order.request.plan
-        before = change_plan(batch, self.wallet(batch, sim), plan, Effective(order.request.effective))
+        plan, effective = order.request.plan, member_of(Effective, order.request.effective, "orders", order.id)
+        before = change_plan(batch, self.wallet(batch, sim), plan, effective)
         sim.plan = plan
         self.finish(batch, order, self.move)
         record(batch, sim.subscriber_id, PLAN, (before, plan), order.actor, order.request.reason, order.id)

@@ -109,6 +109,14 @@ def list_orders(
         return [_order(order) for order in islice(wanted, limit)]
 
 
+def is_known(connection: Connection, number: str) -> bool:
+    """Return whether a card has this ICCID, IMSI or number, or an order was ever about it."""
+    own = sims.c
+    has = or_(own.msisdn == number, own.imsi == number, own.iccid == number)
+    card = connection.scalar(select(own.iccid).where(has).limit(1))
+    return card is not None or bool(list_orders(connection, 1, number=number))
+
+
 def order_states(connection: Connection, ids: Sequence[int]) -> list[OrderStanding]:
     """Return how orders stand, in the order of their ids; one that is not there is left out."""
     found = select(orders).where(orders.c.id.in_(ids)).order_by(orders.c.id)

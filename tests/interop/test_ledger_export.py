@@ -1,6 +1,8 @@
 """Other people's accounting programs read an export of the journal, and refuse one that is a micro-unit off anywhere."""
 
 import csv
+import json
+import os
 import re
 import shutil
 import subprocess
@@ -10,13 +12,17 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from beancount.loader import load_file
 from support.charging_fixture import INITIAL, MSISDN, PLANS, TERMINATION, UPDATE, ccr, charging_place, service
 from support.taxed_place import GB, book, record_taxes
 
 from gateway.balance.changes import ChooseCauses
 from gateway.charity.choices import Share
+from gateway.ledger.account_names import GIFT_PREFIXES, TENTH_PREFIXES
 from gateway.ledger.balances import balances
+from gateway.ledger.export.formats import account_of
 from gateway.ledger.export.pages import Wanted, export
+from gateway.ledger.postings import AccountClass
 
 pytestmark = pytest.mark.xdist_group("ledger_export")
 
@@ -25,6 +31,7 @@ CHECKERS = {
     "beancount": [str(Path(sys.executable).with_name("bean-check"))],
     "hledger": ["hledger", "check", "-f"],
 }
+REFERENCE = 'M\u00e9decins "1"; \u65e5\u672c, \u0411 a:b\n\\'
 AMOUNT = re.compile(r"(?<!~ )(?<!commodity )-?\b\d+\.\d{6}(?= (?:~ 0\.000000 )?GBP)")
 
 
@@ -37,7 +44,7 @@ def place(tmp_path_factory):
         opened.ask(ccr(INITIAL, 0, service(ask=0)))
         for number in range(1, 7):
             opened.ask(ccr(UPDATE, number, service(used=[1_300_001], ask=0)))
-        opened.top_up(MSISDN, 2_345_678, 'shop "1"; a, b\n\\')
+        opened.top_up(MSISDN, 2_345_678, REFERENCE)
         assert opened.lane.run(ChooseCauses("msisdn", MSISDN, (Share("wwf", 6_000), Share("wateraid", 4_000))))
         opened.ask(ccr(TERMINATION, 7, service(used=[8 * MEGABYTE])))
         opened.ticks.skip(86_400)
@@ -56,7 +63,13 @@ def exported(place, written, causes=True, limit=3):
 
 
 def accepts(program, file):
-    return subprocess.run([*CHECKERS[program], file], capture_output=True, text=True, check=False, timeout=300)
+    """Check a file, of UTF-8 as the locale is: hledger refuses letters beyond ASCII in the locale C."""
+    return run(*CHECKERS[program], file)
+
+
+def run(*words):
+    environ = os.environ | {"LC_ALL": "C.UTF-8"}
+    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=300, env=environ)
 
 
 @pytest.fixture(params=["beancount", "hledger"])
@@ -73,6 +86,31 @@ def test_the_program_accepts_the_file_with_causes_apart_or_as_one(place, program
     checked = accepts(program, file)
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert ("Wwf" in file.read_text()) is causes
+
+
+def test_a_reference_is_read_as_it_was_written_but_for_what_a_line_or_a_tag_cannot_hold(place, program, tmp_path):
+    file = tmp_path / "tpo"
+    file.write_text(exported(place, program))
+    if program == "hledger":
+        found = json.loads(run("hledger", "print", "-O", "json", "-f", file).stdout)
+        read = [value for each in found for name, value in each["ttags"] if name == "reference"]
+        assert REFERENCE.replace("\n", "_").replace(",", "_") in read
+    else:
+        entries = load_file(str(file))[0]
+        assert REFERENCE.replace("\n", "_") in [each.meta.get("reference") for each in entries]
+
+
+def test_every_account_has_a_place_of_its_own_among_those_of_other_programs():
+    names = [
+        *(str(each) for each in AccountClass if "<" not in each and each is not AccountClass.UNKNOWN),
+        *("wallet:17", "vat:GB-20", "vat:GB-17.5", "vat:GB-1.75", "tax:US-NY-state", "tax:US-federal"),
+        *("cause:wwf", "unassigned", "causes", "gifts:wwf", "gifts", "matcher:winter-2026", "matchers"),
+        *(f"{prefix}wwf" for prefix in (*TENTH_PREFIXES, *GIFT_PREFIXES)),
+    ]
+    found = [account_of(name) for name in names]
+    assert len(set(found)) == len(names)
+    assert {each.partition(":")[0] for each in found} == {"Assets", "Liabilities", "Equity", "Income", "Expenses"}
+    assert [each for each in found if "Unnamed" in each] == []
 
 
 def test_the_program_refuses_a_file_in_which_one_amount_is_a_micro_unit_off(place, program, tmp_path):

@@ -331,7 +331,8 @@ def test_what_is_not_there_is_told_and_the_gateway_has_to_run(gateway, tmp_path)
         refused = gateway.tpo("session", *words, "nothing;1", ok=(1,))
         assert "there is no session" in refused.stderr
     assert "no subscriber" in gateway.tpo("session", "list", "--number", "447700999999", ok=(1,)).stderr
-    assert gateway.tpo("session", "list", "--limit", "0", ok=(64,)).stdout == ""
+    unknown = gateway.tpo("session", "list", "--peer", "nobody.host.example", ok=(1,)).stderr
+    assert "there is no peer 'nobody.host.example', and no session of it; there are: " in unknown
     stopped = Gateway(tmp_path / "stopped")
     for words in (("list",), ("show", "x"), ("reauth", "x"), ("abort", "x")):
         assert "not running" in stopped.tpo("session", *words, ok=(69,)).stderr

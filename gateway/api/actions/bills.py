@@ -18,7 +18,7 @@ from gateway.api.answers.bills import (
     PreviewSums,
 )
 from gateway.api.callers import Caller, need_causes
-from gateway.api.line_numbers import named
+from gateway.api.line_numbers import named, owners_of
 from gateway.api.problems import bad_request, conflict, not_found
 from gateway.api.requests.bills import (
     BillMonth,
@@ -49,7 +49,7 @@ from gateway.events.times import rfc3339
 from gateway.ledger.money import format_amount
 from gateway.privacy.masks import mask
 from gateway.store.tables import bills
-from gateway.subscribers.queries import numbers_of, owners
+from gateway.subscribers.queries import numbers_of
 
 SECOND = 1_000_000
 
@@ -164,11 +164,7 @@ def _find(context: GatewayContext, request: ShowBill) -> Bill:
 
 def _owners(context: GatewayContext, number: str) -> list[int]:
     """Return who had a number, the present owner last."""
-    with context.reading() as connection:
-        found = owners(connection, named(number, context.settings.operator.country))
-    if not found:
-        raise not_found("subscriber.unknown", "no subscriber has or had this number")
-    return sorted(found)
+    return context.read(lambda connection: owners_of(connection, number, context.settings.operator.country))
 
 
 def list_overdue(context: GatewayContext, request: ListOverdue) -> OverduePage:

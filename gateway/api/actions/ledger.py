@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from gateway.api.answers.ledger import AccountBalance, AccountBalances
 from gateway.api.answers.rows import BooksChecked, JournalPage, Months, Seals
 from gateway.api.callers import Caller, need_causes
-from gateway.api.line_numbers import named
+from gateway.api.line_numbers import owners_of
 from gateway.api.problems import bad_request, not_found
 from gateway.api.requests.fields import MAX_ROWS, Nothing, page_size
 from gateway.api.requests.ledger import MAX_BALANCES, CheckLedger, ExportJournal, ListBalances, ReadJournal, ShowTotals
@@ -35,7 +35,6 @@ from gateway.ledger.seals import Seal, SealKey, kept, read_file
 from gateway.ledger.tax_report import TaxReport, tax_report
 from gateway.ledger.totals import Totals, totals
 from gateway.privacy.access import CAUSES
-from gateway.subscribers.queries import owners
 
 
 def check_ledger(context: GatewayContext, request: CheckLedger) -> BooksChecked:
@@ -105,9 +104,7 @@ def _selection(
         if not wanted:
             raise not_found("account.unknown", "account: no account is shown under this name")
     if request.number:
-        found = owners(connection, named(request.number, country))
-        if not found:
-            raise not_found("subscriber.unknown", "no subscriber has or had this number")
+        found = owners_of(connection, request.number, country)
         wanted = set(found) if wanted is None else wanted & set(found)
     return balances.Selection(None if wanted is None else sorted(wanted), request.since, request.until)
 

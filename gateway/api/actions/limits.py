@@ -41,7 +41,11 @@ def decide_limit(context: GatewayContext, request: DecideLimit, caller: Caller) 
     """Keep what a customer decided about a limit."""
     line = number(request.number, context.settings.operator.country)
     said = (request.channel, request.wording, caller.actor)
+    if request.amount and request.decision != "set":
+        raise bad_request("limit.invalid", f"amount: is of a limit that is set, and nothing beside {request.decision}")
     if request.decision == "agreed":
+        if request.period:
+            raise bad_request("limit.period", "period: a customer agrees for the month that runs, and no other")
         unit: AgreeToExceed | SetBillLimit = AgreeToExceed(MSISDN, line, *said, request.what)
     else:
         if request.what == ABROAD:

@@ -58,12 +58,23 @@ class SessionActions:
 
         def look(connection: Connection) -> list[SessionRow]:
             owner = subscriber_of(connection, number, country) if number else None
-            return charging_queries.latest(
+            found = charging_queries.latest(
                 connection, limit, closed=request.closed, subscriber_id=owner, peer=request.peer
             )
+            if request.peer and not found:
+                self._check_peer(connection, request.peer)
+            return found
 
         rows = await self._context.read_async(look)
         return Sessions([_for(caller.role, row) for row in rows])
+
+    def _check_peer(self, connection: Connection, peer: str) -> None:
+        """Refuse a peer that is not in the settings, and that no session was ever of."""
+        diameter = self._context.settings.diameter
+        known = [each.identity for each in diameter.peers] if diameter else []
+        if peer not in known and not charging_queries.latest(connection, 1, closed=True, peer=peer):
+            there = ", ".join(known) or "none"
+            raise not_found("peer.unknown", f"there is no peer {peer[:64]!r}, and no session of it; there are: {there}")
 
     async def show(self, request: NameSession, caller: Caller) -> SessionView:
         """Return everything of one session."""

@@ -11,7 +11,7 @@ from gateway.api.answers.orders import OrderRowChecked, OrderRowsChecked, Orders
 from gateway.api.answers.sims import ImportedSim, ImportedSims, SimAmended, SimHistory, SimPage
 from gateway.api.callers import Caller
 from gateway.api.conversion import to_request
-from gateway.api.line_numbers import named
+from gateway.api.line_numbers import named, owners_of
 from gateway.api.problems import Problem, bad_request, conflict, not_found
 from gateway.api.requests import orders as order_requests
 from gateway.api.requests import sims as sim_requests
@@ -133,12 +133,15 @@ def sim_history(context: GatewayContext, request: sim_requests.ShowSim) -> SimHi
 
 def list_orders(context: GatewayContext, request: order_requests.ListOrders) -> Orders:
     """Return orders, the newest first."""
-    limit = page_size(request.limit, 20, MAX_PAGE)
-    number = named(request.number, context.settings.operator.country)
+    limit, country = page_size(request.limit, 20, MAX_PAGE), context.settings.operator.country
+    number = named(request.number, country)
     since, until = request.since, request.until
 
     def look(connection: Connection) -> list[OrderRow]:
-        return queries.list_orders(connection, limit, request.state, number=number, since=since, until=until)
+        found = queries.list_orders(connection, limit, request.state, number=number, since=since, until=until)
+        if number and not found and not queries.is_known(connection, number):
+            owners_of(connection, request.number, country)
+        return found
 
     return Orders(context.read(look))
 

@@ -3,7 +3,7 @@
 from gateway.api.answers.rows import HeldReportPage, UsagePage
 from gateway.api.answers.usage import HeldReportDecided
 from gateway.api.callers import Caller
-from gateway.api.line_numbers import named
+from gateway.api.line_numbers import named, owners_of
 from gateway.api.problems import bad_request, conflict, not_found
 from gateway.api.requests.fields import MAX_ROWS, identifier, page_size
 from gateway.api.requests.usage import DecideHeldReport, ExportUsage, ListHeldReports
@@ -14,15 +14,17 @@ from gateway.ledger.money import format_amount
 
 def export_usage(context: GatewayContext, request: ExportUsage) -> UsagePage:
     """Return a page of usage records."""
-    limit = page_size(request.limit, MAX_ROWS, MAX_ROWS)
+    limit, country = page_size(request.limit, MAX_ROWS, MAX_ROWS), context.settings.operator.country
     with context.reading() as connection:
+        if request.number:
+            owners_of(connection, request.number, country)
         rows = usage_export.read(
             connection,
             after=request.after,
             limit=limit,
             start=request.start,
             end=request.end,
-            number=named(request.number, context.settings.operator.country),
+            number=named(request.number, country),
         )
     last = int(rows[-1].record_id) if len(rows) == limit else None
     return UsagePage(usage_export.COLUMNS, rows, last)

@@ -13,6 +13,7 @@ from gateway.api.requests.fields import (
     MONTH,
     MONTH_WANTED,
     Currency,
+    Limit,
     MaybeReason,
     MaybeText,
     Number,
@@ -75,14 +76,14 @@ class ListOverdue(msgspec.Struct, frozen=True):
     """A page of the lines that owe on bills, those numbered above `after`."""
 
     after: Number = 0
-    limit: Number = 0
+    limit: Limit = None
 
 
 class ListBills(msgspec.Struct, frozen=True):
     """A page of bills, those behind the number `after` of their series; of one month, or one line, where these are named."""
 
     after: Number = 0
-    limit: Number = 0
+    limit: Limit = None
     period: MaybePeriod = ""
     number: MaybeText = ""
     notes: bool = False

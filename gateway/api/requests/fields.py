@@ -44,6 +44,8 @@ MaybeReason = Annotated[str, Meta(max_length=64, pattern=PRINTABLE, extra=refuse
 """The same, where it may be left out."""
 Currency = Annotated[str, Meta(min_length=1, max_length=3)]
 Number = Annotated[int, Meta(ge=0, le=MAX_ID)]
+Limit = Annotated[int, Meta(ge=1, le=MAX_ID)] | None
+"""The most rows that are wanted; None is as many as the action usually gives."""
 Time = Annotated[int, Meta(ge=LEAST_INTEGER, le=MOST_INTEGER)]
 """Microseconds since 1970."""
 Rows = Annotated[
@@ -65,9 +67,9 @@ def identifier(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and int(text) <= MAX_ID else None
 
 
-def page_size(limit: int, usual: int, most: int) -> int:
-    """Return how many rows are wanted; more than `most` are given in pages, none given means `usual`."""
-    return min(limit or usual, most)
+def page_size(limit: Limit, usual: int, most: int) -> int:
+    """Return how many rows are wanted; more than `most` are given in pages."""
+    return min(usual if limit is None else limit, most)
 
 
 class Nothing(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway.api.conversion import refused_as
-from gateway.api.requests.fields import MAX_PAGE, MONTH, MONTH_WANTED, MaybeText, Number, Time, whole
+from gateway.api.requests.fields import MAX_PAGE, MONTH, MONTH_WANTED, Limit, MaybeText, Number, Time, whole
 
 MAX_BALANCES: Final = 20_000
 """Wallets of one page of balances: each page reads the whole journal."""
@@ -47,7 +47,7 @@ class ReadJournal(msgspec.Struct, frozen=True):
     """
 
     after: Number = 0
-    limit: Number = 0
+    limit: Limit = None
     causes: bool = False
     account: MaybeText = ""
     number: MaybeText = ""
@@ -62,7 +62,7 @@ class ListBalances(msgspec.Struct, frozen=True):
     """
 
     after: Number = 0
-    limit: Number = 0
+    limit: Limit = None
     causes: bool = False
     account: MaybeText = ""
     number: MaybeText = ""

@@ -6,7 +6,18 @@ import msgspec
 from msgspec import Meta
 
 from gateway.api.conversion import refused_as
-from gateway.api.requests.fields import MONTH, MONTH_WANTED, PRINTABLE, Currency, MaybeText, Number, Reason, Text, whole
+from gateway.api.requests.fields import (
+    MONTH,
+    MONTH_WANTED,
+    PRINTABLE,
+    Currency,
+    Limit,
+    MaybeText,
+    Number,
+    Reason,
+    Text,
+    whole,
+)
 from gateway.notices.kinds import NoticeKind
 
 
@@ -149,6 +160,6 @@ class ListNotices(msgspec.Struct, frozen=True):
     """A page of notices to customers."""
 
     after: Number = 0
-    limit: Number = 0
+    limit: Limit = None
     number: MaybeText = ""
     kind: Annotated[NoticeKind, Meta(extra=refused_as("params.kind"))] | None = None

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway.api.conversion import refused_as
-from gateway.api.requests.fields import Number, Text
+from gateway.api.requests.fields import Limit, Number, Text
 
 LONGEST_DRAIN: Final = 86_400
 """Seconds."""
@@ -15,7 +15,7 @@ LONGEST_DRAIN: Final = 86_400
 class ListEvents(msgspec.Struct, frozen=True):
     """The latest events of the outbox, or those after the row `after`."""
 
-    limit: Number = 0
+    limit: Limit = None
     after: Number | None = None
 
 

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway.api.conversion import refused_as
-from gateway.api.requests.fields import MAX_PAGE, MAX_TEXT, MaybeText, Number, Time
+from gateway.api.requests.fields import MAX_PAGE, MAX_TEXT, Limit, MaybeText, Time
 from provisioning.orders import OrderState
 
 MAX_BULK: Final = 1000
@@ -23,7 +23,7 @@ KINDS: Final = "one of activate, suspend, resume, swap, terminate, renumber, rep
 class ListOrders(msgspec.Struct, frozen=True):
     """Orders in a state, or in any, the newest first; those of one card or number, and those accepted in that time."""
 
-    limit: Number = 0
+    limit: Limit = None
     state: Annotated[OrderState, Meta(extra=refused_as("params.state"))] | None = None
     number: MaybeText = ""
     since: Time | None = None

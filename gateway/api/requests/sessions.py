@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway.api.conversion import refused_as
-from gateway.api.requests.fields import MaybeText, Number
+from gateway.api.requests.fields import Limit, MaybeText
 from gateway.store.fitting import LONGEST_INDEXED
 
 SESSION_ID: Final = "a Session-Id, or the number that `tpo session list` shows"
@@ -15,7 +15,7 @@ SESSION_ID: Final = "a Session-Id, or the number that `tpo session list` shows"
 class ListSessions(msgspec.Struct, frozen=True):
     """Sessions of a subscriber, of a peer or of all, the newest first: the open ones, or with `closed` all of them."""
 
-    limit: Number = 0
+    limit: Limit = None
     number: MaybeText = ""
     peer: MaybeText = ""
     closed: bool = False

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway.api.conversion import refused_as
-from gateway.api.requests.fields import MaybeText, Number, Reason, Rows, Text
+from gateway.api.requests.fields import Limit, MaybeText, Number, Reason, Rows, Text
 from provisioning.sim_lifecycle import SimState
 
 
@@ -42,7 +42,7 @@ class ScrapSim(msgspec.Struct, frozen=True):
 class ListSims(msgspec.Struct, frozen=True):
     """Cards in a state, or in any, in the order of their ICCIDs from above `after` on."""
 
-    limit: Number = 0
+    limit: Limit = None
     state: Annotated[SimState, Meta(extra=refused_as("params.state"))] | None = None
     after: MaybeText = ""
 

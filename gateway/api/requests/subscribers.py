@@ -6,7 +6,18 @@ import msgspec
 from msgspec import Meta
 
 from gateway.api.conversion import refused_as
-from gateway.api.requests.fields import MAX_CHANNEL, PRINTABLE, Currency, MaybeText, Number, Reason, Rows, Text, whole
+from gateway.api.requests.fields import (
+    MAX_CHANNEL,
+    PRINTABLE,
+    Currency,
+    Limit,
+    MaybeText,
+    Number,
+    Reason,
+    Rows,
+    Text,
+    whole,
+)
 
 
 class ImportSubscribers(msgspec.Struct, frozen=True):
@@ -55,7 +66,7 @@ class ListSubscribers(msgspec.Struct, frozen=True):
     """Subscribers above the number `after`."""
 
     after: Number = 0
-    limit: Number = 0
+    limit: Limit = None
 
 
 class FindSubscribers(msgspec.Struct, frozen=True):

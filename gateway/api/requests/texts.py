@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from gateway.api.conversion import refused_as
-from gateway.api.requests.fields import MAX_TEXT, NO_NUL, MaybeReason, MaybeText, Number, Text, Time
+from gateway.api.requests.fields import MAX_TEXT, NO_NUL, Limit, MaybeReason, MaybeText, Text, Time
 from gateway.messaging.texts import TextState
 
 MAX_BODY: Final = 39_015
@@ -36,7 +36,7 @@ class ShowText(msgspec.Struct, frozen=True):
 class ListTexts(msgspec.Struct, frozen=True):
     """Texts in a state, or in any, the newest first; those from or to a number, and those accepted in that time."""
 
-    limit: Number = 0
+    limit: Limit = None
     state: TextState | None = None
     number: MaybeText = ""
     since: Time | None = None

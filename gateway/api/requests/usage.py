@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from gateway.api.requests.fields import MaybeText, Number, Reason, Text, Time
+from gateway.api.requests.fields import Limit, MaybeText, Number, Reason, Text, Time
 
 
 class RefundUsage(msgspec.Struct, frozen=True):
@@ -22,7 +22,7 @@ class ExportUsage(msgspec.Struct, frozen=True):
     start: Time | None = None
     end: Time | None = None
     number: MaybeText = ""
-    limit: Number = 0
+    limit: Limit = None
 
 
 class ListHeldReports(msgspec.Struct, frozen=True):

@@ -1,8 +1,6 @@
 """Read a Credit-Control-Request (RFC 8506 §3.1, TS 32.299 §6.4.2) into a charging request."""
 
-import re
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -34,6 +32,7 @@ from gateway.charging.request import (
     Used,
     usage_digest,
 )
+from gateway.charging.service_contexts import specification, standard_service
 from gateway.rating.destinations import Destination, called_number, destination
 from gateway.store.fitting import length_of, misfit
 from gateway.store.tables import sessions
@@ -54,7 +53,7 @@ MULTIPLE_SERVICES_SUPPORTED = 1
 """Multiple-Services-Indicator (RFC 8506 §8.40)."""
 UNIT_AFTER_TARIFF_CHANGE = 1
 """Tariff-Change-Usage (RFC 8506 §8.27)."""
-SESSION_ID, ORIGIN_HOST, ORIGIN_REALM, SERVICE_CONTEXT_ID = 263, 264, 296, 461
+AUTH_APPLICATION_ID, SESSION_ID, ORIGIN_HOST, ORIGIN_REALM, SERVICE_CONTEXT_ID = 258, 263, 264, 296, 461
 """AVP codes (RFC 6733 §4.5, RFC 8506 §8)."""
 LATE_US = 48 * 3600 * MICROSECONDS
 EARLY_US = 300 * MICROSECONDS
@@ -62,9 +61,6 @@ EARLY_US = 300 * MICROSECONDS
 MAX_UNSIGNED64 = (1 << 64) - 1
 _LONGEST_SESSION_ID = length_of(sessions.c.session_id)
 _LONGEST_HOST, _LONGEST_PEER = length_of(sessions.c.origin_host), length_of(sessions.c.peer)
-_CONTEXT = re.compile(r"(?:^|\.)(32\d{3})@3gpp\.org$", re.IGNORECASE)
-_SERVICES = {"32251": DATA, "32255": DATA, "32260": VOICE, "32276": VOICE, "32274": SMS}
-_LONGEST_CONTEXT: Final = 255
 _ENQUIRIES: Final = {CHECK_BALANCE: Enquiry.BALANCE, PRICE_ENQUIRY: Enquiry.PRICE}
 _NO_UNITS: Final = RequestedServiceUnit()
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
@@ -136,9 +132,17 @@ def _called_number(called: Called | None, country: str) -> str:
 
 
 def _check_application(ccr: CreditControlRequest) -> None:
-    """Refuse a request that does not name credit control; a lenient peer may do so in Vendor-Specific-Application-Id alone."""
+    """Refuse a request that names another application than credit control, as its header does (RFC 8506 §3.1, RFC 6733 §6.8).
+
+    A lenient peer may name it in Vendor-Specific-Application-Id alone; where both stand, Auth-Application-Id decides.
+    """
+    application = ccr.auth_application_id
+    if application == CREDIT_CONTROL_APPLICATION:
+        return
+    if application is not None:
+        raise _invalid(AUTH_APPLICATION_ID, application, "Auth-Application-Id is not 4, credit control")
     named = ccr.vendor_specific_application_id
-    if ccr.auth_application_id is None and (named is None or named.auth_application_id != CREDIT_CONTROL_APPLICATION):
+    if named is None or named.auth_application_id != CREDIT_CONTROL_APPLICATION:
         raise missing(standard().by_name("Auth-Application-Id"))
 
 
@@ -310,21 +314,16 @@ def _reports(ccr: CreditControlRequest) -> Iterable[UsedServiceUnit]:
 
 def _service(ccr: CreditControlRequest, contexts: Mapping[str, str]) -> str:
     name = ccr.service_context_id
-    known = (contexts.get(name.lower()) if contexts else None) or _standard_service(name)
+    known = (contexts.get(name.lower()) if contexts else None) or standard_service(name)
+    if known is None and contexts and (number := specification(name)):
+        known = contexts.get(f"{number}@3gpp.org")  # whatever country, network and release stand before it
     if known is None:
         raise DiameterError(
             ResultCode.DIAMETER_RATING_FAILED,
-            f"Service-Context-Id {name[:64]!r} names no service with a price",
+            f"Service-Context-Id {name[:64]!r} names no service with a price; charging.service_contexts may say which it is",
             offending_avp(SERVICE_CONTEXT_ID, name.encode()),
         )
     return known
-
-
-@lru_cache(256)
-def _standard_service(name: str) -> str | None:
-    """Return the service of a Service-Context-Id of the 3GPP (TS 32.299 §7.1.12); clients have few of them."""
-    match = _CONTEXT.search(name.rstrip(" .\0")) if len(name) <= _LONGEST_CONTEXT else None
-    return _SERVICES.get(match.group(1)) if match else None
 
 
 def _event_at(timestamp: int | None, now: int) -> int:

@@ -173,7 +173,7 @@ def list_bills(
     period: Annotated[str, typer.Option(help="Only those of this month, such as 2026-11.")] = "",
     number: Number = "",
     notes: Annotated[bool, typer.Option("--credit-notes", help="Credit notes in place of bills.")] = False,
-    limit: Annotated[int, typer.Option(min=0, help="At most so many; 0: all.")] = 0,
+    limit: Annotated[int | None, typer.Option(min=1, help="The most bills to show.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """List bills by their numbers; the lines' numbers are masked.
@@ -188,7 +188,7 @@ def list_bills(
 
     wanted = {"period": period, "number": number, "notes": notes}
     with asking(context.of(ctx).client_settings) as ask:
-        found = pages(ask, "bill.list", wanted, limit=limit or None)
+        found = pages(ask, "bill.list", wanted, limit=limit)
         emit_pages((page.rows for page in found), as_json=as_json, columns=BRIEF)
 
 

@@ -20,7 +20,7 @@ PAUSE = 1.0
 def events(
     ctx: typer.Context,
     follow: Annotated[bool, typer.Option("--follow", help="Go on as new events come, until interrupted.")] = False,
-    limit: Annotated[int, typer.Option(help="The most events to begin with.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=5000, help="The most events to begin with.")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """Show the latest events of the outbox, published or not, one JSON object a line.

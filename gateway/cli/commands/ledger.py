@@ -150,12 +150,12 @@ def balances(
 @app.command()
 def journal(
     ctx: typer.Context,
-    after: Annotated[int, typer.Option(help="Show entries numbered above this.")] = 0,
+    after: Annotated[int, typer.Option(min=0, help="Show entries numbered above this.")] = 0,
     account: Account = "",
     number: Number = "",
     since: Since = None,
     until: Until = None,
-    limit: Annotated[int, typer.Option(help="The most entries to show.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, max=5000, help="The most entries to show.")] = 100,
     with_causes: WithCauses = False,
     as_json: AsJson = False,
 ) -> None:

@@ -74,7 +74,7 @@ def list_texts(
     number: Annotated[str, typer.Option(help="Only texts from or to this number, short code or name.")] = "",
     since: Since = None,
     until: Until = None,
-    limit: Annotated[int, typer.Option(help="The most texts to show.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="The most texts to show.")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """List the latest texts, newest first; --since and --until go by when they were accepted.

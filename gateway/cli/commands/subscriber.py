@@ -291,6 +291,9 @@ def bill_limit(
       tpo subscriber bill-limit 447700900123 agree --channel call --wording 2026-1 --json
     """
     if not decision:
+        if channel or wording or abroad or month:
+            message = "say what the customer decided: an amount, none or agree"
+            raise typer.BadParameter(message, param_hint="[AMOUNT|none|agree]")
         _ask(ctx, "subscriber.bill-limits", {"number": number}, as_json=as_json)
         return
     if not (channel and wording):

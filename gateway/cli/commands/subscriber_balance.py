@@ -237,6 +237,8 @@ def preferences(
       tpo subscriber preferences 447700900123 --language fr --reason "asked by phone" --json
     """
     if language is None and itemised is None:
+        if reason:
+            raise typer.BadParameter("say what the customer asks for", param_hint="--language --itemised/--unitemised")
         _ask(ctx, "subscriber.preferences", {"number": number}, as_json=as_json)
         return
     params = {"number": number, "language": language, "itemised": itemised, "reason": reason}

@@ -32,12 +32,12 @@ from gateway.ledger.account_names import (
     WALLET,
     WRITE_OFFS,
 )
+from gateway.ledger.accounts import matcher_account
 from gateway.ledger.money import MICRO
 
 FOREVER: Final = "1970-01-01"
 """When accounts were opened, as far as other programs ask."""
 _OTHER: Final = re.compile(r"[^A-Za-z0-9-]+")
-_UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]+|[\"\\;,]+")
 _ROOTS: Final[Mapping[str, str]] = {
     CASH: "Assets:Cash",
     CHARITY_BANK: "Assets:Charity-bank",
@@ -55,11 +55,13 @@ _ROOTS: Final[Mapping[str, str]] = {
     BREAKAGE_VAT: "Liabilities:Tax:Breakage",
     "causes": "Liabilities:Causes",
     "gifts": "Liabilities:Gifts",
+    "matchers": "Assets:Matchers",
 }
 _PREFIXES: Final[Mapping[str, str]] = {
     WALLET: "Liabilities:Wallets:",
     "cause:": "Liabilities:Causes:",
     "gifts:": "Liabilities:Gifts:",
+    matcher_account(""): "Assets:Matchers:",
     "confirmed:": "Liabilities:Confirmed:",
     "payable:": "Liabilities:Payable:",
     "instructed:": "Liabilities:Instructed:",
@@ -106,7 +108,10 @@ class Format(Protocol):
 
 
 def account_of(name: str) -> str:
-    """Return the name that other programs have for an account of ours: a root of theirs first, each part with a capital."""
+    """Return the name that other programs have for an account of ours: a root of theirs first, each part with a capital.
+
+    Ours are made of ids, small letters and digits, so that no two become one; what else stands in one is written by its code.
+    """
     root = _ROOTS.get(name)
     if root is not None:
         return root
@@ -128,7 +133,13 @@ def six(micro: int) -> str:
 
 
 def _plain(reference: str) -> str:
-    return _UNPRINTABLE.sub("_", reference)
+    """Write what somebody else wrote on one line: its letters as they are, `_` for what cannot be seen."""
+    return "".join(letter if letter.isprintable() else "_" for letter in reference)
+
+
+def _string(text: str) -> str:
+    quoted = _plain(text).replace("\\", r"\\").replace('"', r"\"")
+    return f'"{quoted}"'
 
 
 class Beancount:
@@ -145,7 +156,7 @@ class Beancount:
 
     def _transaction(self, found: Written) -> str:
         number = "" if found.number is None else f'  entry: "{found.number}"\n'
-        reference = "" if found.reference is None else f'  reference: "{_plain(found.reference)}"\n'
+        reference = "" if found.reference is None else f"  reference: {_string(found.reference)}\n"
         debit, credit = (f"{account_of(name):<40}" for name in (found.debit, found.credit))
         return (
             f'{found.date} * "{found.kind}"\n{number}{reference}'
@@ -165,7 +176,7 @@ class Beancount:
 
 
 class Hledger:
-    """https://hledger.org/1.25/hledger.html#journal-format."""
+    """https://hledger.org/1.25/hledger.html#journal-format; read in a UTF-8 locale, as letters are what they are."""
 
     def head(self, currencies: Sequence[str]) -> str:
         """Write how many decimals each currency has: transactions have to balance to them."""
@@ -177,7 +188,8 @@ class Hledger:
 
     def _transaction(self, found: Written) -> str:
         number = "" if found.number is None else f"({found.number}) "
-        reference = "" if found.reference is None else f"  ; reference:{_plain(found.reference)}"
+        # A comma ends the value of a tag, and there is no way to write one in it.
+        reference = "" if found.reference is None else f"  ; reference:{_plain(found.reference).replace(',', '_')}"
         debit, credit = (f"{account_of(name):<40}" for name in (found.debit, found.credit))
         return (
             f"{found.date} * {number}{found.kind}{reference}\n"

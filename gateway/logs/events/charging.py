@@ -120,7 +120,8 @@ EVENTS: Final = {
     "bill.dunning.refused": LogEvent(
         "warning",
         "A line whose bill is not paid could not be suspended, or one that has paid not be resumed; `detail` says why.",
-        "Look at the card (`tpo sim show`, `tpo order list`); it is tried again after a day.",
+        "Look at the card (`tpo sim show`, `tpo order list`); it is tried again after a day. Where it names a row, "
+        "that row stops no other line.",
     ),
     "bill.payment.alike": LogEvent(
         "warning",

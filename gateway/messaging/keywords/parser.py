@@ -6,8 +6,8 @@ phone`), and kisses, mean nothing. A cause and an amount are a gift without GIVE
 Stop comes before everything. A text asks to stop
 
 - if it begins with a stop word or phrase (`STOP`, `stop all`, `opt out of this`), what leads up to it left aside
-  (`please stop`, `ok stop`, `Could you unsubscribe me`); but not if it asks whether something else can be ended (`can you end
-  hunger?`);
+  (`please stop`, `ok stop`, `Could you unsubscribe me`); but not if it asks whether an ill of the world can be ended (`can you
+  end hunger?`), or says that its writer wants that (`I want to end hunger`);
 - if the whole of it is one, however it is spaced (`S T O P`, `opt-out`), or the whole of a sentence (`Who is this? STOP`), or
   all that stands behind another service (`BALANCE STOP`); the sign alone is one, too;
 - if it begins with a YES or a START and has a stop word anywhere after it (`yes, stop`): a doubtful YES takes no money;
@@ -166,21 +166,47 @@ _LEADING_UP: Final = REQUESTING | {"what", "whats", "how", "show", "tell", "chec
 """Words that a request begins with. Before a stop word, and what moves no money, they mean nothing; before a gift anything."""
 
 _ABLE: Final = frozenset({"can", "could", "will", "would"})
+_WANTING: Final = frozenset({"want", "wanna", "wish", "like", "love", "need", "have", "must", "should"})
 _POLITE: Final = frozenset({"please", "pls", "plz", "kindly"})
-_ENDING: Final = frozenset({"stop", "end", "quit"})
+_ENDING: Final = frozenset({"stop", "end", "quit", "cancel"})
 """Stop words that people say of other things, too."""
+_ILLS: Final = frozenset(
+    word
+    for words in (
+        "hunger starvation famine famines malnutrition drought droughts poverty homelessness inequality injustice",
+        "war wars conflict conflicts violence slavery trafficking racism sexism discrimination cruelty torture genocide",
+        "terrorism climate warming pollution plastic plastics deforestation extinction poaching whaling fracking coal",
+        "labour labor marriage",
+        "cancer disease diseases malaria aids hiv polio tuberculosis dementia alzheimers suicide loneliness addiction smoking",
+        "illiteracy corruption suffering misery debt debts",
+    )
+    for word in words.split()
+)
+"""What causes are against, and nobody calls texts or gifts."""
+_OBJECT: Final = 4
+"""Words behind a stop word in which what it is said of stands (`end child poverty in Africa`)."""
 _OF_TEXTS: Final = frozenset(
     word
     for words in (
-        "me it this that these those them all everything any anything your yours",
+        "me it this that these those them all everything any anything your yours my mine",
         "text texts txt txts message messages msg msgs sms spam mail alerts notifications reminders updates news",
         "newsletter newsletters marketing ads adverts advertising promotions promos offers calls contact",
-        "service services subscription subscriptions membership list number phone mobile",
+        "service services subscription subscriptions membership list number phone mobile account plan contract",
+        "gift gifts giving donation donations donating tenth money payment payments charge charges charging",
         "now immediately today asap once already again forever completely altogether here right away anymore more",
     )
     for word in words.split()
 )
-"""Words after a stop word that tell of texts, of who gets them, or of when."""
+"""Words after a stop word that tell of texts, gifts and what else is between us, of who gets them, or of when."""
+_GOES_ON: Final = frozenset(
+    word
+    for words in (
+        "for from with at by in on of to until till before after when if unless and or but so then because cos cuz since as",
+        "i im ive ill we were he she they u you no not never dont too very thanks thank sorry ok okay",
+    )
+    for word in words.split()
+)
+"""What begins no object: behind it goes on what was said with the stop word (`I want to stop because of my debts`)."""
 
 _TELLING: Final[dict[Service, type[Balance | Tenth | Help]]] = {
     Service.BALANCE: Balance,
@@ -290,13 +316,15 @@ def _stop(words: list[str], index: Index) -> Heading | None:
 
 
 def _is_of_else(words: list[str], start: int, end: int) -> bool:
-    """Whether a text asks if something else than texts can be ended by the stop word from `start` to `end`."""
-    behind = words[end:]
-    asks = not _ABLE.isdisjoint(words[:start]) and _POLITE.isdisjoint(words)
-    if not (asks and behind and end - start == 1 and words[start] in _ENDING):
+    """Whether a text asks for an ill of the world to be ended by the stop word from `start` to `end`, or wants that.
+
+    In doubt it is none: a stop that is not heard is worse than one too many, which a START takes back.
+    """
+    before, behind = words[:start], words[end:]
+    if not behind or end - start != 1 or words[start] not in _ENDING or behind[0] in _GOES_ON:
         return False
-    goes_on = behind[0] in {"for", "from", "with"} or behind[0].endswith("ing")
-    return not goes_on and _OF_TEXTS.isdisjoint(behind)
+    says_so = not (_ABLE | _WANTING).isdisjoint(before) and _POLITE.isdisjoint(words)
+    return says_so and not _ILLS.isdisjoint(behind[:_OBJECT]) and _OF_TEXTS.isdisjoint(behind)
 
 
 def _means_stop(words: list[str], index: Index) -> Heading | None:

@@ -73,7 +73,7 @@ class SettleCrossed(OnTexts):
                 continue
             early = batch.row_set(EarlyRows).find(each.link, each.message_id, text)
             if early is not None:
-                settled += part.go(Step(early.step), early.error)
+                settled += part.go(early.reached, early.error)
                 batch.row_set(EarlyRows).forget(batch, early, text)
                 self._forget(batch, each)
                 self.finish(batch, text)

@@ -144,7 +144,7 @@ class RecordOutcomes(OnTexts):
             return  # no receipt could name it
         early = batch.row_set(EarlyRows).find(answer.link, answer.message_id, text)
         if early is not None:
-            part.go(Step(early.step), early.error)
+            part.go(early.reached, early.error)
             batch.row_set(EarlyRows).forget(batch, early, text)
             return
         batch.row_set(AwaitedRows).keep(batch, answer.link, answer.message_id, text, answer.part)

@@ -30,6 +30,13 @@ def check_grants(found: Found, report: Report) -> None:
         report.warn(("charging", "quota_holding"), message)
 
 
+def check_top_ups(found: Found, report: Report) -> None:
+    """Warn of a limit of top-ups that no top-up comes to, since no wallet may hold as much."""
+    charging = found.charging
+    if charging is not None and charging.topup_limit > charging.wallet_limit:
+        report.warn(("charging", "topup_limit"), "no top-up can be as much: charging.wallet_limit is less")
+
+
 def check_paid_services(found: Found, report: Report) -> None:
     """Refuse a service charge of which the first unit is more than the law lets pass by the phone bill."""
     country = found.operator.country if found.operator else ""

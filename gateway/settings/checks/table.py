@@ -15,6 +15,7 @@ from gateway.settings.checks.charging import (
     check_grants,
     check_paid_services,
     check_taxes,
+    check_top_ups,
 )
 from gateway.settings.checks.charity import check_accounts, check_matching, check_register_numbers, check_successors
 from gateway.settings.checks.found import Found
@@ -33,6 +34,7 @@ CHECKS: Final[tuple[Callable[[Found, Report], None], ...]] = (
     check_routes,
     check_short_codes,
     check_grants,
+    check_top_ups,
     check_free_numbers,
     check_fraud_plans,
     check_paid_services,

@@ -2,8 +2,9 @@
 
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
+from gateway.charging.service_contexts import standard_service
 from gateway.settings.sections.section import MAX_SLICE, Section
 from gateway.settings.values import MICRO, Duration, Percent, Price
 
@@ -26,6 +27,22 @@ def _small_letters(value: str) -> str:
     return value.lower()
 
 
+def _each_context_once(value: object) -> object:
+    """Refuse a name that is given twice, in small and in capital letters, and one of the 3GPP that is of another service."""
+    seen: set[str] = set()
+    for name, service in value.items() if isinstance(value, dict) else ():
+        folded = str(name).lower()
+        if folded in seen:
+            message = f"{name} is given twice, in small and in capital letters"
+            raise ValueError(message)
+        seen.add(folded)
+        standard = standard_service(folded)
+        if standard not in (None, service):
+            message = f"{name} is of {standard} (TS 32.299), and cannot be of another service"
+            raise ValueError(message)
+    return value
+
+
 class Credit(Section):
     """How long money that is paid in holds, what tax is in it when it ends unused, and when credit of the company pays."""
 
@@ -37,9 +54,10 @@ class Credit(Section):
 class Charging(Section):
     """How much is granted at a time, for how long, what is believed, and how much money a wallet may take."""
 
-    service_contexts: dict[Annotated[str, AfterValidator(_small_letters)], Literal["data", "voice", "sms"]] = Field(
-        default_factory=dict
-    )
+    service_contexts: Annotated[
+        dict[Annotated[str, AfterValidator(_small_letters)], Literal["data", "voice", "sms"]],
+        BeforeValidator(_each_context_once),
+    ] = Field(default_factory=dict)
 
     slice: Annotated[int, Field(ge=1, le=MAX_SLICE)] = 10_000_000
     slice_seconds: Annotated[Duration, Field(ge=1, le=86_400)] = 300

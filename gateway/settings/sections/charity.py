@@ -43,6 +43,9 @@ class CharityAccount(Section):
         if self.format == "nacha" and (not self.company or self.currency != "USD"):
             message = "company: a NACHA file needs the ten characters that the bank knows us by, and pays USD"
             raise ValueError(message)
+        if self.format != "nacha" and self.company:
+            message = "company: only a NACHA file names it (format: nacha)"
+            raise ValueError(message)
         return self
 
 
@@ -142,6 +145,9 @@ class Charity(Section):
         names = [each.id for each in self.matching]
         if len(set(names)) != len(names):
             message = "two campaigns have the same id"
+            raise ValueError(message)
+        if idle := [each.id for each in self.matching if not (each.ratio and each.cap)]:
+            message = f"matching: {idle[0]} adds nothing: its ratio and its cap are more than 0"
             raise ValueError(message)
         if any(each.ends < each.begins for each in self.matching):
             message = "a campaign ends before it begins"

@@ -53,7 +53,13 @@ ReceiptState = Literal[
 
 def _by_stat(value: object) -> object:
     # YAML takes an unquoted 2 for a number.
-    return {stat_name(str(stat)): state for stat, state in value.items()} if isinstance(value, dict) else value
+    if not isinstance(value, dict):
+        return value
+    named = {stat_name(str(stat)): state for stat, state in value.items()}
+    if len(named) < len(value):
+        message = "names a state twice: small and capital letters are the same"
+        raise ValueError(message)
+    return named
 
 
 def _country_with_numbers(value: str) -> str:

@@ -2,6 +2,7 @@
 
 from datetime import date
 
+import msgspec
 import pytest
 from sqlalchemy import select, update
 from support.sims_context_fixture import card, serve_plans, settings_of
@@ -22,14 +23,14 @@ from gateway.store.tables import bill_accounts, bill_events, notices, orders, si
 
 DAY = 86_400_000_000
 OWED = 3_000_000
+ROW = Enrolment("447700900101", "234150000000101", "8944234150000000101", "payg-gb", "", 0)
 
 
 @pytest.fixture
 def context(tmp_path):
     context = GatewayContext(settings_of(tmp_path), make_policies)
     serve_plans(context, **{"payg-gb": "lab"})
-    row = Enrolment("447700900101", "234150000000101", "8944234150000000101", "payg-gb", "", 0)
-    context.line = context.lane.run(Enrol(row, "GBP")).subscriber_id
+    context.line = context.lane.run(Enrol(ROW, "GBP")).subscriber_id
     told = ACTIONS["sim.import"].perform(context, {"rows": [card(1)]}, Caller("t", "admin"))
     assert told.results[0].outcome == "created"
     content = Content(moved=[Moved("charge", "usage", 1, -OWED)])
@@ -67,6 +68,35 @@ def end_orders(context):
         update(orders).values(state="done", open=0),
         update(sims).values(state="suspended", suspended_for="credit", order_id=None),
     )
+
+
+def test_a_line_of_a_state_that_nobody_knows_is_named_and_the_others_go_on(context):
+    other = msgspec.structs.replace(ROW, msisdn="447700900102", imsi="234150000000102", iccid="8944234150000000102")
+    line = context.lane.run(Enrol(other, "GBP")).subscriber_id
+    (close,) = read(context, bill_accounts.c.close_id)
+    content = write_content(Content(moved=[Moved("charge", "usage", 1, -OWED)]))
+    context.lane.run(WriteBills(close, context.line, [Draft(line, "GBP", -OWED, 0, 0, content)], 1))
+    write(
+        context,
+        update(bill_accounts).where(bill_accounts.c.subscriber_id == context.line).values(state="angry"),
+        update(bill_accounts).where(bill_accounts.c.subscriber_id == line).values(next_at=context.clock() - 1),
+    )
+    done = dunning_job.turn(context)
+    (refused,) = done.refused
+    assert refused.startswith(
+        f"row {context.line} of bill_accounts has State 'angry', which this version of the gateway does"
+    )
+    assert read(context, bill_accounts.c.next_at.is_(None)) == [False, True]
+    assert read(context, bill_accounts.c.state) == ["angry", "open"]
+
+
+def test_a_card_in_a_state_that_nobody_knows_keeps_its_line_where_it_is(context):
+    write(context, update(sims).values(suspended_for="mood"))
+    done = dunning_job.turn(context)
+    assert "of sims has" in done.refused[0]
+    assert "'mood'" in done.refused[0]
+    assert read(context, bill_accounts.c.state) == ["overdue"]
+    assert dunning_job.turn(context).looked == 0, "it is tried again after a day"
 
 
 def test_a_line_is_suspended_by_one_order_and_resumed_by_another_once_it_has_paid(context):

@@ -1,7 +1,8 @@
 """Who pays, and for which direction: calls and texts that come in, free numbers, and emergencies, which are never refused."""
 
+import msgspec
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from support.books import check
 from support.charging_fixture import EVENT, INITIAL, MSISDN, PENNY, TERMINATION, UPDATE, ccr, charging_place, service
 from support.gy_samples import avp, word
@@ -10,6 +11,7 @@ from gateway.charging.gy.service_information import Called, read_called
 from gateway.charity.policies import recompute
 from gateway.rating.plans import Plan, Rate
 from gateway.store import tables
+from gateway.store.errors import RowUnknown
 from protocols.diameter.messages import RequestedServiceUnit, UsedServiceUnit
 
 POUND = 100 * PENNY
@@ -258,3 +260,21 @@ def test_an_event_after_an_emergency_text_of_the_same_session_id_is_paid(place):
 def test_a_group_that_cannot_be_cut_says_nothing(broken):
     assert read_called(broken).recipients == ()
     assert read_called(broken) in (Called(), Called(incoming=False))
+
+
+def test_a_call_of_a_traffic_that_nobody_knows_is_refused_alone_and_named(tmp_path):
+    url, free = f"sqlite:///{tmp_path}/changed.db", ims("0800 1111", role=ORIGINATING)
+    begun = ccr(INITIAL, 0, service(None, ask=0), session="msc;1;1", context=VOICE, service_information=free)
+    with charging_place(url, plans=PLANS) as place:
+        place.enrol(POUND)
+        assert place.ask(begun).result_code == 2001
+        with place.writer.begin() as connection:
+            packed = connection.execute(select(tables.sessions.c.groups)).scalar_one()
+            changed = packed.replace(msgspec.msgpack.encode("free"), msgspec.msgpack.encode("fare"))
+            assert changed != packed
+            connection.execute(update(tables.sessions).values(groups=changed))
+    with charging_place(url, plans=PLANS) as place:
+        ended = ccr(TERMINATION, 1, service(None, used=[UsedServiceUnit(cc_time=60)]), session="msc;1;1", context=VOICE)
+        with pytest.raises(RowUnknown, match=r"row \d+ of sessions has traffic 'fare', which this version"):
+            place.ask(ended)
+        assert cost(place) == 0

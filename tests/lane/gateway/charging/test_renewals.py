@@ -4,6 +4,7 @@ import itertools
 import json
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from sqlalchemy import select
 from support.books import check
@@ -158,6 +159,16 @@ def test_what_is_left_rolls_over_for_one_period_and_is_used_first(place):
     entries = tables.allowance_entries.c
     expired = select(entries.units).where(entries.kind == "expiry").order_by(entries.id)
     assert place.read(expired) == [(-29 * MEGABYTE,)]
+
+
+def test_a_service_that_a_bundle_was_sold_with_twice_rolls_over_once(place):
+    bundle = msgspec.structs.replace(MONTHLY, roll_over=("data", "data"))
+    place.price_by({**PLANS, "monthly": msgspec.structs.replace(PLANS["monthly"], bundle=bundle)})
+    use(place, MEGABYTE, "first")
+    agree(place)
+    until(place, "2027-02-28T00:00:01+00:00")
+    place.lane.run(KeepWallet(place.owner))
+    assert left(place) == [("bundle", 0), ("rolled", 30 * MEGABYTE), ("bundle", 31 * MEGABYTE)]
 
 
 def test_a_sale_that_is_taken_back_rolls_nothing_over(place):

@@ -210,12 +210,18 @@ def test_a_service_context_is_known_in_capital_letters_and_by_the_operator_s_own
     assert gy_ccr.read(request, "pgw.host.example", 0, "GB", contexts).service == "data"
 
 
-def test_multimedia_messages_have_no_price_until_they_are_given_a_service():
-    request = ccr(INITIAL, 0, service(100, ask=0), context="32270@3gpp.org")
-    with pytest.raises(DiameterError) as refused:
-        gy_ccr.read(request, "pgw.host.example", 0, "GB")
-    assert (refused.value.result_code, refused.value.failed_avp) == (5031, avp("Service-Context-Id", b"32270@3gpp.org"))
-    assert gy_ccr.read(request, "pgw.host.example", 0, "GB", {"32270@3gpp.org": "sms"}).service == "sms"
+@pytest.mark.parametrize(("number", "meant"), [("32270", "sms"), ("32275", "voice")])
+@pytest.mark.parametrize("name", ["{}@3gpp.org", "8.{}@3gpp.org", "ext.015.234.16.{}@3GPP.org", "{}@3gpp.org.\0"])
+def test_pictures_and_telephony_servers_have_no_price_until_they_are_given_a_service(name, number, meant):
+    context = name.format(number)
+    request = ccr(INITIAL, 0, service(100, ask=0), context=context)
+    for others in ({}, {"32273@3gpp.org": "data", "@3gpp.org": "data"}):
+        with pytest.raises(DiameterError, match=r"charging\.service_contexts may say which it is") as refused:
+            gy_ccr.read(request, "pgw.host.example", 0, "GB", others)
+        failed = avp("Service-Context-Id", context.encode())
+        assert (refused.value.result_code, refused.value.failed_avp) == (5031, failed)
+    contexts = Charging(service_contexts={f"{number}@3gpp.org": meant}).service_contexts
+    assert gy_ccr.read(request, "pgw.host.example", 0, "GB", contexts).service == meant
 
 
 def test_a_service_context_is_given_back_as_long_as_its_answer_has_room_for_it():
@@ -225,7 +231,10 @@ def test_a_service_context_is_given_back_as_long_as_its_answer_has_room_for_it()
         assert refused.value.failed_avp == avp("Service-Context-Id", given_back)
 
 
-@pytest.mark.parametrize("contexts", [{"mms@host.example": "mms"}, {"": "sms"}, {"x" * 256: "sms"}])
+OTHERS = [{"32251@3gpp.org": "sms"}, {"ext.015.234.16.32274@3GPP.org": "voice"}, {"a@b": "sms", "A@b": "voice"}]
+
+
+@pytest.mark.parametrize("contexts", [{"mms@host.example": "mms"}, {"": "sms"}, {"x" * 256: "sms"}, *OTHERS])
 def test_a_service_context_is_given_one_of_the_services_that_have_prices(contexts):
     with pytest.raises(ValidationError):
         Charging(service_contexts=contexts)

@@ -134,6 +134,14 @@ def test_early_receipts_of_parts_that_share_an_id_settle_a_part_each_in_their_or
     assert place.read(select(tables.early_receipts)) == []
 
 
+def test_equal_receipts_of_parts_that_share_an_id_settle_a_part_each_and_no_third_thing(place):
+    """Those of one minute are equal to the octet: nothing says which is a second one of the same part (decision 007)."""
+    text_id, other = long_text(place, "a1", "a1"), out(place, "b2")
+    assert [comes(place) for _ in range(3)] == [1, 1, 0]
+    assert [part.step for part in place.text(text_id).parts] == ["delivered", "delivered"]
+    assert states(place, other) == ["submitted"]
+
+
 def test_early_receipts_of_parts_that_share_an_id_settle_those_that_are_answered_in_one_batch(place):
     text_id = long_text(place)
     comes(place, CODE, FRIEND, text="id:1 stat:DELIVRD")

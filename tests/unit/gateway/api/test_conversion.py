@@ -53,6 +53,18 @@ def test_a_whole_number_is_an_int_of_its_range_and_nothing_that_turns_into_one(v
     assert refused({"n": value}) == ("params.invalid", "n: give a whole number from 0 to 10")
 
 
+LIMITED = [kind for kind in REQUESTS if "limit" in kind.__struct_fields__]
+
+
+@pytest.mark.parametrize("kind", LIMITED)
+def test_a_list_of_no_rows_is_refused_and_one_without_a_limit_is_not(kind):
+    assert refused({"limit": 0}, kind) == (
+        "params.invalid",
+        "limit: give a whole number from 1 on, of at most 18 digits",
+    )
+    assert (to_request({}, kind).limit, to_request({"limit": 1}, kind).limit) == (None, 1)
+
+
 def test_a_number_without_a_fraction_is_whole_however_it_is_written():
     assert repr(to_request({"n": 5.0}, Asked).n) == "5"
 
@@ -90,7 +102,7 @@ def test_a_code_of_its_own_stands_with_the_words_of_the_type():
 
 def test_what_is_not_given_or_null_is_the_default():
     assert to_request({}, Asked) == to_request(dict.fromkeys(Asked.__struct_fields__), Asked) == Asked()
-    assert [page_size(n, 20, 50) for n in (0, 1, 50, 51, 2**62)] == [20, 1, 50, 50, 50]
+    assert [page_size(n, 20, 50) for n in (None, 1, 50, 51, 2**62)] == [20, 1, 50, 50, 50]
 
 
 def test_a_field_that_has_to_be_there_is_named_when_it_is_not_and_so_is_one_that_nobody_knows():

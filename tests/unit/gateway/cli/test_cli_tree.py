@@ -87,6 +87,16 @@ def test_every_argument_and_option_has_a_help_text(name):
     assert [p.name for p in TREE[name].params if p.name != "help" and not getattr(p, "help", None)] == []
 
 
+LIMITED = [name for name, leaf in LEAVES.items() if any("--limit" in p.opts for p in leaf.params)]
+
+
+@pytest.mark.parametrize("limit", ["0", "-1"])
+@pytest.mark.parametrize("name", LIMITED)
+def test_a_list_of_no_rows_is_a_usage_error_wherever_a_list_has_a_limit(name, limit, capsys):
+    assert main([*name.split(), "--limit", limit]) == 64
+    assert "Invalid value for '--limit'" in capsys.readouterr().err
+
+
 def test_every_command_that_reports_or_does_takes_json():
     without = {name for name, leaf in LEAVES.items() if not any("--json" in p.opts for p in leaf.params)}
     assert without == SILENT
@@ -187,6 +197,21 @@ def test_what_a_person_typed_steers_no_terminal(capsys):
     assert "unexpected extra argument" in told
     assert "\u202e" not in told
     assert "\x1b" not in told
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["bill-limit", "447700900123", "--month", "2026-12"],
+        ["bill-limit", "447700900123", "--channel", "call", "--wording", "1"],
+        ["bill-limit", "447700900123", "--abroad"],
+        ["preferences", "447700900123", "--reason", "asked by phone"],
+    ],
+)
+def test_what_is_said_of_a_change_without_the_change_is_a_usage_error_and_shows_nothing(words, capsys):
+    assert main(["subscriber", *words]) == 64
+    told = capsys.readouterr()
+    assert (told.out, "say what the customer" in told.err) == ("", True)
 
 
 SIGNED = ["charity profit-share"]

@@ -454,9 +454,26 @@ def test_a_no_with_a_stop_after_it_is_one_in_letters_that_look_like_its_own():
             "I would stop wars",
             "can you end hunger for children",
         ),
+        *(
+            "I want to end hunger",
+            "I'd like to end child poverty",
+            "Hi, we must stop climate change",
+            "ok I want to end hunger",
+        ),
+        *(
+            "I wish to stop poverty in Africa",
+            "We need to end hunger!",
+            "I want to cancel debt of poor countries",
+        ),
+        *(
+            "we should quit coal",
+            "we want to end child marriage",
+            "I want to stop whaling",
+            "can you cancel third world debt",
+        ),
     ],
 )
-def test_a_question_of_what_can_be_ended_is_no_stop(text):
+def test_a_question_or_wish_of_what_can_be_ended_is_no_stop(text):
     assert reading(text) == Unknown("en", Reason.NO_SERVICE)
 
 
@@ -479,7 +496,6 @@ def test_a_question_of_what_can_be_ended_is_no_stop(text):
         *(
             "end hunger",
             "stop hunger",
-            "I want to end hunger",
             "can you unsubscribe John",
             "could you cancel my account",
         ),
@@ -489,6 +505,58 @@ def test_a_question_of_what_can_be_ended_is_no_stop(text):
             "please can you end it all",
             "can you stop. hunger",
             "quit coal",
+        ),
+        *(
+            "I want to stop",
+            "I want to stop TPO",
+            "can you stop 70070",
+            "I want to end your texts",
+            "I want to stop giving",
+        ),
+        *(
+            "I want to cancel my gift",
+            "I need to stop the donations",
+            "I want to quit smoking ads",
+            "I want to end this",
+        ),
+        *("I want to stop because I am broke", "I want to stop, I have no money", "I want to stop. Hunger is bad"),
+        *(
+            "I have to cancel dinner",
+            "can you stop the harassment",
+            "I want to stop the whole thing",
+            "can you end the pledge",
+        ),
+        *(
+            "I want to stop monthly",
+            "can you stop the comms",
+            "I want to stop because of debts",
+            "I want to end wateraid",
+        ),
+        *(
+            "I want to stop the mesages",
+            "we want to end the texs",
+            "I wanna quit the massages",
+            "can you stop notifcations",
+        ),
+        *("I want to stop at once", "I want to stop as of today", "I want to stop for good", "I want to end it"),
+        *(
+            "you must stop harassment",
+            "I need you to stop nonsense",
+            "I told you to stop hunger",
+            "u should stop drama",
+        ),
+        *(
+            "please I want to end hunger",
+            "I want to unsubscribe hunger",
+            "I want to opt out of hunger",
+            "I want to stop not hunger",
+        ),
+        *("I want to cancel my contract", "can you cancel the plan", "I want to end the tenth", "can u stop charging"),
+        *(
+            "I want to stop and unsubscribe",
+            "we want to stop you",
+            "I want to cancel the account",
+            "I'd like to stop too",
         ),
     ],
 )

@@ -13,6 +13,7 @@ from gateway.settings import ConfigInvalid, load, shown
 
 GATEWAY = "operator: {name: TPO}\nstore: {url: sqlite:///var/tpo.db}\napi: {}\n"
 RATES = "data: {price: 1, per: 1}, voice: {price: 3, per: 60}, sms: {price: 1, per: 1}"
+ROAMING = f"roaming: {{home: ['234'], zones: {{eu: {{networks: ['208'], {RATES}}}}}}}"
 PENNY = 10_000
 
 
@@ -133,6 +134,21 @@ def test_what_is_in_force_is_shown_in_major_units(write):
         (f"{RATES}, periods: {{x: {{days: [holiday]}}}}", "has holidays, but holidays does not say whose"),
         (f"{RATES}, holidays: GB-XXX", "p.holidays: no holidays are known of GB-XXX"),
         (f"{RATES}, caps: [{{services: [data]}}]", "caps nothing: give day, month or both"),
+        (f"{RATES}, caps: [{{services: [data], day: 2, month: 1}}]", "day is more than month, so that no day ever comes to it"),
+        (f"{RATES}, bundle: {{price: 1, days: 9, data: 1, roll_over: [data, data]}}", "roll_over: names a service twice"),
+        (f"{RATES}, caps: [{{services: [data], day: 0}}]", "0 would make all use free"),
+        (f"{RATES}, caps: [{{services: [data], day: 1, month: 0.00}}]", "0 would make all use free"),
+        (f"{RATES}, holidays: GB-ENG, periods: {{x: {{days: [sat]}}}}", "holidays: none of periods has holiday among its days"),
+        (f"{RATES}, bundle: {{price: 1, days: 30, data: 1, pro_rata: false}}", "p.bundle: pro_rata is for period: month"),
+        (
+            f"{RATES}, bundle: {{price: 1, days: 30, data: 1, roll_over: [data, voice]}}",
+            "p.bundle: roll_over: voice is not in it",
+        ),
+        (f"{RATES}, add_ons: {{x: {{price: 1, days: 3, sms: 1, fair_use: {{home: 1}}}}}}", "p.add_ons.x: fair_use is of data"),
+        (
+            f"{RATES}, bundle: {{price: 1, days: 3, data: 2, zones: [home], fair_use: {{eu: 1}}}}, {ROAMING}",
+            "p.bundle: fair_use: eu is none of its zones: it counts in home alone",
+        ),
         (f"{RATES}, caps: [{{services: [sms], day: 1}}, {{services: [sms], day: 2}}]", "caps: sms has two for a day"),
         (
             f"{RATES}, caps: [{{services: [data, voice], day: 1}}, {{services: [voice, sms], day: 2}}]",
@@ -177,6 +193,20 @@ def test_what_cannot_be_meant_is_refused(problems, text, problem):
         ("prefix,voice\n33\n", "world.csv:2: has 1 cells, not 2"),
         ("prefix,voice,sms\n33,,\n", "world.csv:2: give voice, sms or both"),
         ("prefix,sms,service\n33,1,1\n", "service only with voice"),
+        (
+            "prefix,voice,tenth\n33,1,yes\n449,1,no\n",
+            "world.csv:3: service_increments, service_connection and tenth: no are of",
+        ),
+        (
+            "prefix,voice,service_increments\n33,1,1/1\n",
+            "world.csv:2: service_increments, service_connection and tenth: no",
+        ),
+        ("prefix,voice,service_connection\n33,1,0.5\n", "of service, which the row does not have"),
+        (
+            "prefix,sms,increments\n33,1,60/1\n",
+            "world.csv:2: increments and connection are of voice, which the row does not",
+        ),
+        ("prefix,sms,connection\n33,1,0.5\n", "increments and connection are of voice"),
         ("prefix,voice,increments\n33,1,6\n", "world.csv:2: must be the first increment"),
         ("prefix,voice\n33,0.2\n34,0.2" + "0" * 200_000, "world.csv:3: can't be read: field larger than"),
         ('prefix,voice\n"33,0.2\n34,0.2\n', "world.csv:3: can't be read: unexpected end of data"),

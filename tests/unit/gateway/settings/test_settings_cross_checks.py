@@ -102,6 +102,13 @@ def test_a_quota_that_is_never_handed_back(problems):
     ]
 
 
+def test_a_top_up_that_no_wallet_may_hold(problems):
+    assert problems(API + "charging:\n  topup_limit: 500.01\n  wallet_limit: 500\n") == [
+        "5: charging.topup_limit: warning: no top-up can be as much: charging.wallet_limit is less"
+    ]
+    assert problems(API + "charging:\n  topup_limit: 500\n  wallet_limit: 500\n") == []
+
+
 def test_an_unknown_policy(problems):
     assert problems(API + "charity: {policy: 2026-2}\n") == [
         "4: charity.policy: must be '2026-1'; did you mean `2026-1`?"

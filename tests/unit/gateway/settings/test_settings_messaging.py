@@ -197,6 +197,8 @@ def test_a_link_has_the_country_of_its_numbers_and_words_of_its_own_for_states(w
     assert made.stats["DELIVRD"] is MessageState.DELIVERED
     assert "there are no phone numbers of a country AQ" in problems(link(country="AQ"))[0]
     assert "receipt_states.GONE: must be 'delivered'" in problems(link(receipt_states="{GONE: lost}"))[0]
+    twice = problems(link(receipt_states='{Un-Sent: undeliverable, "UNSENT": enroute}'))[0]
+    assert "receipt_states: names a state twice" in twice
 
 
 def test_what_customers_call_us_is_no_word_of_a_service(write, problems):

@@ -3,6 +3,9 @@
 import pytest
 
 from gateway.balance.gifts import GiftState
+from gateway.billing.accounts import BillAccount
+from gateway.billing.dunning import Waits
+from gateway.messaging.receipts import Early
 from gateway.messaging.texts import TextState
 from gateway.sims import cards, orders
 from gateway.store.errors import RowUnknown, UnitPoisoned
@@ -46,3 +49,11 @@ def test_an_order_of_another_kind_or_state_is_named(kind, state, what):
     row = ("o-1", 0, kind, "8944", "", state, "ann", b"", b"", 0, 0, 0, 0, b"")
     with pytest.raises(RowUnknown, match=f"row o-1 of orders has .*{what}"):
         orders.from_row(row)
+
+
+def test_a_line_of_another_state_of_dunning_and_an_early_receipt_of_another_step_are_named():
+    account = BillAccount(7, 1, 2, "GBP", -9, 9, 0, 100, None, "angry", 5, 100)
+    with pytest.raises(RowUnknown, match=r"row 7 of bill_accounts has State 'angry'"):
+        Waits(1, 1).end_of(account)
+    with pytest.raises(RowUnknown, match=r"row a1 of early_receipts has Step 'lost'"):
+        assert Early("host-1", "a1", "447700900101", "lost", "").reached

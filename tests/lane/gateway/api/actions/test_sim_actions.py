@@ -195,5 +195,7 @@ def test_orders_of_a_card_of_a_number_and_of_a_time_are_listed(act, context):
         return [row["id"] for row in act("order.list", **params)["rows"]]
 
     assert found(number="+447700900122") == found(number=card(2)["iccid"]) == found(number=card(2)["imsi"]) == [ids[1]]
-    assert found(number="447700999999") == found(until=1) == []
+    assert found(number="447700900122", until=1) == found(until=1) == []
+    with pytest.raises(Problem, match="has or had this number"):
+        found(number="447700999999")
     assert found(since=1, limit=2) == [ids[2], ids[1]]

@@ -165,3 +165,13 @@ def test_a_lenient_peer_has_to_name_credit_control_somewhere(named):
     with pytest.raises(DiameterError) as refused:
         read_as(LENIENT, request_of(vendor_specific=named))
     assert refused.value.result_code == 5005
+
+
+@pytest.mark.parametrize("profile", [STANDARD, LENIENT])
+@pytest.mark.parametrize("application", [0, 1, 3, 16777238, 0xFFFFFFFF])
+def test_a_request_of_another_application_is_5004(profile, application):
+    named = VendorSpecificApplicationId(vendor_id=10415, auth_application_id=4)
+    with pytest.raises(DiameterError) as refused:
+        read_as(profile, request_of(auth=application, vendor_specific=named))
+    failed = avp("Auth-Application-Id", word(application))
+    assert (refused.value.result_code, refused.value.failed_avp) == (5004, failed)
