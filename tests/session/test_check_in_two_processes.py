@@ -10,7 +10,7 @@ from gateway.ledger.check_process import CheckProcess
 from gateway.store.engine import open_reader, reading
 from tests.bench.proof import KEY, fill
 
-ROWS = 200_000
+ROWS = 120_000
 DAMAGE = (
     "UPDATE usage SET price = price + 1 WHERE id = (SELECT max(id) FROM usage)",
     "UPDATE transfers SET amount = amount + 1 WHERE id = (SELECT max(id) FROM transfers WHERE kind = 'accrual')",
@@ -18,7 +18,7 @@ DAMAGE = (
 )
 
 
-def test_two_hundred_thousand_entries_are_checked_alike_by_one_process_and_by_two(tmp_path):
+def test_a_hundred_and_twenty_thousand_entries_are_checked_alike_by_one_process_and_by_two(tmp_path):
     path = tmp_path / "books.db"
     fill(path, ROWS)
     with closing(sqlite3.connect(path)) as store:
