@@ -6,7 +6,6 @@ itself (what a command imports, its first signals, its terminal) starts `python 
 
 import atexit
 import contextlib
-import ctypes
 import gc
 import json
 import os
@@ -19,8 +18,9 @@ import tempfile
 import threading
 from pathlib import Path
 
+from support.namespaces import enter_network
+
 _REQUEST_BYTES = 1 << 17
-_CLONE_NEWNET = 0x40000000
 _ROOT = Path(__file__).resolve().parents[2]
 _PROGRAM = "import sys; sys.path[:0] = sys.argv[2:]; from support.warm_start import serve; serve(int(sys.argv[1]))"
 
@@ -214,8 +214,7 @@ def _become(request, files):
     sys.stdin, sys.stdout = open(0), open(1, "w")  # noqa: SIM115
     sys.stderr = open(2, "w", buffering=1, errors="backslashreplace")  # noqa: SIM115
     if request["network_of"]:
-        with open(f"/proc/{request['network_of']}/ns/net") as network:  # noqa: PTH123  (as above)
-            assert ctypes.CDLL(None).setns(network.fileno(), _CLONE_NEWNET) == 0
+        enter_network(f"/proc/{request['network_of']}/ns/net")
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
