@@ -1,9 +1,10 @@
 """System accounts by name. A wallet's account number is its subscriber's id; every other account has a row of its own."""
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Executable, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.ledger.account_names import (
@@ -85,9 +86,14 @@ def _numbers(connection: Connection) -> dict[str, int]:
 
 def _make(connection: Connection, number: int, name: str) -> bool:
     """Make an account; tells whether its number and its name were free."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    row = insert(accounts).values(id=number, name=name).on_conflict_do_nothing()
-    return connection.execute(row.returning(accounts.c.id)).scalar() is not None
+    free = connection.execute(_insert(connection.dialect.name), {"id": number, "name": name})
+    return free.scalar() is not None
+
+
+@cache
+def _insert(dialect: str) -> Executable:
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    return insert(accounts).on_conflict_do_nothing().returning(accounts.c.id)
 
 
 def account_name(number: int, names: Mapping[int, str]) -> str:

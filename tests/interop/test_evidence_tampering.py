@@ -157,7 +157,10 @@ def edits(table):
             yield f'"{column.name}" = ' + ("'x'" if of_text else f'coalesce("{column.name}", 40) + 1')
 
 
-EDITS = [(table, edit) for table in TABLES for edit in edits(table)]
+def edits_of_a_server(table):
+    """One for each type that its driver reads: a row's digest is made by the same code for both stores."""
+    kinds = (type(column.type) for column in COVERED[table].columns[1:])
+    return dict(zip(kinds, edits(table), strict=True)).values()
 
 
 def test_a_store_that_nobody_touched_is_proved_row_by_row(place):
@@ -171,19 +174,21 @@ def test_the_tables_that_are_covered_are_these_and_all_columns_of_them_but_for_s
         assert left == (OF_OTHER_ROWS if table == "wallets" else set())
 
 
-@pytest.mark.parametrize(("table", "edit"), EDITS)
-def test_every_column_of_every_covered_table_is_proved(written, table, edit):
+@pytest.mark.parametrize("table", TABLES)
+def test_every_column_of_every_covered_table_is_proved(written, table):
     place = written
     key, number = row_of(place, table)
-    found = findings(place, f"UPDATE {table} SET {edit} WHERE {key} = {number}", look=check_evidence)
-    assert ("evidence", f"{WORDS[table]} {number} was changed since it was booked") in found
+    for edit in edits(table) if place.writer.dialect.name == "sqlite" else edits_of_a_server(table):
+        found = findings(place, f"UPDATE {table} SET {edit} WHERE {key} = {number}", look=check_evidence)
+        assert ("evidence", f"{WORDS[table]} {number} was changed since it was booked") in found, edit
 
 
 @pytest.mark.parametrize("table", TABLES)
 def test_a_deleted_row_is_named(written, table):
     place = written
     key, number = row_of(place, table)
-    found = findings(place, f"DELETE FROM {table} WHERE {key} = {number}")
+    look = check_all if place.writer.dialect.name == "sqlite" else check_evidence
+    found = findings(place, f"DELETE FROM {table} WHERE {key} = {number}", look=look)
     assert ("evidence", f"{WORDS[table]} {number} is missing: it was booked, and is gone") in found
 
 

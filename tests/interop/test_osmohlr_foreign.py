@@ -1,6 +1,7 @@
 """What a real OsmoHLR held before an order came is not the order's: every kind of order, every change failing in every way."""
 
 import asyncio
+import os
 import re
 import shutil
 
@@ -141,7 +142,8 @@ async def with_a_fault(place, kind, held, mode, at):
 @pytest.mark.parametrize("held", OURS)
 @pytest.mark.parametrize("kind", KINDS)
 async def test_whatever_change_fails_an_order_ends_whole_or_gives_back_what_was_there(place, kind, held):
-    for mode in MODES:
+    """In a soak each mode for either of what the HLR holds, else half of them for each: they do not know each other."""
+    for mode in MODES if os.environ.get("TPO_KILLS") else MODES[(KINDS.index(kind) + [*OURS].index(held)) % 2 :: 2]:
         at = 0
         while await with_a_fault(place, kind, held, mode, at):
             at += 1

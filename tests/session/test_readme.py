@@ -23,6 +23,8 @@ ELSEWHERE = {"tpo demo": "tpo demo --help"}
 """What a test of its own runs to the end (test_demo); here it is seen that it is there."""
 OWN = ("run.stamp", "__pycache__", ".git", ".venv", "var", ".work", ".hypothesis", ".mypy_cache", ".ruff_cache")
 LINE_SECONDS = 90
+PLAIN = re.compile(r"tpo [\w\s.,:=/\"!-]+")
+"""A command that a shell has nothing to do for but to start it."""
 
 
 def blocks(kind):
@@ -43,7 +45,7 @@ class Terminal:
         self.folder = folder
         shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*OWN), symlinks=True)
         (folder / ".venv").symlink_to(ROOT / ".venv")
-        self.daemon = None
+        self.daemon = self.environment = None
         self.exports = ""
         self.holder = subprocess.Popen(["unshare", "--net", "sh", "-c", "ip link set lo up && echo up && exec sleep 1200"],
                                        stdout=subprocess.PIPE, text=True)  # fmt: skip
@@ -54,18 +56,32 @@ class Terminal:
         return ["nsenter", "--net", f"--target={self.holder.pid}", "bash", "-c", self.exports + line]
 
     def type(self, line):
-        """Run a line; what it printed. A gateway in the foreground goes on beside the next lines, as in another terminal."""
+        """Run a line; what it printed. A gateway in the foreground goes on beside the next lines, as in another terminal.
+
+        The first `tpo` after an export is the shell's, so that it is found where the README says; further ones are forks.
+        """
         if line.startswith("export "):
-            self.exports += f"{line}; "
+            self.exports, self.environment = f"{self.exports}{line}; ", None
             return ""
         if line in DAEMONS:
             self.end_daemon()
             return self.start_daemon(line)
-        done = subprocess.run(
-            self.inside(line), cwd=self.folder, capture_output=True, text=True, timeout=LINE_SECONDS, check=False
-        )
+        if self.environment and PLAIN.fullmatch(line):
+            words, where = shlex.split(line)[1:], {"cwd": self.folder, "env": self.environment}
+            done = warm_start.run(words, timeout=LINE_SECONDS, network_of=self.holder.pid, **where)
+        else:
+            done = self.shell(line)
+            if line.startswith("tpo "):
+                told = self.shell("env --null").stdout.rstrip("\0").split("\0")
+                self.environment = dict(each.split("=", 1) for each in told)
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
         return done.stdout
+
+    def shell(self, line):
+        """Have a shell run a line; gives the finished process."""
+        return subprocess.run(
+            self.inside(line), cwd=self.folder, capture_output=True, text=True, timeout=LINE_SECONDS, check=False
+        )
 
     def start_daemon(self, line):
         """Start what stays, and wait until it is up."""

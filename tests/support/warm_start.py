@@ -18,6 +18,8 @@ import tempfile
 import threading
 from pathlib import Path
 
+from support.namespaces import enter_network
+
 _REQUEST_BYTES = 1 << 17
 _ROOT = Path(__file__).resolve().parents[2]
 _PROGRAM = "import sys; sys.path[:0] = sys.argv[2:]; from support.warm_start import serve; serve(int(sys.argv[1]))"
@@ -27,13 +29,14 @@ class Process:
     """A started command; what `subprocess.Popen` offers of pid, poll, wait and signals.
 
     `preloaded` is what a library needs of the environment that is loaded before all others (LD_PRELOAD and its own): all who
-    start with the same share a process that they are forks of, until `end` is called with it.
+    start with the same share a process that they are forks of, until `end` is called with it. `network_of` is a process whose
+    network it is to be in.
     """
 
-    def __init__(self, arguments, *, stdout, stderr, cwd=_ROOT, env=None, preloaded=None):
+    def __init__(self, arguments, *, stdout, stderr, cwd=_ROOT, env=None, preloaded=None, network_of=None):
         self._exit, theirs = socket.socketpair()
         wanted = {**(os.environ if env is None else env), **(preloaded or {})}
-        request = {"arguments": list(arguments), "cwd": str(cwd), "env": wanted}
+        request = {"arguments": list(arguments), "cwd": str(cwd), "env": wanted, "network_of": network_of}
         control, sending = _server(tuple(sorted((preloaded or {}).items())))[:2]
         with theirs, open(os.devnull, "rb") as stdin:  # noqa: PTH123  (no file on a disk)
             files = (stdin.fileno(), stdout.fileno(), stderr.fileno(), theirs.fileno())
@@ -77,10 +80,10 @@ class Process:
         self.send_signal(signal.SIGTERM)
 
 
-def run(arguments, *, timeout, cwd=_ROOT, env=None):
+def run(arguments, *, timeout, cwd=_ROOT, env=None, network_of=None):
     """As `subprocess.run` with its output captured as text."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        process = Process(arguments, stdout=out, stderr=err, cwd=cwd, env=env)
+        process = Process(arguments, stdout=out, stderr=err, cwd=cwd, env=env, network_of=network_of)
         try:
             process.wait(timeout)
         except BaseException:
@@ -210,6 +213,8 @@ def _become(request, files):
         os.close(each)
     sys.stdin, sys.stdout = open(0), open(1, "w")  # noqa: SIM115
     sys.stderr = open(2, "w", buffering=1, errors="backslashreplace")  # noqa: SIM115
+    if request["network_of"]:
+        enter_network(f"/proc/{request['network_of']}/ns/net")
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])

@@ -5,6 +5,7 @@ and a wallet that says another rest are found here, by the allowance's number.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import islice
 from typing import Any
 
@@ -69,21 +70,25 @@ def wrong_allowances(connection: Connection, journals: Sequence[Connection]) -> 
             )
 
 
+@cache
 def _sums() -> Any:  # noqa: ANN401  (a select of three columns)
     entry = allowance_entries.c
     return select(entry.allowance_id, entry.service, func.sum(entry.units)).group_by(entry.allowance_id, entry.service)
 
 
+@cache
 def _owners() -> Any:  # noqa: ANN401  (as above)
     entry = allowance_entries.c
     return select(entry.allowance_id, func.min(entry.subscriber_id)).group_by(entry.allowance_id)
 
 
+@cache
 def _begun() -> Any:  # noqa: ANN401  (as above)
     entry = allowance_entries.c
     return select(entry.allowance_id, func.min(entry.event_at)).group_by(entry.allowance_id)
 
 
+@cache
 def _wallets() -> Any:  # noqa: ANN401  (as above)
     return select(wallets.c.subscriber_id, wallets.c.bundle).where(wallets.c.bundle.is_not(None))
 
@@ -91,27 +96,40 @@ def _wallets() -> Any:  # noqa: ANN401  (as above)
 def _covered(journals: Sequence[Connection]) -> dict[Key, int]:
     """Sum what usage records say themselves, less what others covered of the same records."""
     found: dict[Key, int] = {}
-    wanted = (
-        select(usage.c.allowance_id, usage.c.service, func.sum(usage.c.covered))
-        .where(usage.c.allowance_id.is_not(None))
-        .group_by(usage.c.allowance_id, usage.c.service)
-    )
+    for journal in journals:
+        for number, service, units in journal.execute(_by_usage()):
+            found[number, service] = found.get((number, service), 0) + int(units)
+        for number, service, units in journal.execute(_by_others()):
+            found[number, service] = found.get((number, service), 0) + int(units)
+    return found
+
+
+@cache
+def _by_usage() -> Any:  # noqa: ANN401  (as above)
+    wanted = select(usage.c.allowance_id, usage.c.service, func.sum(usage.c.covered))
+    return wanted.where(usage.c.allowance_id.is_not(None)).group_by(usage.c.allowance_id, usage.c.service)
+
+
+@cache
+def _by_others() -> Any:  # noqa: ANN401  (as above)
     entry = allowance_entries.c
-    by_others = (
+    return (
         select(usage.c.allowance_id, entry.service, func.sum(entry.units))
         .join_from(allowance_entries, usage, usage.c.id == entry.usage_id)
         .where(entry.kind == USE, entry.service == usage.c.service)
         .group_by(usage.c.allowance_id, entry.service)
     )
-    for journal in journals:
-        for number, service, units in journal.execute(wanted):
-            found[number, service] = found.get((number, service), 0) + int(units)
-        for number, service, units in journal.execute(by_others):
-            found[number, service] = found.get((number, service), 0) + int(units)
-    return found
 
 
 def _ill_formed(connection: Connection) -> Iterator[str]:
+    for (number,) in connection.execute(_not_bookable()):
+        yield f"entry {number} of an allowance is none that may be booked"
+    for (number,) in connection.execute(_mixed()):
+        yield f"allowance {number} has entries of several wallets"
+
+
+@cache
+def _not_bookable() -> Any:  # noqa: ANN401  (as above)
     entry = allowance_entries.c
     wrong = or_(
         entry.kind.not_in([*TAKES, *ADDS]),
@@ -121,20 +139,26 @@ def _ill_formed(connection: Connection) -> Iterator[str]:
         (entry.kind == USE) & entry.usage_id.is_(None) & entry.reference.is_(None),
         entry.kind.in_(list(ADDS)) & entry.reference.is_(None),
     )
-    for (number,) in connection.execute(select(entry.id).where(wrong).order_by(entry.id).limit(SHOWN)):
-        yield f"entry {number} of an allowance is none that may be booked"
-    several = select(entry.allowance_id).group_by(entry.allowance_id)
-    mixed = several.having(func.count(entry.subscriber_id.distinct()) > 1).limit(SHOWN)
-    for (number,) in connection.execute(mixed):
-        yield f"allowance {number} has entries of several wallets"
+    return select(entry.id).where(wrong).order_by(entry.id).limit(SHOWN)
+
+
+@cache
+def _mixed() -> Any:  # noqa: ANN401  (as above)
+    several = select(allowance_entries.c.allowance_id).group_by(allowance_entries.c.allowance_id)
+    return several.having(func.count(allowance_entries.c.subscriber_id.distinct()) > 1).limit(SHOWN)
 
 
 def _too_much_covered(journals: Sequence[Connection]) -> Iterator[str]:
     """Find records that were covered beyond what they say was used."""
+    for journal in journals:
+        for (number,) in journal.execute(_beyond_use()):
+            yield f"record {number} was covered by more units than were used"
+
+
+@cache
+def _beyond_use() -> Any:  # noqa: ANN401  (as above)
     used = case(
         (usage.c.service == "data", usage.c.octets), (usage.c.service == "voice", usage.c.seconds), else_=usage.c.units
     )
-    wrong = select(usage.c.id).where(or_(usage.c.covered > used, usage.c.covered < 0)).order_by(usage.c.id).limit(SHOWN)
-    for journal in journals:
-        for (number,) in journal.execute(wrong):
-            yield f"record {number} was covered by more units than were used"
+    wrong = or_(usage.c.covered > used, usage.c.covered < 0)
+    return select(usage.c.id).where(wrong).order_by(usage.c.id).limit(SHOWN)

@@ -1,6 +1,7 @@
 """Balances: the books sum to zero, and each wallet stands at what its journal comes to."""
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Select, and_, func, select
@@ -37,17 +38,13 @@ def wallets_match(books: Examined) -> Iterable[Finding]:
 def given_matches(books: Examined) -> Iterable[Finding]:
     """Hold what each wallet says was given of its charges and sales against the accruals on them."""
     given: dict[int, int] = {}
-    paid, accrual = transfers.alias("paid"), transfers.alias("accrual")
     for kind, tenth, column in (
         ("charge", "accrual", "usage_id"),
         ("sale", "accrual", "reference"),
         ("rerated", "rerated_accrual", "reference"),
     ):
-        same = and_(accrual.c.kind == tenth, accrual.c[column] == paid.c[column])
-        sums = select(paid.c.debit, func.sum(accrual.c.amount)).join_from(paid, accrual, same)
-        by_wallet = sums.where(paid.c.kind == kind).group_by(paid.c.debit)
         for journal in books.journals:
-            for subscriber_id, amount in journal.execute(by_wallet):
+            for subscriber_id, amount in journal.execute(_by_wallet(kind, tenth, column)):
                 given[subscriber_id] = given.get(subscriber_id, 0) + int(amount)
     for journal in books.journals:
         for subscriber_id, amount in journal.execute(_taken_back()):
@@ -64,6 +61,16 @@ def given_matches(books: Examined) -> Iterable[Finding]:
         )
 
 
+@cache
+def _by_wallet(kind: str, tenth: str, column: str) -> Select[Any]:
+    """Sum the tenths of a kind of payment, by wallet."""
+    paid, accrual = transfers.alias("paid"), transfers.alias("accrual")
+    same = and_(accrual.c.kind == tenth, accrual.c[column] == paid.c[column])
+    sums = select(paid.c.debit, func.sum(accrual.c.amount)).join_from(paid, accrual, same)
+    return sums.where(paid.c.kind == kind).group_by(paid.c.debit)
+
+
+@cache
 def _taken_back() -> Select[Any]:
     """Sum the tenths of prices that were wrong, or given back, and were taken back, by wallet."""
     paid, tenth = transfers.alias("paid"), transfers.alias("accrual")

@@ -5,6 +5,7 @@ are not checked.
 """
 
 from collections.abc import Collection, Iterable, Iterator
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, FromClause, Select, and_, select
@@ -121,6 +122,7 @@ def not_chosen(journal: Connection, choices: Choices) -> Iterator[int]:
                     break
 
 
+@cache
 def accruals_on(kind: str) -> tuple[Select[int], FromClause, FromClause]:
     """Select the accruals on charges, sales or prices put right; gives the accrual and what it is on, too."""
     accrual, paid = transfers.alias("accrual"), transfers.alias("paid")
@@ -130,6 +132,7 @@ def accruals_on(kind: str) -> tuple[Select[int], FromClause, FromClause]:
     return joined.where(accrual.c.kind == tenth), accrual, paid
 
 
+@cache
 def _accruals(kind: str) -> Select[Any]:
     found, accrual, paid = accruals_on(kind)
     entry = accrual.c

@@ -1,8 +1,10 @@
 """Gifts held against their entries: each that was given is booked, whole, and no other; campaigns matched what they say."""
 
 from collections.abc import Iterable
+from functools import cache
+from typing import Any
 
-from sqlalchemy import and_, cast, func, literal, or_, select
+from sqlalchemy import Select, and_, cast, func, literal, or_, select
 from sqlalchemy.types import String
 
 from gateway.ledger.accounts import matcher_account
@@ -15,24 +17,31 @@ def gifts_match(books: Examined) -> Iterable[Finding]:
     """Name gifts that are booked otherwise than they stand, and campaigns whose entries are not what they matched."""
     booked: set[int] = set()
     for journal in books.journals:
-        entry = select(gifts.c.id, gifts.c.state, gifts.c.amount, transfers.c.amount).join_from(
-            gifts,
-            transfers,
-            and_(transfers.c.kind == "gift", transfers.c.reference == literal("gift:") + cast(gifts.c.id, String)),
-        )
-        wrong = or_(
-            gifts.c.state != "given",
-            gifts.c.amount != transfers.c.amount,
-            gifts.c.subscriber_id != transfers.c.debit,
-            gifts.c.currency != transfers.c.currency,
-        )
-        for number, *_ in journal.execute(entry.where(wrong).limit(SHOWN)):
+        for number in journal.scalars(_booked_otherwise()):
             yield Finding("gift", f"gift {number} is booked otherwise than it stands")
-        booked |= {number for number, *_ in journal.execute(entry)}
+        booked |= set(journal.scalars(_booked()))
     given = books.connection.scalars(select(gifts.c.id).where(gifts.c.state == "given").order_by(gifts.c.id))
     for number in [number for number in given if number not in booked][:SHOWN]:
         yield Finding("gift", f"gift {number} is given, and no entry says so")
     yield from _campaigns(books)
+
+
+@cache
+def _booked() -> Select[Any]:
+    reference = literal("gift:") + cast(gifts.c.id, String)
+    same = and_(transfers.c.kind == "gift", transfers.c.reference == reference)
+    return select(gifts.c.id).join_from(gifts, transfers, same)
+
+
+@cache
+def _booked_otherwise() -> Select[Any]:
+    wrong = or_(
+        gifts.c.state != "given",
+        gifts.c.amount != transfers.c.amount,
+        gifts.c.subscriber_id != transfers.c.debit,
+        gifts.c.currency != transfers.c.currency,
+    )
+    return _booked().where(wrong).limit(SHOWN)
 
 
 def _campaigns(books: Examined) -> Iterable[Finding]:

@@ -4,6 +4,7 @@ Whoever changes the books alone, however well they add up afterwards, is found b
 """
 
 from collections.abc import Iterator
+from functools import cache
 
 from sqlalchemy import (
     Connection,
@@ -40,12 +41,13 @@ def sources_there(connection: Connection) -> Iterator[Finding]:
             for kind in PAID
         ),
     ):
-        for (entry,) in connection.execute(statement.limit(SHOWN)):
+        for (entry,) in connection.execute(statement):
             yield Finding(name, f"entry {entry} {what}")
-    for (record,) in connection.execute(_by_another_plan().limit(SHOWN)):
+    for (record,) in connection.execute(_by_another_plan()):
         yield Finding("plan", f"record {record} was priced by a plan that the customer never had")
 
 
+@cache
 def _unpaid() -> Select[int]:
     same = and_(
         payments.c.reference == transfers.c.reference,
@@ -54,15 +56,17 @@ def _unpaid() -> Select[int]:
         payments.c.currency == transfers.c.currency,
     )
     joined = select(transfers.c.id).join_from(transfers, payments, same, isouter=True)
-    return joined.where(transfers.c.kind == "topup", payments.c.reference.is_(None))
+    return joined.where(transfers.c.kind == "topup", payments.c.reference.is_(None)).limit(SHOWN)
 
 
+@cache
 def _not_imported() -> Select[int]:
     iccid = func.substr(transfers.c.reference, len(IMPORT) + 2)
     imported = exists().where(idempotency_keys.c.scope == IMPORT, idempotency_keys.c.key == iccid)
-    return select(transfers.c.id).where(transfers.c.kind == "opening", ~imported)
+    return select(transfers.c.id).where(transfers.c.kind == "opening", ~imported).limit(SHOWN)
 
 
+@cache
 def _of_another_record() -> Select[int]:
     differs = or_(
         usage.c.subscriber_id != transfers.c.debit,
@@ -70,15 +74,18 @@ def _of_another_record() -> Select[int]:
         usage.c.currency != transfers.c.currency,
     )
     found = select(transfers.c.id).join_from(transfers, usage, usage.c.id == transfers.c.usage_id)
-    return found.where(transfers.c.kind.in_(("charge", "service")), differs)
+    return found.where(transfers.c.kind.in_(("charge", "service")), differs).limit(SHOWN)
 
 
+@cache
 def _by_another_plan() -> Select[int]:
     """What was used without a plan, such as an emergency call, names none."""
     plan = exists().where(subscriptions.c.subscriber_id == usage.c.subscriber_id, subscriptions.c.plan == usage.c.plan)
-    return select(usage.c.id).where(usage.c.plan != "", ~plan)
+    return select(usage.c.id).where(usage.c.plan != "", ~plan).limit(SHOWN)
 
 
+@cache
 def _of_another_charge(kind: str) -> Select[int]:
     found, accrual, paid = accruals_on(kind)
-    return found.where(or_(accrual.c.event_at != paid.c.event_at, accrual.c.currency != paid.c.currency))
+    differs = or_(accrual.c.event_at != paid.c.event_at, accrual.c.currency != paid.c.currency)
+    return found.where(differs).limit(SHOWN)
