@@ -53,7 +53,8 @@ def concerns(gateway):
 
 
 def sealed(folder):
-    return sorted(file.name for file in (folder / "sealed").iterdir())
+    """The files of sealed months; one that is being written stands beside them, and is none yet."""
+    return sorted(file.name for file in (folder / "sealed").iterdir() if file.suffix != ".unfinished")
 
 
 def test_commands_tell_of_sealed_months_and_a_restore_puts_the_files_of_one_moment_together(gateway, tmp_path):
