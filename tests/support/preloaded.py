@@ -18,5 +18,6 @@ def library(name):
         draft = built.with_suffix(f".{os.getpid()}")
         command = ["cc", "-shared", "-fPIC", "-O2", "-o", draft, source, "-ldl", "-lpthread"]
         subprocess.run(command, check=True, capture_output=True, timeout=300)
+        draft.chmod(0o755)  # a server of another user loads it, too, whatever the umask was
         draft.rename(built)
     return built
