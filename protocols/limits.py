@@ -31,8 +31,7 @@ class StreamLimits(ConnectionLimits, frozen=True, kw_only=True):
     overload_deadline: float = 1.0
     """How long it may wait so; then what finds no room is refused, until for as long nothing had to be."""
     waiting_octets: int = 1024 * 1024
-    """Of memory for the peer's messages that wait: with more it is far behind as well. With a quarter it is left unread, until
-    half of that is gone."""
+    """Of memory for the peer's messages that wait: with more it is far behind as well, and left unread until half is gone."""
     messages_per_turn: int = 64
     """Messages of one peer that are handled before the other peers have their turn."""
     write_deadline: float = 10.0

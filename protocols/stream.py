@@ -204,7 +204,7 @@ class Stream(asyncio.Protocol, Generic[S]):
             self._turns = 0
         rests = full or self._turns >= _TURNS_IN_A_ROW  # what is handled while it is full, is refused
         most = self._stream_limits.waiting_octets
-        self._behind = session.waiting_octets > (most // 8 if self._behind else most // 4)
+        self._behind = session.waiting_octets > (most // 2 if self._behind else most)
         self._switch_reading()
         if self._turn is not None and self._rests and not rests:  # there is room again
             self._turn.cancel()

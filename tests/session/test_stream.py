@@ -13,6 +13,7 @@ from protocols.smpp import limits as smpp_limits
 from protocols.smpp.generated import encode as smpp_encode
 from protocols.smpp.messages import SubmitSmResp
 from protocols.stream import Stream
+from protocols.stream_session import _KEEPING
 
 
 class Limits:
@@ -336,6 +337,18 @@ async def test_what_cannot_be_read_ends_the_connection_after_what_stood_before_i
         peer.send(b"\xff" * 64)
         await peer.rest()
         assert len(server.kept) == 90
+
+
+@both
+async def test_a_peer_is_read_from_as_long_as_there_is_memory_for_what_waits(protocol):
+    """Else what a peer sends beyond what can be done stood in its connection, and nobody knew for how long."""
+    async with flooded(protocol, 10, outstanding=10, waiting_octets=10_000, overload_deadline=900.0) as (server, peer):
+        await until(lambda: len(server.kept) == 10)
+        session, size = server.connection.session, len(server.request(11)) + _KEEPING
+        for waiting in range(1, 9_000 // size):
+            peer.send(server.request(10 + waiting))
+            await until(lambda octets=waiting * size: session.waiting_octets == octets)
+            assert server.connection._transport.is_reading()
 
 
 @both
