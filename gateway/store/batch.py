@@ -290,11 +290,10 @@ class Batch:
             wanted = self._wanted.get(row_set.keyed_like, set())
         else:
             touching = list(chain.from_iterable(units[each] for each in units if kind in each.touches))
-            named = [unit.keys(row_set, self) for unit in touching]
+            named: Sequence[Iterable[object]] = [unit.keys(row_set, self) for unit in touching]
             if kind.led_to and self._expected is not None:
-                certain = list(map(tuple, named))
+                named = certain = list(map(tuple, named))
                 self._expected.learn(touching, certain)
-                named = [*certain]
             wanted = self._wanted[kind] = set(chain.from_iterable(named))
         missing = self._cache.restore(row_set, wanted) if row_set.kept and wanted else wanted
         if asked:
